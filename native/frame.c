@@ -1,0 +1,350 @@
+/* Frames: a copy that is not torn, publishing, and waiting for the next. */
+#define _GNU_SOURCE
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* How long a copy waits for the write flag to go down before it counts as a
+ * failed try. */
+#define QUIET_NS 1000000ull
+/* After a semaphore woke us, how long the counter may lag: some writers post
+ * before they lower the flag and count. */
+#define LAG_FLAG_UP_NS 5000000ull
+#define LAG_NS 1000000ull
+#define LAG_SPIN_NS 50000ull
+
+void note_frame(const struct shmim_stream *s, struct shmim_frame *f) {
+  struct timespec t;
+  if (f == NULL) {
+    return;
+  }
+  f->cnt1 = *word(s, s->cnt1);
+  f->cnt2 = *word(s, s->cnt2);
+  memcpy(&f->atime_s, at(s, s->atime), 16);
+  memcpy(&f->writetime_s, at(s, s->writetime), 16);
+  clock_gettime((clockid_t)s->clock, &t);
+  f->seen_s = (int64_t)t.tv_sec;
+  f->seen_ns = (int64_t)t.tv_nsec;
+}
+
+uint64_t shmim_frame_counter(const struct shmim_stream *s) {
+  return s == NULL || s->base == 0 ? 0 : load_counter(s);
+}
+
+/* Waits a short while for the write flag; true when it is down. */
+static bool quiet(const struct shmim_stream *s, uint64_t counter) {
+  if (load_flag(s) == 0) {
+    return true;
+  }
+  const uint64_t deadline = monotonic_ns() + QUIET_NS;
+  while (load_flag(s) != 0 && load_counter(s) == counter) {
+    if (monotonic_ns() > deadline) {
+      return false;
+    }
+    relax();
+  }
+  return load_flag(s) == 0;
+}
+
+/*
+ * One copy of the frame in the data block. True when no writer touched it:
+ * flag down and counter equal before and after.
+ */
+static bool copy_once(const struct shmim_stream *s, void *out,
+                      uint64_t offset, uint64_t bytes, uint64_t *counter) {
+  *counter = load_counter(s);
+  const bool before = quiet(s, *counter);
+  *counter = load_counter(s);
+  memcpy(out, at(s, s->data + offset), bytes);
+  atomic_thread_fence(memory_order_acquire);
+  return before && load_flag(s) == 0 && load_counter(s) == *counter;
+}
+
+/*
+ * One copy of the newest slot of the circular buffer, where the buffer is
+ * being filled: its own count agrees with cnt0. The slot is whole if the
+ * writer has not come round again.
+ */
+static bool copy_ring(const struct shmim_stream *s, void *out,
+                      uint64_t offset, uint64_t bytes, uint64_t *counter) {
+  if (s->ring_slots < 2) {
+    return false;
+  }
+  const uint32_t index = atomic_load((_Atomic uint32_t *)at(s, s->ring_index));
+  const uint64_t cycle = atomic_load(word(s, s->ring_cycle));
+  const uint64_t now = load_counter(s);
+  const uint64_t number = cycle * s->ring_slots + index;
+  if (index >= s->ring_slots || number != now) {
+    return false;
+  }
+  memcpy(out, at(s, s->ring_data + index * s->data_bytes + offset), bytes);
+  atomic_thread_fence(memory_order_acquire);
+  *counter = number;
+  return load_counter(s) + 1 < number + s->ring_slots;
+}
+
+/*
+ * Copies `bytes` at `offset` of the data block. `frame->torn` is 1 when no
+ * quiet moment was found in `tries` copies; the last copy is in `out` then.
+ * Does not sleep; takes at most `tries` copies and 1 ms each of waiting.
+ */
+int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
+                         uint64_t offset, uint64_t bytes, uint32_t tries,
+                         struct shmim_frame *frame) {
+  if (s == NULL || s->base == 0 || frame == NULL || (out == NULL && bytes)) {
+    return -EINVAL;
+  }
+  if (offset > s->data_bytes || bytes > s->data_bytes - offset) {
+    return -ERANGE;
+  }
+  bool whole = false;
+  uint64_t counter = 0;
+  uint64_t n = 0;
+  while (!whole && n < tries) {
+    n++;
+    whole = copy_once(s, out, offset, bytes, &counter) ||
+            copy_ring(s, out, offset, bytes, &counter);
+  }
+  note_frame(s, frame);
+  frame->cnt0 = counter;
+  frame->tries = n;
+  frame->torn = whole ? 0 : 1;
+  frame->stalled =
+      !whole && load_flag(s) != 0 && load_counter(s) == counter ? 1 : 0;
+  return guard_status(s);
+}
+
+void raise_flag(const struct shmim_stream *s) {
+  atomic_store_explicit(flag(s), 1, memory_order_seq_cst);
+  atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* The process trace: entry 0 is the last writer. */
+static void trace(const struct shmim_stream *s,
+                  const struct timespec *started, const struct timespec *now,
+                  uint64_t counter) {
+  struct {
+    int32_t trigger_mode, pid;
+    uint64_t trigger_inode;
+    struct timespec started, updated;
+    int32_t semaphore, status;
+    uint64_t counter;
+  } entry = {.pid = (int32_t)getpid(),
+             .started = *started,
+             .updated = *now,
+             .semaphore = -1,
+             .counter = counter};
+  _Static_assert(sizeof entry == SHMIM_TRACE_BYTES, "trace entry");
+  if (s->trace_count > 0) {
+    memcpy(at(s, s->trace), &entry, sizeof entry);
+  }
+}
+
+static void fill_ring(const struct shmim_stream *s) {
+  if (s->ring_slots == 0) {
+    return;
+  }
+  _Atomic uint32_t *stored = (_Atomic uint32_t *)at(s, s->ring_index);
+  uint64_t index = (uint64_t)atomic_load(stored) + 1;
+  const bool wrapped = index >= s->ring_slots;
+  if (wrapped) {
+    index = 0;
+  }
+  memcpy(at(s, s->ring_data + index * s->data_bytes), at(s, s->data),
+         s->data_bytes);
+  if (wrapped) {
+    atomic_fetch_add(word(s, s->ring_cycle), 1);
+  }
+  atomic_store_explicit(stored, (uint32_t)index, memory_order_release);
+}
+
+/* In the order that readers rely on: ring, times, counters, flag, posts. */
+int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
+                const struct timespec *started, struct shmim_frame *frame) {
+  struct timespec now;
+  fill_ring(s);
+  clock_gettime((clockid_t)s->clock, &now);
+  const int64_t write_time[2] = {(int64_t)now.tv_sec, (int64_t)now.tv_nsec};
+  const int64_t *acquired = atime != NULL ? atime : write_time;
+  memcpy(at(s, s->writetime), write_time, 16);
+  memcpy(at(s, s->atime), acquired, 16);
+  if (slice >= 0) {
+    atomic_store_explicit(word(s, s->cnt1), (uint64_t)slice,
+                          memory_order_release);
+  }
+  const uint64_t before = load_counter(s);
+  trace(s, started, &now, before);
+  if (s->own_counter != ~0ull && before > s->own_counter) {
+    s->foreign += before - s->own_counter;
+  }
+  const uint64_t counter =
+      atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel) + 1;
+  s->own_counter = counter;
+  if (slice >= 0 && (uint64_t)slice < s->slices && s->slice_counters != 0) {
+    const uint64_t k = (uint64_t)slice;
+    memcpy(at(s, s->slice_atimes + 16 * k), acquired, 16);
+    memcpy(at(s, s->slice_writetimes + 16 * k), write_time, 16);
+    memcpy(at(s, s->slice_counters + 8 * k), &counter, 8);
+  }
+  atomic_store_explicit(flag(s), 0, memory_order_release);
+  const int32_t rc = shmim_sem_post(s, -1);
+  if (frame != NULL) {
+    note_frame(s, frame);
+    frame->cnt0 = counter;
+  }
+  return rc;
+}
+
+/*
+ * Publishes a frame: `bytes` of `in` at `offset` of the data block, or
+ * nothing new where `in` is NULL. `slice` is stored as cnt1, -1 leaves it;
+ * `atime` is two int64 (seconds, nanoseconds) or NULL for "now".
+ */
+int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
+                          uint64_t offset, uint64_t bytes, int64_t slice,
+                          const int64_t *atime, struct shmim_frame *frame) {
+  struct timespec started;
+  if (s == NULL || s->base == 0) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if (offset > s->data_bytes || bytes > s->data_bytes - offset) {
+    return -ERANGE;
+  }
+  clock_gettime((clockid_t)s->clock, &started);
+  raise_flag(s);
+  if (in != NULL && bytes > 0) {
+    memcpy(at(s, s->data + offset), in, bytes);
+  }
+  return publish(s, slice, atime, &started, frame);
+}
+
+/* Spins until the counter moves or the time is up. */
+static bool spin(const struct shmim_stream *s, uint64_t last,
+                 uint64_t deadline, const int64_t *stop) {
+  for (;;) {
+    for (int i = 0; i < 64; i++) {
+      if (load_counter(s) != last) {
+        return true;
+      }
+      relax();
+    }
+    if (monotonic_ns() >= deadline || stopped(stop)) {
+      return load_counter(s) != last;
+    }
+  }
+}
+
+static bool poll_counter(const struct shmim_stream *s, uint64_t last,
+                         uint64_t deadline, uint64_t pause,
+                         const int64_t *stop) {
+  while (load_counter(s) == last) {
+    if (monotonic_ns() >= deadline || stopped(stop) || guard_status(s) != 0) {
+      return false;
+    }
+    pause_us(pause);
+  }
+  return true;
+}
+
+/* The counter of a writer that posts first; false where the post was an old
+ * one. */
+static bool lagging(const struct shmim_stream *s, uint64_t last,
+                    uint64_t deadline, const int64_t *stop) {
+  const uint64_t now = monotonic_ns();
+  const uint64_t lag = now + (load_flag(s) ? LAG_FLAG_UP_NS : LAG_NS);
+  return spin(s, last, now + LAG_SPIN_NS, stop) ||
+         poll_counter(s, last, lag < deadline ? lag : deadline, 20, stop);
+}
+
+static bool sleep_on(const struct shmim_stream *s, uint64_t last,
+                     uint64_t deadline, uint64_t index, const int64_t *stop) {
+  const struct timespec t = {.tv_sec = (time_t)(deadline / NS_PER_S),
+                             .tv_nsec = (long)(deadline % NS_PER_S)};
+  while (load_counter(s) == last) {
+    if (sem_clockwait(semaphore(s, index), CLOCK_MONOTONIC, &t) == 0) {
+      if (load_counter(s) == last && !lagging(s, last, deadline, stop)) {
+        continue;
+      }
+      return true;
+    } else if (errno != EINTR) {
+      return load_counter(s) != last;
+    }
+    if (stopped(stop) || guard_status(s) != 0) {
+      return false;
+    }
+  }
+  /* The post of the frame that is seen already. */
+  sem_trywait(semaphore(s, index));
+  return true;
+}
+
+int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
+                   uint64_t last, uint64_t deadline, const int64_t *stop) {
+  bool moved = load_counter(s) != last;
+  uint64_t mode = w->mode;
+  if (!moved && mode == SHMIM_WAIT_ADAPTIVE) {
+    const uint64_t until = monotonic_ns() + w->spin_us * 1000;
+    moved = spin(s, last, until < deadline ? until : deadline, stop);
+    mode = SHMIM_WAIT_SEMAPHORE;
+  }
+  if (!moved && mode == SHMIM_WAIT_SEMAPHORE &&
+      (w->sem < 0 || (uint64_t)w->sem >= s->sem_count || !s->writable)) {
+    mode = SHMIM_WAIT_POLL;
+  }
+  if (!moved) {
+    if (mode == SHMIM_WAIT_SPIN) {
+      moved = spin(s, last, deadline, stop);
+    } else if (mode == SHMIM_WAIT_POLL) {
+      moved = poll_counter(s, last, deadline, w->poll_us, stop);
+    } else {
+      moved = sleep_on(s, last, deadline, (uint64_t)w->sem, stop);
+    }
+  }
+  const int32_t rc = guard_status(s);
+  return rc != 0 ? rc : moved ? 0 : -ETIMEDOUT;
+}
+
+/* Waits for a counter other than w->last: 0, or -ETIMEDOUT. */
+int32_t shmim_frame_wait(const struct shmim_stream *s,
+                         const struct shmim_wait *w) {
+  if (s == NULL || s->base == 0 || w == NULL) {
+    return -EINVAL;
+  }
+  return wait_frame(s, w, w->last, monotonic_ns() + w->timeout_us * 1000,
+                    NULL);
+}
+
+/*
+ * Waits for the next frame and copies it. -ETIMEDOUT: none came. -EAGAIN: one
+ * came, but its writer holds the write flag up. `frame->torn` is 1 where the
+ * writer never paused until the time was up.
+ */
+int32_t shmim_frame_next(const struct shmim_stream *s,
+                         const struct shmim_wait *w, void *out,
+                         uint64_t offset, uint64_t bytes,
+                         struct shmim_frame *frame) {
+  if (s == NULL || s->base == 0 || w == NULL || frame == NULL) {
+    return -EINVAL;
+  }
+  const uint64_t deadline = monotonic_ns() + w->timeout_us * 1000;
+  int32_t rc = wait_frame(s, w, w->last, deadline, NULL);
+  if (rc != 0) {
+    return rc;
+  }
+  for (;;) {
+    rc = shmim_frame_read(s, out, offset, bytes, 4, frame);
+    if (rc != 0 || !frame->torn) {
+      return rc;
+    }
+    if (monotonic_ns() >= deadline) {
+      return frame->stalled ? -EAGAIN : 0;
+    }
+    if (frame->stalled) {
+      pause_us(50);
+    }
+  }
+}

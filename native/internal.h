@@ -1,0 +1,115 @@
+/* What the helper's own files share. */
+#ifndef SHMIM_INTERNAL_H
+#define SHMIM_INTERNAL_H
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <time.h>
+
+#include "shmim.h"
+
+_Static_assert(sizeof(sem_t) == SHMIM_SEM_BYTES, "glibc semaphore");
+_Static_assert(sizeof(struct timespec) == 16, "timespec");
+_Static_assert(sizeof(void *) == 8, "64-bit addresses");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "byte order");
+
+/* The mapping shrank: see shmim.h. */
+#define BROKEN (-EBADFD)
+
+#define NS_PER_S 1000000000ull
+
+static inline void *at(const struct shmim_stream *s, uint64_t offset) {
+  return (void *)(uintptr_t)(s->base + offset);
+}
+
+static inline _Atomic uint64_t *word(const struct shmim_stream *s,
+                                     uint64_t offset) {
+  return (_Atomic uint64_t *)at(s, offset);
+}
+
+static inline _Atomic uint8_t *flag(const struct shmim_stream *s) {
+  return (_Atomic uint8_t *)at(s, s->write_flag);
+}
+
+static inline sem_t *semaphore(const struct shmim_stream *s, uint64_t index) {
+  return (sem_t *)at(s, s->sems + index * SHMIM_SEM_BYTES);
+}
+
+static inline uint64_t load_counter(const struct shmim_stream *s) {
+  return atomic_load_explicit(word(s, s->cnt0), memory_order_acquire);
+}
+
+static inline uint8_t load_flag(const struct shmim_stream *s) {
+  return atomic_load_explicit(flag(s), memory_order_acquire);
+}
+
+static inline bool stopped(const int64_t *stop) {
+  return stop != NULL && __atomic_load_n(stop, __ATOMIC_ACQUIRE) != 0;
+}
+
+static inline void pause_us(uint64_t us) {
+  const struct timespec t = {.tv_sec = (time_t)(us / 1000000),
+                             .tv_nsec = (long)(us % 1000000) * 1000};
+  nanosleep(&t, NULL);
+}
+
+static inline uint64_t monotonic_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static inline void relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/* map.c: 0, or BROKEN once a page of the mapping could not be had. */
+int32_t guard_status(const struct shmim_stream *s);
+/* map.c: true when another mapping of this process claims the semaphore. */
+bool guard_claimed(const struct shmim_stream *s, int32_t index);
+/* map.c: notes the claim of this mapping, -1 = none. */
+void guard_set_claim(const struct shmim_stream *s, int32_t index);
+
+/* frame.c: counters and times of the frame in the stream now. */
+void note_frame(const struct shmim_stream *s, struct shmim_frame *frame);
+/* frame.c: publishes what is in the data block already. */
+int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
+                const struct timespec *started, struct shmim_frame *frame);
+/* frame.c: raises the write flag before pixels change. */
+void raise_flag(const struct shmim_stream *s);
+/* frame.c: waits at most until `deadline` (CLOCK_MONOTONIC, ns) or until
+ * *stop is not 0; 0 = a new counter, -ETIMEDOUT, BROKEN. */
+int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
+                   uint64_t last, uint64_t deadline, const int64_t *stop);
+
+/* sys.c: priority and affinity of the calling thread, and back. */
+struct schedule {
+  int policy;
+  int priority;
+  uint64_t cpus[16];
+  bool changed_policy, changed_cpus;
+  int slack;
+};
+int32_t schedule_enter(struct schedule *saved, int64_t priority,
+                       uint64_t cpus);
+void schedule_leave(const struct schedule *saved);
+
+/* pump.c: what both pumps do. */
+void pump_latency(struct shmim_control *control, uint64_t ns);
+int32_t pump_end(struct shmim_control *control, enum shmim_end end,
+                 int32_t rc);
+
+/* How long a pump sleeps at most before it looks at its stop flag. */
+#define PUMP_SLICE_MS 50
+/* How long a pump that was told to stop may take to finish a frame. */
+#define PUMP_FINISH_NS 120000000ull
+
+#define KEYWORD_BYTES 128
+
+#endif

@@ -1,0 +1,234 @@
+/*
+ * Guarded mappings. A mapped file that shrinks raises SIGBUS at the next
+ * access. The handler puts anonymous pages over the rest of the mapping,
+ * marks it as broken and returns: the access goes on, reads zeros, and every
+ * later call says -EBADFD. (Jumping out of the handler would leave V8's
+ * memory protection keys wrong in a synchronous call.)
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/*
+ * The table of guarded mappings: the helper's only global. An entry is free
+ * while `base` is 0; it is claimed by storing 1 there. `claim` is the index
+ * of the semaphore that this mapping holds, so that two readers of one
+ * process never share one.
+ */
+#define GUARDS 4096
+struct guard {
+  _Atomic uint64_t base;
+  _Atomic uint64_t length;
+  _Atomic int32_t broken;
+  _Atomic int32_t claim;
+  _Atomic uint64_t device;
+  _Atomic uint64_t inode;
+};
+static struct guard guards[GUARDS];
+static struct sigaction previous;
+static pthread_once_t installed = PTHREAD_ONCE_INIT;
+
+static void on_sigbus(int signal, siginfo_t *info, void *context) {
+  const int saved = errno;
+  const uint64_t address = (uint64_t)(uintptr_t)info->si_addr;
+  for (size_t i = 0; i < GUARDS; i++) {
+    const uint64_t base = atomic_load(&guards[i].base);
+    const uint64_t length = atomic_load(&guards[i].length);
+    if (base > 1 && address >= base && address - base < length) {
+      const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+      const uint64_t from = address - (address - base) % page;
+      void *p = mmap((void *)(uintptr_t)from, base + length - from,
+                     PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+      if (p == MAP_FAILED) {
+        break;
+      }
+      atomic_store(&guards[i].broken, 1);
+      errno = saved;
+      return;
+    }
+  }
+  /* Not ours: whoever was here before decides, else the default. */
+  if ((previous.sa_flags & SA_SIGINFO) != 0 && previous.sa_sigaction != NULL) {
+    previous.sa_sigaction(signal, info, context);
+    errno = saved;
+    return;
+  }
+  sigaction(SIGBUS, &previous, NULL);
+  errno = saved;
+}
+
+static void install(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_sigaction = on_sigbus;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGBUS, &action, &previous);
+}
+
+/* Maps a file whose size the caller has checked. The descriptor is free to
+ * be closed afterwards. */
+int32_t shmim_map(struct shmim_stream *s, int32_t fd, uint64_t length,
+                  int32_t writable) {
+  struct stat st;
+  if (s == NULL || length == 0) {
+    return -EINVAL;
+  }
+  if (fstat(fd, &st) != 0) {
+    return -errno;
+  }
+  if (st.st_size < 0 || (uint64_t)st.st_size < length) {
+    return BROKEN;
+  }
+  pthread_once(&installed, install);
+  size_t i = 0;
+  for (; i < GUARDS; i++) {
+    uint64_t expected = 0;
+    if (atomic_compare_exchange_strong(&guards[i].base, &expected, 1)) {
+      break;
+    }
+  }
+  if (i == GUARDS) {
+    return -EMFILE;
+  }
+  void *p = mmap(NULL, length, writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                 MAP_SHARED, fd, 0);
+  if (p == MAP_FAILED) {
+    const int32_t rc = -errno;
+    atomic_store(&guards[i].base, 0);
+    return rc;
+  }
+  atomic_store(&guards[i].broken, 0);
+  atomic_store(&guards[i].claim, -1);
+  atomic_store(&guards[i].device, (uint64_t)st.st_dev);
+  atomic_store(&guards[i].inode, (uint64_t)st.st_ino);
+  atomic_store(&guards[i].length, length);
+  atomic_store(&guards[i].base, (uint64_t)(uintptr_t)p);
+  s->base = (uint64_t)(uintptr_t)p;
+  s->length = length;
+  s->guard = i;
+  s->writable = writable ? 1 : 0;
+  return 0;
+}
+
+/* Does nothing on a stream that is not mapped. */
+int32_t shmim_unmap(struct shmim_stream *s) {
+  if (s == NULL || s->base == 0) {
+    return 0;
+  }
+  munmap((void *)(uintptr_t)s->base, s->length);
+  atomic_store(&guards[s->guard].length, 0);
+  atomic_store(&guards[s->guard].base, 0);
+  s->base = 0;
+  s->length = 0;
+  return 0;
+}
+
+int32_t guard_status(const struct shmim_stream *s) {
+  return atomic_load(&guards[s->guard].broken) ? BROKEN : 0;
+}
+
+bool guard_claimed(const struct shmim_stream *s, int32_t index) {
+  const struct guard *own = &guards[s->guard];
+  for (size_t i = 0; i < GUARDS; i++) {
+    const struct guard *g = &guards[i];
+    if (atomic_load(&g->base) > 1 && atomic_load(&g->claim) == index &&
+        atomic_load(&g->inode) == atomic_load(&own->inode) &&
+        atomic_load(&g->device) == atomic_load(&own->device)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void guard_set_claim(const struct shmim_stream *s, int32_t index) {
+  atomic_store(&guards[s->guard].claim, index);
+}
+
+/* 0 while the mapping is whole. */
+int32_t shmim_map_status(const struct shmim_stream *s) {
+  if (s == NULL || s->base == 0) {
+    return -EINVAL;
+  }
+  return guard_status(s);
+}
+
+static bool inside(const struct shmim_stream *s, uint64_t offset,
+                   uint64_t bytes) {
+  return s != NULL && s->base != 0 && offset <= s->length &&
+         bytes <= s->length - offset;
+}
+
+/* Copies bytes of the mapping out. */
+int32_t shmim_map_load(const struct shmim_stream *s, uint64_t offset,
+                       void *out, uint64_t bytes) {
+  if (!inside(s, offset, bytes) || (out == NULL && bytes > 0)) {
+    return -ERANGE;
+  }
+  if (bytes > 0) {
+    memcpy(out, at(s, offset), bytes);
+  }
+  return guard_status(s);
+}
+
+/* Copies bytes into the mapping. */
+int32_t shmim_map_store(const struct shmim_stream *s, uint64_t offset,
+                        const void *in, uint64_t bytes) {
+  if (!inside(s, offset, bytes) || (in == NULL && bytes > 0)) {
+    return -ERANGE;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if (bytes > 0) {
+    memcpy(at(s, offset), in, bytes);
+  }
+  return guard_status(s);
+}
+
+/* The address of a part of the mapping, for the zero-copy view, or NULL. */
+void *shmim_map_address(const struct shmim_stream *s, uint64_t offset,
+                        uint64_t bytes) {
+  return inside(s, offset, bytes) ? at(s, offset) : NULL;
+}
+
+static bool fits(const struct shmim_stream *s, uint64_t offset,
+                 uint64_t count, uint64_t size) {
+  uint64_t bytes;
+  return !__builtin_mul_overflow(count, size, &bytes) &&
+         inside(s, offset, bytes);
+}
+
+/* Holds the compiled table against the mapping: 0, or -ERANGE. */
+int32_t shmim_stream_check(const struct shmim_stream *s) {
+  if (s == NULL || s->base == 0) {
+    return -EINVAL;
+  }
+  const bool ok =
+      fits(s, s->cnt0, 1, 8) && s->cnt0 % 8 == 0 && fits(s, s->cnt1, 1, 8) &&
+      fits(s, s->cnt2, 1, 8) && fits(s, s->write_flag, 1, 1) &&
+      fits(s, s->atime, 1, 16) && fits(s, s->writetime, 1, 16) &&
+      fits(s, s->data, 1, s->data_bytes) && s->slices > 0 &&
+      fits(s, s->data, s->slices, s->slice_bytes) &&
+      fits(s, s->keywords, 1, s->keyword_bytes) &&
+      fits(s, s->sems, s->sem_count, SHMIM_SEM_BYTES) &&
+      (s->sem_count == 0 || s->sems % 8 == 0) &&
+      fits(s, s->log_sem, s->log_sem ? 1 : 0, SHMIM_SEM_BYTES) &&
+      fits(s, s->reader_pids, s->sem_count, 4) &&
+      fits(s, s->writer_pids, s->sem_count, 4) &&
+      fits(s, s->trace, s->trace_count, SHMIM_TRACE_BYTES) &&
+      fits(s, s->slice_atimes, s->slice_atimes ? s->slices : 0, 16) &&
+      fits(s, s->slice_writetimes, s->slice_writetimes ? s->slices : 0, 16) &&
+      fits(s, s->slice_counters, s->slice_counters ? s->slices : 0, 8) &&
+      fits(s, s->ring_index, s->ring_slots ? 1 : 0, 4) &&
+      fits(s, s->ring_cycle, s->ring_slots ? 1 : 0, 8) &&
+      fits(s, s->ring_data, s->ring_slots, s->data_bytes);
+  return ok ? 0 : -ERANGE;
+}

@@ -1,0 +1,174 @@
+/*
+ * The receiving pump: takes milk's frames from a socket and publishes each
+ * when it is whole. Nothing that the peer sends addresses memory before it
+ * has been checked.
+ */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+struct receiver {
+  struct shmim_stream *s;
+  const struct shmim_receive *c;
+  struct shmim_control *ctl;
+  uint8_t *frame;           /* pixels, cnt0, slice, keywords */
+  uint64_t frame_bytes;
+  uint64_t keyword_bytes;   /* what fits into the local stream */
+  bool any;                 /* a frame has come on this connection */
+};
+
+/* Reads one frame; *started is when its first bytes were there. */
+static int32_t read_frame(struct receiver *r, uint64_t *started) {
+  uint64_t got = 0;
+  uint64_t quiet = monotonic_ns();
+  while (got < r->frame_bytes) {
+    if (stopped(&r->ctl->stop)) {
+      return -ECANCELED;
+    }
+    const ssize_t n = recv((int)r->c->fd, r->frame + got,
+                           r->frame_bytes - got, MSG_DONTWAIT);
+    if (n > 0) {
+      quiet = monotonic_ns();
+      if (got == 0) {
+        *started = quiet;
+        r->ctl->state = SHMIM_STATE_BUSY;
+      }
+      got += (uint64_t)n;
+      r->ctl->bytes += (uint64_t)n;
+      r->ctl->active = quiet;
+      continue;
+    }
+    if (n == 0) {
+      return got == 0 ? -EPIPE : -EPROTO;
+    }
+    if (errno == EINTR) {
+      continue;
+    }
+    if (errno != EAGAIN) {
+      return errno == ECONNRESET && got > 0 ? -EPROTO : -errno;
+    }
+    struct pollfd p = {.fd = (int)r->c->fd, .events = POLLIN};
+    if (poll(&p, 1, PUMP_SLICE_MS) == 0) {
+      if (guard_status(r->s) != 0) {
+        return BROKEN;
+      }
+      if (r->c->idle_ms > 0 &&
+          monotonic_ns() - quiet > r->c->idle_ms * 1000000ull) {
+        return -ETIMEDOUT;
+      }
+    }
+  }
+  r->ctl->state = SHMIM_STATE_WAITING;
+  return 0;
+}
+
+/*
+ * The frame that the last one was already: milk's receivers miss early
+ * frames, so transmitters send the first one twice.
+ */
+static bool known(const struct receiver *r, uint64_t counter,
+                  uint64_t slice) {
+  const uint64_t k = r->s->slices > 1 ? slice : 0;
+  return r->any && counter == r->ctl->last_cnt0 &&
+         slice == r->ctl->last_cnt1 &&
+         memcmp(at(r->s, r->s->data + k * r->c->pixel_bytes), r->frame,
+                r->c->pixel_bytes) == 0;
+}
+
+static int32_t take_frame(struct receiver *r, uint64_t started) {
+  struct shmim_stream *s = r->s;
+  struct shmim_control *ctl = r->ctl;
+  const uint64_t pixels = r->c->pixel_bytes;
+  uint64_t counter;
+  uint64_t slice;
+  memcpy(&counter, r->frame + pixels, 8);
+  memcpy(&slice, r->frame + pixels + 8, 8);
+  if (slice >= s->slices) {
+    ctl->detail = (int64_t)slice;
+    return -EBADMSG;
+  }
+  if (r->any && counter > ctl->last_cnt0 + 1) {
+    ctl->skipped += counter - ctl->last_cnt0 - 1;
+  }
+  const bool repeat = pixels > 0 && known(r, counter, slice);
+  r->any = true;
+  ctl->last_cnt0 = counter;
+  ctl->last_cnt1 = slice;
+  if (repeat) {
+    ctl->repeats++;
+    return 0;
+  }
+  if (pixels == 0) {
+    ctl->empty++;
+    return 0;
+  }
+  struct timespec begun;
+  clock_gettime((clockid_t)s->clock, &begun);
+  raise_flag(s);
+  memcpy(at(s, s->data + slice * (s->slices > 1 ? pixels : 0)), r->frame,
+         pixels);
+  memcpy(at(s, s->keywords), r->frame + pixels + 16, r->keyword_bytes);
+  const int32_t rc = publish(s, (int64_t)slice, NULL, &begun, NULL);
+  const uint64_t now = monotonic_ns();
+  ctl->foreign = s->foreign;
+  ctl->frames++;
+  ctl->last_ns = now;
+  pump_latency(ctl, now - started);
+  return rc;
+}
+
+/*
+ * Runs until told to stop, the peer goes or breaks the rules; says which in
+ * the control block. A frame that is cut off is never published. Closes the
+ * socket's duplicate. Blocks: nonblocking calls only.
+ */
+int32_t shmim_receive(struct shmim_stream *s, const struct shmim_receive *c,
+                      struct shmim_control *ctl) {
+  struct schedule schedule;
+  if (s == NULL || s->base == 0 || !s->writable || c == NULL || ctl == NULL) {
+    return -EINVAL;
+  }
+  const uint64_t room = s->slices > 1 ? s->slice_bytes : s->data_bytes;
+  if (c->pixel_bytes != 0 && c->pixel_bytes != room) {
+    return -EINVAL;
+  }
+  struct receiver r = {.s = s, .c = c, .ctl = ctl};
+  r.frame_bytes = c->pixel_bytes + 16 + c->keyword_bytes;
+  r.keyword_bytes = c->keyword_bytes < s->keyword_bytes ? c->keyword_bytes
+                                                        : s->keyword_bytes;
+  r.frame = malloc(r.frame_bytes);
+  int32_t rc = r.frame == NULL ? -ENOMEM : 0;
+  if (rc == 0) {
+    schedule_enter(&schedule, c->priority, c->cpus);
+    do {
+      uint64_t started = 0;
+      rc = read_frame(&r, &started);
+      if (rc == 0) {
+        rc = take_frame(&r, started);
+      }
+    } while (rc == 0);
+    schedule_leave(&schedule);
+  }
+  free(r.frame);
+  close((int)c->fd);
+  switch (rc) {
+  case -ECANCELED:
+    return pump_end(ctl, SHMIM_END_STOPPED, 0);
+  case -EPIPE:
+  case -ECONNRESET:
+    return pump_end(ctl, SHMIM_END_PEER, 0);
+  case -EPROTO:
+    return pump_end(ctl, SHMIM_END_CUT, 0);
+  case -EBADMSG:
+    return pump_end(ctl, SHMIM_END_SLICE, 0);
+  case -ETIMEDOUT:
+    return pump_end(ctl, SHMIM_END_IDLE, 0);
+  default:
+    return pump_end(ctl, SHMIM_END_ERROR, rc);
+  }
+}

@@ -1,0 +1,160 @@
+/*
+ * The semaphores of a stream: ImageStreamIO's rules (one reader an index,
+ * claims by pid, values held at a maximum), with claims made atomic.
+ */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static _Atomic int32_t *pid_slot(const struct shmim_stream *s,
+                                 uint64_t table, uint64_t index) {
+  return (_Atomic int32_t *)at(s, table + 4 * index);
+}
+
+static bool valid(const struct shmim_stream *s, int32_t index) {
+  return s != NULL && s->base != 0 && index >= 0 &&
+         (uint64_t)index < s->sem_count;
+}
+
+/* Prepares the semaphores of a stream that is being created. */
+int32_t shmim_sem_init(const struct shmim_stream *s) {
+  if (s == NULL || s->base == 0 || !s->writable) {
+    return -EINVAL;
+  }
+  for (uint64_t i = 0; i < s->sem_count; i++) {
+    if (sem_init(semaphore(s, i), 1, 0) != 0) {
+      return -errno;
+    }
+  }
+  /* The original leaves this one zero, so that blocking on it never wakes. */
+  if (s->log_sem != 0 && sem_init((sem_t *)at(s, s->log_sem), 1, 0) != 0) {
+    return -errno;
+  }
+  return guard_status(s);
+}
+
+/* Values of the semaphores, the log semaphore last when there is room. */
+int32_t shmim_sem_values(const struct shmim_stream *s, int32_t *out,
+                         uint64_t count) {
+  if (s == NULL || s->base == 0 || out == NULL) {
+    return -EINVAL;
+  }
+  for (uint64_t i = 0; i < count && i < s->sem_count; i++) {
+    /* Not sem_getvalue: the mapping may be read-only or foreign. */
+    out[i] = (int32_t)(*word(s, s->sems + i * SHMIM_SEM_BYTES) & 0xffffffffu);
+  }
+  if (count > s->sem_count && s->log_sem != 0) {
+    out[s->sem_count] = (int32_t)(*word(s, s->log_sem) & 0xffffffffu);
+  }
+  return guard_status(s);
+}
+
+static bool slot_free(const struct shmim_stream *s, uint64_t index,
+                      int32_t pid) {
+  if (pid == getpid()) {
+    return !guard_claimed(s, (int32_t)index);
+  }
+  return pid <= 0 || (getpgid(pid) == -1 && errno == ESRCH);
+}
+
+static bool take(const struct shmim_stream *s, uint64_t index) {
+  _Atomic int32_t *slot = pid_slot(s, s->reader_pids, index);
+  int32_t pid = atomic_load(slot);
+  if (!slot_free(s, index, pid) ||
+      !atomic_compare_exchange_strong(slot, &pid, (int32_t)getpid())) {
+    return false;
+  }
+  guard_set_claim(s, (int32_t)index);
+  return true;
+}
+
+/*
+ * Claims a semaphore for this mapping and empties it: the preferred one if
+ * it is free, else the lowest free one. Number 6 comes last, because milk's
+ * transmitters wait on it without registering. A claim of a dead process is
+ * free. Returns the index, or -EBUSY when all are taken.
+ */
+int32_t shmim_sem_claim(const struct shmim_stream *s, int32_t preferred) {
+  const uint64_t unregistered = 6;
+  if (s == NULL || s->base == 0) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  int64_t index = -1;
+  if (valid(s, preferred) && take(s, (uint64_t)preferred)) {
+    index = preferred;
+  }
+  for (uint64_t i = 0; index < 0 && i < s->sem_count; i++) {
+    if (i != unregistered && take(s, i)) {
+      index = (int64_t)i;
+    }
+  }
+  if (index < 0 && unregistered < s->sem_count && take(s, unregistered)) {
+    index = (int64_t)unregistered;
+  }
+  if (index < 0) {
+    return -EBUSY;
+  }
+  const int32_t rc = shmim_sem_flush(s, (int32_t)index);
+  return rc < 0 ? rc : (int32_t)index;
+}
+
+/* Gives a claimed semaphore back. */
+int32_t shmim_sem_release(const struct shmim_stream *s, int32_t index) {
+  if (!valid(s, index) || !s->writable) {
+    return -EINVAL;
+  }
+  int32_t own = (int32_t)getpid();
+  atomic_compare_exchange_strong(pid_slot(s, s->reader_pids, (uint64_t)index),
+                                 &own, 0);
+  guard_set_claim(s, -1);
+  return guard_status(s);
+}
+
+/* Takes off the posts that are there now. */
+int32_t shmim_sem_flush(const struct shmim_stream *s, int32_t index) {
+  int value = 0;
+  if (!valid(s, index) || !s->writable) {
+    return -EINVAL;
+  }
+  sem_getvalue(semaphore(s, (uint64_t)index), &value);
+  while (value-- > 0 && sem_trywait(semaphore(s, (uint64_t)index)) == 0) {
+  }
+  return guard_status(s);
+}
+
+static bool post_to_maximum(sem_t *sem, uint64_t maximum) {
+  int value = 0;
+  sem_getvalue(sem, &value);
+  return value >= 0 && (uint64_t)value < maximum && sem_post(sem) == 0;
+}
+
+/*
+ * Posts one semaphore, or all (index -1) in their order and then the log
+ * semaphore, none beyond the format's maximum; notes the pid of the poster.
+ */
+int32_t shmim_sem_post(const struct shmim_stream *s, int32_t index) {
+  if (s == NULL || s->base == 0 || (index >= 0 && !valid(s, index))) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  const int32_t pid = (int32_t)getpid();
+  const uint64_t from = index < 0 ? 0 : (uint64_t)index;
+  const uint64_t to = index < 0 ? s->sem_count : from + 1;
+  for (uint64_t i = from; i < to; i++) {
+    if (post_to_maximum(semaphore(s, i), s->sem_max)) {
+      atomic_store_explicit(pid_slot(s, s->writer_pids, i), pid,
+                            memory_order_relaxed);
+    }
+  }
+  if (s->log_sem != 0) {
+    post_to_maximum((sem_t *)at(s, s->log_sem), s->sem_max);
+  }
+  return guard_status(s);
+}

@@ -1,0 +1,418 @@
+/*
+ * The transmitting pump: waits for the source, copies a whole frame, sends
+ * it. What goes over the wire is milk's: the pixels of one slice, the
+ * source's cnt0, the slice's index, the keyword records.
+ */
+#define _GNU_SOURCE
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* A writer that holds its flag up longer than this is named. */
+#define STALL_NS 1000000000ull
+/* Latencies beyond this are a foreign clock, not a latency. */
+#define PLAUSIBLE_NS 10000000000ll
+
+struct transmitter {
+  struct shmim_stream *s;
+  const struct shmim_transmit *c;
+  struct shmim_control *ctl;
+  uint8_t *pixels;          /* a whole frame, all slices */
+  uint8_t *keywords;
+  uint64_t keyword_bytes;
+  uint64_t pixel_bytes;     /* of one slice */
+  uint64_t last;            /* counter of the frame handled last */
+  uint64_t last_slice;      /* cnt1 at that time */
+  uint64_t first_ns;        /* when the first frame went out, 0 = not yet */
+  bool sent;                /* `last` went out, it is no baseline */
+  bool repeated;
+  int64_t tai_ns;
+  struct shmim_frame frame;
+};
+
+/* true: stop; the flag is the only thing that TypeScript writes. */
+static bool told_to_stop(const struct transmitter *t) {
+  return stopped(&t->ctl->stop);
+}
+
+/* A closed connection, or 0. What the peer may have sent is thrown away. */
+static int32_t peer_status(int fd) {
+  char bytes[256];
+  const ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+  if (n == 0) {
+    return -EPIPE;
+  }
+  return n > 0 || errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+/*
+ * Sends all parts. A stop request ends it at once while nothing of the frame
+ * is out, else after PUMP_FINISH_NS, so that the peer gets whole frames.
+ */
+static int32_t send_all(struct transmitter *t, struct iovec *part, int parts) {
+  struct msghdr m = {.msg_iov = part, .msg_iovlen = (size_t)parts};
+  uint64_t give_up = 0;
+  bool begun = false;
+  uint64_t blocked = 0;
+  while (m.msg_iovlen > 0) {
+    const ssize_t n =
+        sendmsg((int)t->c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno == EAGAIN) {
+      const uint64_t now = monotonic_ns();
+      struct pollfd p = {.fd = (int)t->c->fd, .events = POLLOUT};
+      if (told_to_stop(t)) {
+        give_up = give_up ? give_up : now + PUMP_FINISH_NS;
+        if (!begun || now > give_up) {
+          return -ECANCELED;
+        }
+      }
+      blocked = blocked ? blocked : now;
+      if (now - blocked > STALL_NS) {
+        t->ctl->state = SHMIM_STATE_BLOCKED;
+      }
+      poll(&p, 1, give_up ? 5 : PUMP_SLICE_MS);
+      continue;
+    }
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0) {
+      return -errno;
+    }
+    begun = true;
+    blocked = 0;
+    t->ctl->bytes += (uint64_t)n;
+    t->ctl->active = monotonic_ns();
+    size_t left = (size_t)n;
+    while (m.msg_iovlen > 0 && left >= m.msg_iov->iov_len) {
+      left -= m.msg_iov->iov_len;
+      m.msg_iov++;
+      m.msg_iovlen--;
+    }
+    if (m.msg_iovlen > 0) {
+      m.msg_iov->iov_base = (uint8_t *)m.msg_iov->iov_base + left;
+      m.msg_iov->iov_len -= left;
+    }
+  }
+  return 0;
+}
+
+static bool used_keyword(const uint8_t *record) {
+  return record[16] == 'L' || record[16] == 'D' || record[16] == 'S';
+}
+
+/* The records announced to the peer: raw, or the used ones packed. */
+static void copy_keywords(struct transmitter *t) {
+  const uint8_t *from = at(t->s, t->s->keywords);
+  if (!t->c->keywords_used) {
+    memcpy(t->keywords, from, t->keyword_bytes);
+    return;
+  }
+  uint64_t n = 0;
+  for (uint64_t o = 0; o < t->s->keyword_bytes; o += KEYWORD_BYTES) {
+    if (used_keyword(from + o)) {
+      if (n == t->c->keywords) {
+        t->ctl->dropped_keywords++;
+        break;
+      }
+      memcpy(t->keywords + n++ * KEYWORD_BYTES, from + o, KEYWORD_BYTES);
+    } else if (from[o] == 0) {
+      break;
+    }
+  }
+  for (; n < t->c->keywords; n++) {
+    memset(t->keywords + n * KEYWORD_BYTES, 0, KEYWORD_BYTES);
+    t->keywords[n * KEYWORD_BYTES + 16] = 'N';
+  }
+}
+
+static void note_latency(struct transmitter *t) {
+  struct timespec now;
+  clock_gettime((clockid_t)t->s->clock, &now);
+  int64_t ns = ((int64_t)now.tv_sec - t->frame.writetime_s) * 1000000000 +
+               ((int64_t)now.tv_nsec - t->frame.writetime_ns);
+  if (ns > PLAUSIBLE_NS) {
+    ns -= t->tai_ns; /* a writer that stamps UTC */
+  }
+  if (ns >= 0 && ns < PLAUSIBLE_NS) {
+    pump_latency(t->ctl, (uint64_t)ns);
+  }
+}
+
+/* One frame of the wire. */
+static int32_t send_slice(struct transmitter *t, const uint8_t *pixels,
+                          uint64_t counter, uint64_t slice) {
+  uint64_t counters[2] = {counter, slice};
+  struct iovec part[3] = {
+      {.iov_base = (void *)(uintptr_t)pixels, .iov_len = t->pixel_bytes},
+      {.iov_base = counters, .iov_len = sizeof counters},
+      {.iov_base = t->keywords, .iov_len = t->keyword_bytes},
+  };
+  copy_keywords(t);
+  return send_all(t, part, t->keyword_bytes > 0 ? 3 : 2);
+}
+
+/*
+ * Copies the newest whole frame of the source into t->pixels, however long a
+ * writer takes to pause. -ECANCELED: told to stop meanwhile.
+ */
+static int32_t copy_frame(struct transmitter *t) {
+  uint64_t since = 0;
+  uint64_t checked = 0;
+  for (;;) {
+    const int32_t rc = shmim_frame_read(t->s, t->pixels, 0, t->s->data_bytes,
+                                        4, &t->frame);
+    if (rc != 0 || !t->frame.torn) {
+      return rc;
+    }
+    if (told_to_stop(t)) {
+      return -ECANCELED;
+    }
+    const uint64_t now = monotonic_ns();
+    since = since ? since : now;
+    if (t->frame.stalled) {
+      if (now - since > STALL_NS) {
+        t->ctl->state = SHMIM_STATE_STALLED;
+      }
+      pause_us(50);
+    } else {
+      t->ctl->torn++;
+      if (t->c->allow_torn) {
+        return 0;
+      }
+      if (now - since > STALL_NS) {
+        t->ctl->state = SHMIM_STATE_RESTLESS;
+      }
+    }
+    if (now - checked > PUMP_SLICE_MS * 1000000ull) {
+      const int32_t peer = peer_status((int)t->c->fd);
+      if (peer != 0) {
+        return peer;
+      }
+      checked = now;
+    }
+  }
+}
+
+static void count_sent(struct transmitter *t, uint64_t counter) {
+  t->ctl->frames++;
+  t->ctl->last_cnt0 = counter;
+  t->ctl->last_ns = monotonic_ns();
+  if (t->first_ns == 0) {
+    t->first_ns = t->ctl->last_ns;
+  }
+}
+
+/* The frame as a whole: an image, or a cube as all its slices. */
+static int32_t send_frame(struct transmitter *t, bool again) {
+  int32_t rc = copy_frame(t);
+  for (uint64_t k = 0; rc == 0 && k < t->s->slices; k++) {
+    rc = send_slice(t, t->pixels + k * t->pixel_bytes, t->frame.cnt0, k);
+  }
+  if (rc != 0) {
+    return rc;
+  }
+  const uint64_t counter = t->frame.cnt0;
+  if (again && counter == t->last) {
+    t->ctl->repeats++;
+    return 0;
+  }
+  note_latency(t);
+  if (counter > t->last + 1) {
+    t->ctl->skipped += counter - t->last - 1;
+  }
+  t->last = counter;
+  t->last_slice = t->frame.cnt1;
+  count_sent(t, counter);
+  return 0;
+}
+
+/*
+ * Counter and slice index of one moment. False while the writer is busy:
+ * some move cnt1 before the pixels, some after.
+ */
+static bool sample(const struct transmitter *t, uint64_t *counter,
+                   uint64_t *slice) {
+  const uint64_t deadline = monotonic_ns() + 2000000;
+  do {
+    *counter = load_counter(t->s);
+    const bool before = load_flag(t->s) == 0;
+    *slice = atomic_load(word(t->s, t->s->cnt1));
+    if (before && load_flag(t->s) == 0 && load_counter(t->s) == *counter) {
+      return true;
+    }
+    relax();
+  } while (monotonic_ns() < deadline);
+  return false;
+}
+
+/* True where no writer has come round to the slice of frame `number`. */
+static bool ring_whole(const struct transmitter *t, uint64_t number) {
+  const uint64_t limit = number + t->s->slices - 1;
+  const uint64_t now = load_counter(t->s);
+  return now < limit || (now == limit && load_flag(t->s) == 0);
+}
+
+/* `count` slices of a ring that end at `slice`, the oldest first. */
+static int32_t send_ring(struct transmitter *t, uint64_t counter,
+                         uint64_t slice, uint64_t count) {
+  const uint64_t n = t->s->slices;
+  for (uint64_t i = count; i-- > 0;) {
+    const uint64_t k = (slice + n - i % n) % n;
+    const uint64_t number = counter - i;
+    int32_t rc = told_to_stop(t) ? -ECANCELED : 0;
+    if (rc == 0) {
+      memcpy(t->pixels, at(t->s, t->s->data + k * t->pixel_bytes),
+             t->pixel_bytes);
+      atomic_thread_fence(memory_order_acquire);
+      note_frame(t->s, &t->frame);
+      rc = guard_status(t->s);
+    }
+    if (rc == 0 && !ring_whole(t, number)) {
+      t->ctl->skipped++;
+      t->ctl->torn++;
+      t->last = number;
+      t->last_slice = k;
+      continue;
+    }
+    if (rc == 0) {
+      rc = send_slice(t, t->pixels, number, k);
+    }
+    if (rc != 0) {
+      return rc;
+    }
+    if (i == 0) {
+      note_latency(t);
+    }
+    t->last = number;
+    t->last_slice = k;
+    t->ctl->last_cnt1 = k;
+    count_sent(t, number);
+  }
+  return 0;
+}
+
+/* Frames of a cube: every new slice of a ring, or the cube as a whole. */
+static int32_t send_cube(struct transmitter *t) {
+  const uint64_t n = t->s->slices;
+  const uint64_t mode = t->c->slice_mode;
+  uint64_t counter;
+  uint64_t slice;
+  if (mode == SHMIM_SLICES_WHOLE) {
+    return send_frame(t, false);
+  }
+  if (!sample(t, &counter, &slice)) {
+    const bool stuck = load_counter(t->s) == counter;
+    t->ctl->state = stuck ? SHMIM_STATE_STALLED : SHMIM_STATE_RESTLESS;
+    return peer_status((int)t->c->fd);
+  }
+  const bool declared = mode != SHMIM_SLICES_AUTO;
+  const bool fresh = counter > t->last; /* no restart of the counter */
+  const uint64_t news = fresh ? counter - t->last : 1;
+  uint64_t steps = slice < n ? (slice + n - t->last_slice % n) % n : 0;
+  if (slice >= n || (steps == 0 && !declared && news % n != 0)) {
+    return send_frame(t, false);
+  }
+  if (steps == 0) {
+    steps = declared && news < n ? 1 : n;
+  }
+  uint64_t count = news < steps ? news : steps;
+  if (!t->sent) {
+    count = 1; /* what was written before we came is not news */
+  }
+  if (count > n - 1) {
+    count = n - 1; /* the oldest is being overwritten next */
+  }
+  if (fresh && t->sent) {
+    t->ctl->skipped += news - count;
+  }
+  return send_ring(t, counter, slice, count);
+}
+
+static bool repeat_due(const struct transmitter *t) {
+  return t->c->repeat_ms > 0 && !t->repeated && t->ctl->frames == 1 &&
+         monotonic_ns() - t->first_ns > t->c->repeat_ms * 1000000ull;
+}
+
+static int32_t run(struct transmitter *t) {
+  struct shmim_control *ctl = t->ctl;
+  bool pending = t->c->first && load_counter(t->s) > 0;
+  for (;;) {
+    if (told_to_stop(t)) {
+      return -ECANCELED;
+    }
+    int32_t rc = 0;
+    if (!pending) {
+      rc = wait_frame(t->s, &t->c->wait, t->last,
+                      monotonic_ns() + PUMP_SLICE_MS * 1000000ull,
+                      &ctl->stop);
+    }
+    if (rc == 0) {
+      pending = false;
+      ctl->state = SHMIM_STATE_BUSY;
+      rc = t->s->slices > 1 ? send_cube(t) : send_frame(t, false);
+      t->sent = t->sent || ctl->frames > 0;
+      if (ctl->state == SHMIM_STATE_BUSY || ctl->state == SHMIM_STATE_BLOCKED) {
+        ctl->state = SHMIM_STATE_WAITING;
+      }
+    } else if (rc == -ETIMEDOUT) {
+      ctl->state = SHMIM_STATE_WAITING;
+      rc = peer_status((int)t->c->fd);
+      if (rc == 0 && repeat_due(t)) {
+        t->repeated = true;
+        if (t->s->slices > 1 && t->last_slice < t->s->slices &&
+            t->c->slice_mode != SHMIM_SLICES_WHOLE) {
+          rc = send_slice(t, t->pixels, t->last, t->last_slice);
+          ctl->repeats++;
+        } else {
+          rc = send_frame(t, true);
+        }
+      }
+    }
+    if (rc != 0) {
+      return rc;
+    }
+  }
+}
+
+/*
+ * Runs until told to stop, the peer goes or something fails; says which in
+ * the control block. Closes the socket's duplicate. Blocks: nonblocking calls
+ * only.
+ */
+int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
+                       struct shmim_control *ctl) {
+  struct schedule schedule;
+  if (s == NULL || s->base == 0 || c == NULL || ctl == NULL ||
+      c->keywords * KEYWORD_BYTES > s->keyword_bytes) {
+    return -EINVAL;
+  }
+  struct transmitter t = {.s = s, .c = c, .ctl = ctl};
+  t.keyword_bytes = c->keywords * KEYWORD_BYTES;
+  t.pixel_bytes = s->slices > 1 ? s->slice_bytes : s->data_bytes;
+  t.last = c->wait.last;
+  t.last_slice = *word(s, s->cnt1);
+  t.tai_ns = (int64_t)shmim_tai_offset() * 1000000000;
+  t.pixels = malloc(s->data_bytes);
+  t.keywords = malloc(t.keyword_bytes > 0 ? t.keyword_bytes : 1);
+  int32_t rc = t.pixels == NULL || t.keywords == NULL ? -ENOMEM : 0;
+  if (rc == 0) {
+    schedule_enter(&schedule, c->priority, c->cpus);
+    rc = run(&t);
+    schedule_leave(&schedule);
+  }
+  free(t.pixels);
+  free(t.keywords);
+  close((int)c->fd);
+  if (rc == -ECANCELED) {
+    return pump_end(ctl, SHMIM_END_STOPPED, 0);
+  }
+  if (rc == -EPIPE || rc == -ECONNRESET) {
+    return pump_end(ctl, SHMIM_END_PEER, 0);
+  }
+  return pump_end(ctl, SHMIM_END_ERROR, rc);
+}

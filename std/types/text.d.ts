@@ -1,0 +1,5 @@
+export declare function closestString(
+  word: string,
+  candidates: readonly string[],
+): string;
+export declare function levenshteinDistance(a: string, b: string): number;

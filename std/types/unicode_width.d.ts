@@ -1,0 +1,1 @@
+export declare function unicodeWidth(text: string): number;
