@@ -71,10 +71,10 @@ static inline void relax(void) {
 
 /* map.c: 0, or BROKEN once a page of the mapping could not be had. */
 int32_t guard_status(const struct shmim_stream *s);
-/* map.c: true when another mapping of this process claims the semaphore. */
+/* map.c: true when a mapping of this process holds the semaphore. */
 bool guard_claimed(const struct shmim_stream *s, int32_t index);
-/* map.c: notes the claim of this mapping, -1 = none. */
-void guard_set_claim(const struct shmim_stream *s, int32_t index);
+/* map.c: notes that this mapping holds a semaphore, or no more. */
+void guard_claim(const struct shmim_stream *s, int32_t index, bool held);
 
 /* frame.c: counters and times of the frame in the stream now. */
 void note_frame(const struct shmim_stream *s, struct shmim_frame *frame);

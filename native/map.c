@@ -17,16 +17,16 @@
 
 /*
  * The table of guarded mappings: the helper's only global. An entry is free
- * while `base` is 0; it is claimed by storing 1 there. `claim` is the index
- * of the semaphore that this mapping holds, so that two readers of one
- * process never share one.
+ * while `base` is 0; it is claimed by storing 1 there. `claims` has a bit for
+ * each semaphore that this mapping holds, so that two readers of one process
+ * never share one.
  */
 #define GUARDS 4096
 struct guard {
   _Atomic uint64_t base;
   _Atomic uint64_t length;
   _Atomic int32_t broken;
-  _Atomic int32_t claim;
+  _Atomic uint64_t claims;
   _Atomic uint64_t device;
   _Atomic uint64_t inode;
 };
@@ -106,7 +106,7 @@ int32_t shmim_map(struct shmim_stream *s, int32_t fd, uint64_t length,
     return rc;
   }
   atomic_store(&guards[i].broken, 0);
-  atomic_store(&guards[i].claim, -1);
+  atomic_store(&guards[i].claims, 0);
   atomic_store(&guards[i].device, (uint64_t)st.st_dev);
   atomic_store(&guards[i].inode, (uint64_t)st.st_ino);
   atomic_store(&guards[i].length, length);
@@ -135,11 +135,19 @@ int32_t guard_status(const struct shmim_stream *s) {
   return atomic_load(&guards[s->guard].broken) ? BROKEN : 0;
 }
 
+static uint64_t claim_bit(int32_t index) {
+  return index >= 0 && index < 64 ? 1ull << index : 0;
+}
+
 bool guard_claimed(const struct shmim_stream *s, int32_t index) {
   const struct guard *own = &guards[s->guard];
+  const uint64_t bit = claim_bit(index);
+  if (bit == 0) {
+    return true; /* beyond what is tracked: never share */
+  }
   for (size_t i = 0; i < GUARDS; i++) {
     const struct guard *g = &guards[i];
-    if (atomic_load(&g->base) > 1 && atomic_load(&g->claim) == index &&
+    if (atomic_load(&g->base) > 1 && (atomic_load(&g->claims) & bit) != 0 &&
         atomic_load(&g->inode) == atomic_load(&own->inode) &&
         atomic_load(&g->device) == atomic_load(&own->device)) {
       return true;
@@ -148,8 +156,13 @@ bool guard_claimed(const struct shmim_stream *s, int32_t index) {
   return false;
 }
 
-void guard_set_claim(const struct shmim_stream *s, int32_t index) {
-  atomic_store(&guards[s->guard].claim, index);
+void guard_claim(const struct shmim_stream *s, int32_t index, bool held) {
+  struct guard *g = &guards[s->guard];
+  if (held) {
+    atomic_fetch_or(&g->claims, claim_bit(index));
+  } else {
+    atomic_fetch_and(&g->claims, ~claim_bit(index));
+  }
 }
 
 /* 0 while the mapping is whole. */
@@ -219,7 +232,7 @@ int32_t shmim_stream_check(const struct shmim_stream *s) {
       fits(s, s->data, s->slices, s->slice_bytes) &&
       fits(s, s->keywords, 1, s->keyword_bytes) &&
       fits(s, s->sems, s->sem_count, SHMIM_SEM_BYTES) &&
-      (s->sem_count == 0 || s->sems % 8 == 0) &&
+      (!s->writable || s->sem_count == 0 || s->sems % 8 == 0) &&
       fits(s, s->log_sem, s->log_sem ? 1 : 0, SHMIM_SEM_BYTES) &&
       fits(s, s->reader_pids, s->sem_count, 4) &&
       fits(s, s->writer_pids, s->sem_count, 4) &&

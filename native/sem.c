@@ -3,7 +3,7 @@
  * claims by pid, values held at a maximum), with claims made atomic.
  */
 #define _GNU_SOURCE
-#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -41,12 +41,12 @@ int32_t shmim_sem_values(const struct shmim_stream *s, int32_t *out,
   if (s == NULL || s->base == 0 || out == NULL) {
     return -EINVAL;
   }
+  /* Not sem_getvalue: the mapping may be read-only, or not aligned. */
   for (uint64_t i = 0; i < count && i < s->sem_count; i++) {
-    /* Not sem_getvalue: the mapping may be read-only or foreign. */
-    out[i] = (int32_t)(*word(s, s->sems + i * SHMIM_SEM_BYTES) & 0xffffffffu);
+    memcpy(&out[i], at(s, s->sems + i * SHMIM_SEM_BYTES), 4);
   }
   if (count > s->sem_count && s->log_sem != 0) {
-    out[s->sem_count] = (int32_t)(*word(s, s->log_sem) & 0xffffffffu);
+    memcpy(&out[s->sem_count], at(s, s->log_sem), 4);
   }
   return guard_status(s);
 }
@@ -66,12 +66,12 @@ static bool take(const struct shmim_stream *s, uint64_t index) {
       !atomic_compare_exchange_strong(slot, &pid, (int32_t)getpid())) {
     return false;
   }
-  guard_set_claim(s, (int32_t)index);
+  guard_claim(s, (int32_t)index, true);
   return true;
 }
 
 /*
- * Claims a semaphore for this mapping and empties it: the preferred one if
+ * Claims a semaphore for a reader on this mapping and empties it: the preferred one if
  * it is free, else the lowest free one. Number 6 comes last, because milk's
  * transmitters wait on it without registering. A claim of a dead process is
  * free. Returns the index, or -EBUSY when all are taken.
@@ -111,7 +111,7 @@ int32_t shmim_sem_release(const struct shmim_stream *s, int32_t index) {
   int32_t own = (int32_t)getpid();
   atomic_compare_exchange_strong(pid_slot(s, s->reader_pids, (uint64_t)index),
                                  &own, 0);
-  guard_set_claim(s, -1);
+  guard_claim(s, index, false);
   return guard_status(s);
 }
 

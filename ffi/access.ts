@@ -1,0 +1,40 @@
+/**
+ * The permission questions. The helper is no way around Deno's permissions:
+ * whatever touches a path asks here first, for exactly that path.
+ * @module
+ */
+
+function ask(name: "read" | "write", path: string): void {
+  const { state } = Deno.permissions.querySync({ name, path });
+  if (state !== "granted") {
+    throw new Deno.errors.NotCapable(
+      `Requires ${name} access to "${path}", run again with the ` +
+        `--allow-${name} flag`,
+    );
+  }
+}
+
+/**
+ * Refuses as Deno would where a path may not be read.
+ *
+ * @throws {Deno.errors.NotCapable}
+ */
+export function requireRead(path: string): void {
+  ask("read", path);
+}
+
+/**
+ * Refuses as Deno would where a path may not be written. Waiting on a
+ * semaphore counts: it changes the stream's file.
+ *
+ * @throws {Deno.errors.NotCapable}
+ */
+export function requireWrite(path: string): void {
+  ask("write", path);
+}
+
+/** Whether a path may be written, without an error. */
+export function mayWrite(path: string): boolean {
+  return Deno.permissions.querySync({ name: "write", path }).state ===
+    "granted";
+}

@@ -1,0 +1,46 @@
+/**
+ * Clocks of the kernel and this process's memory.
+ * @module
+ */
+
+import { check } from "./errno.ts";
+import { helper } from "./helper.ts";
+
+/** Clock ids of Linux. */
+export const CLOCK = { REALTIME: 0, MONOTONIC: 1, TAI: 11 } as const;
+
+/**
+ * A clock's time in nanoseconds: exact, hence a bigint.
+ *
+ * @param clock One of {@linkcode CLOCK}.
+ */
+export function clockNs(clock: number): bigint {
+  const words = new BigInt64Array(2);
+  check(helper().shmim_clock(clock, words), "read the clock");
+  return (words[0] ?? 0n) * 1_000_000_000n + (words[1] ?? 0n);
+}
+
+/** Seconds that TAI is ahead of UTC by this kernel; 0 where nobody set it. */
+export function taiOffset(): number {
+  return Math.max(0, helper().shmim_tai_offset());
+}
+
+/**
+ * Sleeps until the monotonic clock reaches a time.
+ *
+ * @param monotonicNs The time by `clockNs(CLOCK.MONOTONIC)`.
+ * @param signal Ends the sleep within 200 ms.
+ */
+export async function sleepUntil(
+  monotonicNs: bigint,
+  signal?: AbortSignal,
+): Promise<void> {
+  while (!signal?.aborted) {
+    if (await helper().shmim_sleep_until(monotonicNs) === 0) return;
+  }
+}
+
+/** Resident memory of this process in bytes. */
+export function processMemory(): number {
+  return check(helper().shmim_process_memory(), "read the memory in use");
+}

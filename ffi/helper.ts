@@ -1,0 +1,211 @@
+/**
+ * The symbols of the helper in `native/`, in the order of `shmim.h`, and the
+ * one place that loads it.
+ * @module
+ */
+
+import { fromFileUrl } from "@std/path";
+
+/** The interface number of `native/shmim.h` that this file mirrors. */
+export const HELPER_ABI = 1;
+
+const HELPER_SYMBOLS = {
+  // int32_t shmim_abi_version(void)
+  shmim_abi_version: { parameters: [], result: "i32" },
+  // int32_t shmim_file_stat(const char *, int32_t follow, int64_t *out)
+  shmim_file_stat: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
+  // int32_t shmim_fd_stat(int32_t fd, int64_t *out)
+  shmim_fd_stat: { parameters: ["i32", "buffer"], result: "i32" },
+  // int32_t shmim_file_open(const char *, int32_t writable)
+  shmim_file_open: { parameters: ["buffer", "i32"], result: "i32" },
+  // int32_t shmim_file_create(const char *, uint32_t mode, uint64_t bytes)
+  shmim_file_create: { parameters: ["buffer", "u32", "u64"], result: "i32" },
+  // int32_t shmim_file_rename(const char *, const char *, int32_t replace)
+  shmim_file_rename: { parameters: ["buffer", "buffer", "i32"], result: "i32" },
+  // int32_t shmim_file_unlink(const char *)
+  shmim_file_unlink: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_file_symlink(const char *target, const char *path)
+  shmim_file_symlink: { parameters: ["buffer", "buffer"], result: "i32" },
+  // int32_t shmim_file_readlink(const char *, char *out, uint64_t)
+  shmim_file_readlink: {
+    parameters: ["buffer", "buffer", "u64"],
+    result: "i32",
+  },
+  // int32_t shmim_file_realpath(const char *, char *out, uint64_t)
+  shmim_file_realpath: {
+    parameters: ["buffer", "buffer", "u64"],
+    result: "i32",
+  },
+  // int64_t shmim_dir_list(const char *, char *out, uint64_t)
+  shmim_dir_list: { parameters: ["buffer", "buffer", "u64"], result: "i64" },
+  // int32_t shmim_fd_close(int32_t fd)
+  shmim_fd_close: { parameters: ["i32"], result: "i32" },
+  // int32_t shmim_fd_path(int32_t fd, char *out, uint64_t)
+  shmim_fd_path: { parameters: ["i32", "buffer", "u64"], result: "i32" },
+  // int32_t shmim_clock(int32_t clock, int64_t *out)
+  shmim_clock: { parameters: ["i32", "buffer"], result: "i32" },
+  // int32_t shmim_tai_offset(void)
+  shmim_tai_offset: { parameters: [], result: "i32" },
+  // int32_t shmim_sleep_until(uint64_t monotonic_ns)
+  shmim_sleep_until: {
+    parameters: ["u64"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_schedule_try(int64_t priority, uint64_t cpus)
+  shmim_schedule_try: { parameters: ["i64", "u64"], result: "i32" },
+  // int64_t shmim_process_memory(void)
+  shmim_process_memory: { parameters: [], result: "i64" },
+  // int32_t shmim_map(struct shmim_stream *, int32_t fd, uint64_t, int32_t)
+  shmim_map: { parameters: ["buffer", "i32", "u64", "i32"], result: "i32" },
+  // int32_t shmim_unmap(struct shmim_stream *)
+  shmim_unmap: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_map_status(const struct shmim_stream *)
+  shmim_map_status: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_map_load(const struct shmim_stream *, uint64_t, void *,
+  //                        uint64_t)
+  shmim_map_load: {
+    parameters: ["buffer", "u64", "buffer", "u64"],
+    result: "i32",
+  },
+  // int32_t shmim_map_store(const struct shmim_stream *, uint64_t,
+  //                         const void *, uint64_t)
+  shmim_map_store: {
+    parameters: ["buffer", "u64", "buffer", "u64"],
+    result: "i32",
+  },
+  // void *shmim_map_address(const struct shmim_stream *, uint64_t, uint64_t)
+  shmim_map_address: { parameters: ["buffer", "u64", "u64"], result: "pointer" },
+  // int32_t shmim_stream_check(const struct shmim_stream *)
+  shmim_stream_check: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_sem_init(const struct shmim_stream *)
+  shmim_sem_init: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_sem_values(const struct shmim_stream *, int32_t *, uint64_t)
+  shmim_sem_values: { parameters: ["buffer", "buffer", "u64"], result: "i32" },
+  // int32_t shmim_sem_claim(const struct shmim_stream *, int32_t preferred)
+  shmim_sem_claim: { parameters: ["buffer", "i32"], result: "i32" },
+  // int32_t shmim_sem_release(const struct shmim_stream *, int32_t index)
+  shmim_sem_release: { parameters: ["buffer", "i32"], result: "i32" },
+  // int32_t shmim_sem_flush(const struct shmim_stream *, int32_t index)
+  shmim_sem_flush: { parameters: ["buffer", "i32"], result: "i32" },
+  // int32_t shmim_sem_post(const struct shmim_stream *, int32_t index)
+  shmim_sem_post: { parameters: ["buffer", "i32"], result: "i32" },
+  // uint64_t shmim_frame_counter(const struct shmim_stream *)
+  shmim_frame_counter: { parameters: ["buffer"], result: "u64" },
+  // int32_t shmim_frame_read(const struct shmim_stream *, void *out,
+  //     uint64_t offset, uint64_t bytes, uint32_t tries,
+  //     struct shmim_frame *)
+  shmim_frame_read: {
+    parameters: ["buffer", "buffer", "u64", "u64", "u32", "buffer"],
+    result: "i32",
+  },
+  // int32_t shmim_frame_write(struct shmim_stream *, const void *in,
+  //     uint64_t offset, uint64_t bytes, int64_t slice,
+  //     const int64_t *atime, struct shmim_frame *)
+  shmim_frame_write: {
+    parameters: ["buffer", "buffer", "u64", "u64", "i64", "buffer", "buffer"],
+    result: "i32",
+  },
+  // int32_t shmim_frame_wait(const struct shmim_stream *,
+  //                          const struct shmim_wait *)
+  shmim_frame_wait: {
+    parameters: ["buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // The same, on the calling thread: Workers only.
+  shmim_frame_wait_sync: {
+    name: "shmim_frame_wait",
+    parameters: ["buffer", "buffer"],
+    result: "i32",
+  },
+  // int32_t shmim_frame_next(const struct shmim_stream *,
+  //     const struct shmim_wait *, void *out, uint64_t offset,
+  //     uint64_t bytes, struct shmim_frame *)
+  shmim_frame_next: {
+    parameters: ["buffer", "buffer", "buffer", "u64", "u64", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_socket_take(const char *local, uint32_t port,
+  //                           const char *remote, uint32_t port)
+  shmim_socket_take: {
+    parameters: ["buffer", "u32", "buffer", "u32"],
+    result: "i32",
+  },
+  // int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms)
+  shmim_socket_tune: { parameters: ["i32", "u64"], result: "i32" },
+  // int32_t shmim_transmit(struct shmim_stream *,
+  //     const struct shmim_transmit *, struct shmim_control *)
+  shmim_transmit: {
+    parameters: ["buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_receive(struct shmim_stream *,
+  //     const struct shmim_receive *, struct shmim_control *)
+  shmim_receive: {
+    parameters: ["buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** The helper's functions. */
+export type Helper = Deno.DynamicLibrary<typeof HELPER_SYMBOLS>["symbols"];
+
+/** Where the helper lies. */
+export const HELPER_PATH: string = fromFileUrl(
+  new URL("../native/build/libshmim.so", import.meta.url),
+);
+
+let loaded: Helper | undefined;
+
+function override(): string | undefined {
+  try {
+    return Deno.env.get("SHMIM_HELPER");
+  } catch {
+    return undefined; // not permitted to look: not set
+  }
+}
+
+/**
+ * The helper, loaded at the first call and kept for the life of the process.
+ *
+ * @returns Its functions.
+ * @throws {Deno.errors.NotFound} where it was not built.
+ * @throws {Error} where it was built for another version of shmim.
+ */
+export function helper(): Helper {
+  if (loaded !== undefined) return loaded;
+  const path = override() ?? HELPER_PATH;
+  let symbols: Helper;
+  try {
+    symbols = Deno.dlopen(path, HELPER_SYMBOLS).symbols;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new Deno.errors.NotFound(
+      `Cannot load the helper "${path}": build it with \`deno task build\``,
+      { cause: error },
+    );
+  }
+  const abi = symbols.shmim_abi_version();
+  if (abi !== HELPER_ABI) {
+    throw new Error(
+      `The helper "${path}" has interface ${abi}, this shmim needs ` +
+        `${HELPER_ABI}: run \`deno task build\``,
+    );
+  }
+  loaded = symbols;
+  return symbols;
+}
+
+const encoder = new TextEncoder();
+
+/** A string as C takes it. A zero byte inside would cut it: refused. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  if (text.includes("\0")) {
+    throw new RangeError("A path cannot hold a zero byte");
+  }
+  return encoder.encode(text + "\0");
+}

@@ -1,0 +1,473 @@
+/**
+ * A mapped stream with a lifetime. Its table of offsets is a block of memory
+ * that the helper reads; addresses stay in there.
+ * @module
+ */
+
+import { check } from "./errno.ts";
+import type { OpenFile } from "./files.ts";
+import { type Helper, helper } from "./helper.ts";
+
+/** The members of `struct shmim_stream`, in order. */
+const MEMBERS = [
+  "base",
+  "length",
+  "guard",
+  "writable",
+  "cnt0",
+  "cnt1",
+  "cnt2",
+  "writeFlag",
+  "atime",
+  "writetime",
+  "data",
+  "dataBytes",
+  "sliceBytes",
+  "slices",
+  "keywords",
+  "keywordBytes",
+  "sems",
+  "semCount",
+  "semMax",
+  "logSem",
+  "readerPids",
+  "writerPids",
+  "trace",
+  "traceCount",
+  "sliceAtimes",
+  "sliceWritetimes",
+  "sliceCounters",
+  "ringSlots",
+  "ringIndex",
+  "ringCycle",
+  "ringData",
+  "clock",
+  "ownCounter",
+  "foreign",
+] as const;
+
+type Internal =
+  | "base"
+  | "length"
+  | "guard"
+  | "writable"
+  | "ownCounter"
+  | "foreign";
+
+/**
+ * A format's table compiled to byte offsets and sizes: see `struct
+ * shmim_stream` in `native/shmim.h`. An offset of 0 means "has none".
+ */
+export type StreamTable = Readonly<
+  Record<Exclude<typeof MEMBERS[number], Internal>, number>
+>;
+
+const INDEX = Object.fromEntries(
+  MEMBERS.map((member, index) => [member, index]),
+) as Record<typeof MEMBERS[number], number>;
+
+/** What is known of one frame. */
+export interface FrameFacts {
+  /** Frame counter. */
+  readonly cnt0: bigint;
+  /** Index of the slice written last, by the writer's own account. */
+  readonly cnt1: bigint;
+  /** The format's third counter. */
+  readonly cnt2: bigint;
+  /** Acquisition time by the stream's clock, ns. */
+  readonly atimeNs: bigint;
+  /** Publication time by the stream's clock, ns. */
+  readonly writetimeNs: bigint;
+  /** True where no quiet moment was found: the copy may mix two frames. */
+  readonly torn: boolean;
+  /** Copies that were made. */
+  readonly tries: number;
+  /** True where the write flag stayed up: the writer stalled or died. */
+  readonly stalled: boolean;
+  /** When the copy was complete, by the stream's clock, ns. */
+  readonly seenNs: bigint;
+}
+
+const NS = 1_000_000_000n;
+
+function facts(w: BigUint64Array): FrameFacts {
+  const at = (index: number): bigint => w[index] ?? 0n;
+  const time = (index: number): bigint =>
+    BigInt.asIntN(64, at(index)) * NS + BigInt.asIntN(64, at(index + 1));
+  return {
+    cnt0: at(0),
+    cnt1: at(1),
+    cnt2: at(2),
+    atimeNs: time(3),
+    writetimeNs: time(5),
+    torn: at(7) !== 0n,
+    tries: Number(at(8)),
+    stalled: at(9) !== 0n,
+    seenNs: time(10),
+  };
+}
+
+const FRAME_WORDS = 12;
+const WAIT_WORDS = 6;
+
+/** How the helper waits: `struct shmim_wait`. */
+export interface WaitSettings {
+  /** 0 semaphore, 1 spin, 2 poll, 3 adaptive. */
+  readonly mode: number;
+  /** The claimed semaphore, -1 = none. */
+  readonly semaphore: number;
+  /** Pause between two looks when polling, µs. */
+  readonly pollUs: number;
+  /** How long the adaptive mode spins first, µs. */
+  readonly spinUs: number;
+}
+
+/** Writes `struct shmim_wait` into words, starting at an index. */
+export function putWait(
+  words: BigUint64Array,
+  wait: WaitSettings,
+  last: bigint,
+  timeoutMs: number,
+): void {
+  words[0] = BigInt(wait.mode);
+  words[1] = BigInt.asUintN(64, BigInt(wait.semaphore));
+  words[2] = last;
+  words[3] = BigInt(Math.round(timeoutMs * 1000));
+  words[4] = BigInt(wait.pollUs);
+  words[5] = BigInt(wait.spinUs);
+}
+
+const NO_FOREIGN = 0xffff_ffff_ffff_ffffn;
+const NOTHING = new Uint8Array(0);
+const TIMED_OUT = -110;
+const AGAIN = -11;
+
+/**
+ * A mapped stream file. Everything on it is checked against its length and
+ * guarded: where the file shrinks, calls throw `EBADFD` instead of ending
+ * the process.
+ */
+export class Mapping {
+  readonly #table = new BigUint64Array(new ArrayBuffer(MEMBERS.length * 8));
+  readonly #helper: Helper;
+  readonly #frame = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
+  readonly #path: string;
+  #pending = 0;
+  #closeLater = false;
+  #views: ArrayBuffer[] = [];
+
+  private constructor(path: string) {
+    this.#helper = helper();
+    this.#path = path;
+  }
+
+  /**
+   * Maps the first `length` bytes of an open file. The file may be closed
+   * afterwards.
+   *
+   * @throws {SystemError} `ENOMEM`, `EMFILE`, `EBADFD` where it is shorter.
+   */
+  static map(file: OpenFile, length: number, writable: boolean): Mapping {
+    const mapping = new Mapping(file.path);
+    check(
+      file.use((fd) =>
+        mapping.#helper.shmim_map(
+          mapping.#table,
+          fd,
+          BigInt(length),
+          writable ? 1 : 0,
+        )
+      ),
+      "map",
+      file.path,
+    );
+    return mapping;
+  }
+
+  /** True after {@linkcode Mapping.close}. */
+  get closed(): boolean {
+    return this.#closeLater || this.#table[INDEX.base] === 0n;
+  }
+
+  /** Whether it may be written. */
+  get writable(): boolean {
+    return this.#table[INDEX.writable] !== 0n;
+  }
+
+  /** Frames that another writer counted between ours. */
+  get foreign(): bigint {
+    return this.#table[INDEX.foreign] ?? 0n;
+  }
+
+  /** Bytes mapped. */
+  get length(): number {
+    return Number(this.#table[INDEX.length]);
+  }
+
+  #check(result: number, what: string): number {
+    if (this.closed) {
+      throw new TypeError(`Cannot ${what} "${this.#path}": it is closed`);
+    }
+    return check(result, what, this.#path);
+  }
+
+  /**
+   * Gives the mapping its table, which must lie inside it.
+   *
+   * @throws {SystemError} `ERANGE` where it does not.
+   */
+  useTable(table: StreamTable): void {
+    for (const [member, value] of Object.entries(table)) {
+      this.#table[INDEX[member as keyof StreamTable]] = BigInt(value);
+    }
+    this.#table[INDEX.ownCounter] = NO_FOREIGN;
+    this.#table[INDEX.foreign] = 0n;
+    this.#check(this.#helper.shmim_stream_check(this.#table), "use");
+  }
+
+  /** Copies bytes out. */
+  load(offset: number, into: Uint8Array<ArrayBuffer>): void {
+    this.#check(
+      this.#helper.shmim_map_load(
+        this.#table,
+        BigInt(offset),
+        into,
+        BigInt(into.byteLength),
+      ),
+      "read",
+    );
+  }
+
+  /** Copies bytes in, without publishing anything. */
+  store(offset: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.#check(
+      this.#helper.shmim_map_store(
+        this.#table,
+        BigInt(offset),
+        bytes,
+        BigInt(bytes.byteLength),
+      ),
+      "change",
+    );
+  }
+
+  /** Throws where the file shrank since. */
+  requireWhole(): void {
+    this.#check(this.#helper.shmim_map_status(this.#table), "use");
+  }
+
+  /** The frame counter now; 0 when closed. */
+  counter(): bigint {
+    return this.#helper.shmim_frame_counter(this.#table);
+  }
+
+  /** Prepares the semaphores of a stream that is being created. */
+  initSemaphores(): void {
+    this.#check(this.#helper.shmim_sem_init(this.#table), "prepare");
+  }
+
+  /** Values of the semaphores; one more than there are adds the log's. */
+  semaphoreValues(count: number): Int32Array {
+    const values = new Int32Array(new ArrayBuffer(Math.max(4, count * 4)));
+    this.#check(
+      this.#helper.shmim_sem_values(this.#table, values, BigInt(count)),
+      "read",
+    );
+    return values.subarray(0, count);
+  }
+
+  /**
+   * Claims a semaphore and empties it.
+   *
+   * @param preferred The index wanted, -1 = any.
+   * @returns The index, `undefined` where all are taken.
+   */
+  claimSemaphore(preferred: number): number | undefined {
+    const result = this.#helper.shmim_sem_claim(this.#table, preferred);
+    if (result === -16) return undefined; // EBUSY
+    return this.#check(result, "claim a semaphore of");
+  }
+
+  /** Gives a semaphore back. */
+  releaseSemaphore(index: number): void {
+    if (!this.closed) this.#helper.shmim_sem_release(this.#table, index);
+  }
+
+  /** Copies a frame or a part of one; see `shmim_frame_read`. */
+  readFrame(
+    into: Uint8Array<ArrayBuffer>,
+    offset: number,
+    tries: number,
+  ): FrameFacts {
+    this.#check(
+      this.#helper.shmim_frame_read(
+        this.#table,
+        into,
+        BigInt(offset),
+        BigInt(into.byteLength),
+        tries,
+        this.#frame,
+      ),
+      "read",
+    );
+    return facts(this.#frame);
+  }
+
+  /**
+   * Publishes a frame; `undefined` bytes publish without new pixels.
+   *
+   * @param slice Stored as cnt1; -1 leaves it.
+   * @param atimeNs Acquisition time, `undefined` = now.
+   */
+  writeFrame(
+    bytes: Uint8Array<ArrayBuffer> | undefined,
+    offset: number,
+    slice: number,
+    atimeNs: bigint | undefined,
+  ): FrameFacts {
+    const atime = atimeNs === undefined
+      ? null
+      : new BigInt64Array([atimeNs / NS, atimeNs % NS]);
+    this.#check(
+      this.#helper.shmim_frame_write(
+        this.#table,
+        bytes === undefined || bytes.byteLength === 0 ? null : bytes,
+        BigInt(offset),
+        BigInt(bytes?.byteLength ?? 0),
+        BigInt(slice),
+        atime,
+        this.#frame,
+      ),
+      "write",
+    );
+    return facts(this.#frame);
+  }
+
+  /** Runs a nonblocking call; close() waits for it. */
+  async #during<T>(call: () => Promise<T>): Promise<T> {
+    this.#pending++;
+    try {
+      return await call();
+    } finally {
+      this.#pending--;
+      if (this.#closeLater && this.#pending === 0) this.#unmap();
+    }
+  }
+
+  /**
+   * Waits until the counter is not `last`, on a thread of its own.
+   *
+   * @returns False where the time was up first.
+   */
+  async wait(
+    settings: WaitSettings,
+    last: bigint,
+    timeoutMs: number,
+  ): Promise<boolean> {
+    const words = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
+    putWait(words, settings, last, timeoutMs);
+    const result = await this.#during(() =>
+      this.#helper.shmim_frame_wait(this.#table, words)
+    );
+    if (result === TIMED_OUT) return false;
+    this.#check(result, "wait for");
+    return true;
+  }
+
+  /** The same on the calling thread, which it blocks. */
+  waitSync(settings: WaitSettings, last: bigint, timeoutMs: number): boolean {
+    const words = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
+    putWait(words, settings, last, timeoutMs);
+    const result = this.#helper.shmim_frame_wait_sync(this.#table, words);
+    if (result === TIMED_OUT) return false;
+    this.#check(result, "wait for");
+    return true;
+  }
+
+  /**
+   * Waits for the next frame and copies it in one call.
+   *
+   * @returns The frame; `undefined` where the time was up; `"stalled"` where
+   * its writer holds the write flag up.
+   */
+  async next(
+    settings: WaitSettings,
+    last: bigint,
+    timeoutMs: number,
+    into: Uint8Array<ArrayBuffer>,
+    offset: number,
+  ): Promise<FrameFacts | "stalled" | undefined> {
+    const words = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
+    const frame = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
+    putWait(words, settings, last, timeoutMs);
+    const result = await this.#during(() =>
+      this.#helper.shmim_frame_next(
+        this.#table,
+        words,
+        into,
+        BigInt(offset),
+        BigInt(into.byteLength),
+        frame,
+      )
+    );
+    if (result === TIMED_OUT) return undefined;
+    if (result === AGAIN) return "stalled";
+    this.#check(result, "read");
+    return facts(frame);
+  }
+
+  /**
+   * Runs a pump of the helper on this stream, inside `ffi/` only.
+   */
+  pump(
+    call: (
+      helper: Helper,
+      table: BigUint64Array<ArrayBuffer>,
+    ) => Promise<number>,
+  ): Promise<number> {
+    return this.#during(() => call(this.#helper, this.#table));
+  }
+
+  /**
+   * A part of the mapping itself as memory of JavaScript: no copy. Needs the
+   * full `--allow-ffi`. It is detached when the mapping is closed; a file
+   * that shrinks shows as zeros.
+   */
+  view(offset: number, bytes: number): ArrayBuffer {
+    const pointer = this.#helper.shmim_map_address(
+      this.#table,
+      BigInt(offset),
+      BigInt(bytes),
+    );
+    if (pointer === null) {
+      throw new RangeError(
+        `Cannot view "${this.#path}": ${bytes} bytes at ${offset} are outside`,
+      );
+    }
+    const buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
+    this.#views.push(buffer);
+    return buffer;
+  }
+
+  /** Unmaps, as soon as no call is under way; detaches every view. */
+  close(): void {
+    if (this.closed) return;
+    if (this.#pending > 0) {
+      this.#closeLater = true;
+      return;
+    }
+    this.#unmap();
+  }
+
+  #unmap(): void {
+    for (const view of this.#views) {
+      if (!view.detached) view.transfer(0);
+    }
+    this.#views = [];
+    this.#helper.shmim_unmap(this.#table);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

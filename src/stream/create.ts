@@ -1,0 +1,133 @@
+/**
+ * Makes the file of a new stream: prepared under a temporary name, then
+ * renamed, so that nobody ever sees a half-made one.
+ * @module
+ */
+
+import { clockNs } from "../../ffi/clock.ts";
+import { check, isSystemError } from "../../ffi/errno.ts";
+import { OpenFile, removeFile, renameFile } from "../../ffi/files.ts";
+import { Mapping } from "../../ffi/mapping.ts";
+import {
+  type CreateSpec,
+  StreamExistsError,
+  type StreamFormat,
+} from "./format.ts";
+import { MAX_PATH_BYTES, SUFFIX } from "./names.ts";
+import { pixelCount, TYPES } from "./types.ts";
+
+const MAX_FILE_BYTES = 2n ** 50n;
+
+function requireRange(
+  what: string,
+  value: number,
+  low: number,
+  high: number,
+): void {
+  if (!Number.isInteger(value) || value < low || value > high) {
+    throw new RangeError(
+      `${what} must be a whole number from ${low} to ${high}, not ${value}`,
+    );
+  }
+}
+
+/**
+ * Checks what a new stream is to be.
+ *
+ * @throws {RangeError} naming the value and its limits.
+ */
+export function requireSpec(spec: CreateSpec): void {
+  if (spec.size.length < 1 || spec.size.length > 3) {
+    throw new RangeError(
+      `A stream has 1 to 3 axes, not ${spec.size.length}`,
+    );
+  }
+  for (const axis of spec.size) {
+    requireRange("The length of an axis", axis, 1, 0xFFFF_FFFF);
+  }
+  requireRange("The number of keywords", spec.keywords, 0, 0xFFFF);
+  requireRange("The number of semaphores", spec.semaphores, 0, 0xFFFF);
+  requireRange(
+    "The number of circular-buffer slots",
+    spec.circularBuffer,
+    0,
+    0xFFFF_FFFF,
+  );
+  const rolling = (spec.imageType & 0xFn) === 1n;
+  if (rolling && spec.size.length !== 3) {
+    throw new RangeError("A rolling cube has 3 axes");
+  }
+  const pixels = pixelCount(spec.size);
+  const bytes = pixels * BigInt(TYPES[spec.type].bytes) *
+    BigInt(1 + spec.circularBuffer);
+  if (pixels > 10_000_000_000n || bytes > MAX_FILE_BYTES) {
+    throw new RangeError(
+      `A stream of ${spec.size.join("x")} ${spec.type} is too large`,
+    );
+  }
+}
+
+function temporaryName(path: string): string {
+  const stem = path.slice(0, -SUFFIX.length);
+  return `${stem}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+}
+
+/**
+ * Makes a stream's file.
+ *
+ * @param path Where.
+ * @param format In which format.
+ * @param spec What.
+ * @param options `mode` as given, whatever the umask; `replace` gives the
+ * name to the new file even where there is one (its readers keep the old).
+ * @throws {StreamExistsError | RangeError | SystemError} `ENOSPC` where the
+ * folder is full: nothing is left behind.
+ */
+export function createFile(
+  path: string,
+  format: StreamFormat,
+  spec: CreateSpec,
+  options: { mode: number; replace: boolean },
+): void {
+  requireSpec(spec);
+  if (path.length > MAX_PATH_BYTES) throw new RangeError("The path is too long");
+  const layout = format.plan(spec);
+  const temporary = temporaryName(path);
+  let file: OpenFile;
+  try {
+    file = OpenFile.create(temporary, {
+      mode: options.mode,
+      bytes: layout.bytes,
+    });
+  } catch (error) {
+    // The user knows the stream's name, not the temporary one.
+    if (isSystemError(error)) check(-error.errno, "create", path);
+    throw error;
+  }
+  try {
+    const mapping = Mapping.map(file, layout.bytes, true);
+    try {
+      mapping.useTable(layout.table);
+      mapping.initSemaphores();
+      format.initialise(
+        layout,
+        spec,
+        (offset, bytes) => mapping.store(offset, bytes),
+        {
+          inode: file.stat().inode,
+          pid: Deno.pid,
+          nowNs: clockNs(layout.table.clock),
+        },
+      );
+    } finally {
+      mapping.close();
+    }
+    renameFile(temporary, path, { replace: options.replace });
+  } catch (error) {
+    removeFile(temporary);
+    if (isSystemError(error, "EEXIST")) throw new StreamExistsError(path);
+    throw error;
+  } finally {
+    file.close();
+  }
+}

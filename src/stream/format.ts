@@ -1,0 +1,197 @@
+/**
+ * What a stream format is: a table of offsets and a few rules. Code that
+ * opens, reads, waits and publishes works on this, never on a format's name.
+ * @module
+ */
+
+import type { StreamTable } from "../../ffi/mapping.ts";
+import type { DataType } from "./types.ts";
+
+/** The layout of one stream file, worked out from its header. */
+export interface Layout {
+  /** Name of the format, such as `imagestreamio`. */
+  readonly format: string;
+  /** Version found. */
+  readonly version: string;
+  /** The variant, where the version alone does not tell. */
+  readonly variant: string;
+  /** Whether it may be written; variants are read only. */
+  readonly readOnly: boolean;
+  /** The stream's name by its own account. */
+  readonly name: string;
+  /** Data type. */
+  readonly type: DataType;
+  /** Axes, fastest first, without unused ones. */
+  readonly size: readonly number[];
+  /** Bytes of the whole file. */
+  readonly bytes: number;
+  /** Bytes of one keyword record. */
+  readonly keywordRecord: number;
+  /** Keyword records. */
+  readonly keywordCount: number;
+  /** Whether the last axis is declared as a ring of slices. */
+  readonly rolling: boolean;
+  /** Slots of the circular buffer, 0 = none. */
+  readonly circularBuffer: number;
+  /** Byte offset and size of the header. */
+  readonly headerBytes: number;
+  /** Seconds since 1970 in this clock are TAI, not UTC. */
+  readonly clockIsTai: boolean;
+  /** Offsets for the helper. */
+  readonly table: StreamTable;
+}
+
+/** What to make a new stream from. */
+export interface CreateSpec {
+  /** Name without folder and suffix. */
+  readonly name: string;
+  /** Axes, fastest first: 1 to 3. */
+  readonly size: readonly number[];
+  /** Data type. */
+  readonly type: DataType;
+  /** Keyword records (0-65535). */
+  readonly keywords: number;
+  /** Semaphores. */
+  readonly semaphores: number;
+  /** Slots of the circular buffer, 0 = none. */
+  readonly circularBuffer: number;
+  /** ImageStreamIO's imagetype bits; other formats have no such thing. */
+  readonly imageType: bigint;
+}
+
+/** The changeable part of a header, as it is now. */
+export interface HeaderFields {
+  /** ns by the stream's clock. */
+  readonly creationNs: bigint;
+  /** ns by the stream's clock. */
+  readonly accessNs: bigint;
+  /** ns by the stream's clock. */
+  readonly atimeNs: bigint;
+  /** ns by the stream's clock. */
+  readonly writetimeNs: bigint;
+  /** Process that made the file. */
+  readonly creatorPid: number;
+  /** 0 nobody, 1 expressly nobody, else a process. */
+  readonly ownerPid: number;
+  /** Inode number that was stored. */
+  readonly inode: bigint;
+  /** Counters. */
+  readonly cnt0: bigint;
+  /** Slice written last. */
+  readonly cnt1: bigint;
+  /** Events. */
+  readonly cnt2: bigint;
+  /** Whether pixels are being changed. */
+  readonly writing: boolean;
+  /** Everything else that the format stores, by its own names. */
+  readonly other: Readonly<Record<string, number | string>>;
+}
+
+/** A stream format. */
+export interface StreamFormat {
+  /** Name, as `info --json` gives it. */
+  readonly id: string;
+  /** How many first bytes `recognise` and `layout` want. */
+  readonly headerBytes: number;
+  /** Whether these bytes are of this format, of any version. */
+  recognise(header: Uint8Array<ArrayBuffer>, fileBytes: number): boolean;
+  /**
+   * Works out and checks the layout.
+   *
+   * @throws {StreamFormatError} saying what is wrong.
+   */
+  layout(
+    path: string,
+    header: Uint8Array<ArrayBuffer>,
+    fileBytes: number,
+  ): Layout;
+  /** The changeable fields of a header. */
+  fields(header: Uint8Array<ArrayBuffer>): HeaderFields;
+  /** Layout of a stream to be made. */
+  plan(spec: CreateSpec): Layout;
+  /**
+   * Writes a new stream's blocks; the file is all zeros.
+   *
+   * @param store Stores bytes at an offset.
+   * @param facts Facts of the moment.
+   */
+  initialise(
+    layout: Layout,
+    spec: CreateSpec,
+    store: (offset: number, bytes: Uint8Array<ArrayBuffer>) => void,
+    facts: { inode: bigint; pid: number; nowNs: bigint },
+  ): void;
+}
+
+/** How foreign or damaged memory differs from what a format asks for. */
+export interface FormatMismatch {
+  /** Byte offset concerned. */
+  readonly offset?: number;
+  /** What the format asks for. */
+  readonly expected?: string;
+  /** What is there. */
+  readonly found?: string;
+}
+
+/** A file that is not a stream that shmim can open. */
+export class StreamFormatError extends Error {
+  override name = "StreamFormatError";
+  /** The file. */
+  readonly path: string;
+  /** Byte offset concerned. */
+  readonly offset: number | undefined;
+  /** What the format asks for. */
+  readonly expected: string | undefined;
+  /** What is there. */
+  readonly found: string | undefined;
+
+  /**
+   * @param path The file.
+   * @param reason What is wrong, to be read after `Cannot open stream "…": `.
+   * @param mismatch The facts.
+   */
+  constructor(path: string, reason: string, mismatch: FormatMismatch = {}) {
+    super(`Cannot open stream "${path}": ${reason}`);
+    this.path = path;
+    this.offset = mismatch.offset;
+    this.expected = mismatch.expected;
+    this.found = mismatch.found;
+  }
+}
+
+/** No such stream. */
+export class StreamNotFoundError extends Deno.errors.NotFound {
+  override name = "StreamNotFoundError";
+  /** The file that is missing. */
+  readonly path: string;
+
+  /**
+   * @param path The file that is missing.
+   * @param hint What else there is to say.
+   */
+  constructor(path: string, hint = "") {
+    super(`No stream "${path}"${hint}`);
+    this.path = path;
+  }
+}
+
+/** A stream that is there already. */
+export class StreamExistsError extends Deno.errors.AlreadyExists {
+  override name = "StreamExistsError";
+  /** The file that is in the way. */
+  readonly path: string;
+
+  /**
+   * @param path The file that is in the way.
+   * @param hint What to do.
+   */
+  constructor(path: string, hint = "") {
+    super(`Stream "${path}" exists already${hint}`);
+    this.path = path;
+  }
+}
+
+/** A stream that was re-created under a reader with another type or size. */
+export class StreamChangedError extends Error {
+  override name = "StreamChangedError";
+}

@@ -1,0 +1,221 @@
+/**
+ * Following a stream: every new frame, across re-creations.
+ * @module
+ */
+
+import { isSystemError } from "../../ffi/errno.ts";
+import type { FrameFacts } from "../../ffi/mapping.ts";
+import {
+  type Layout,
+  StreamChangedError,
+  StreamFormatError,
+  StreamNotFoundError,
+} from "./format.ts";
+import type { Stream } from "./stream.ts";
+import { type DataType, type PixelArray, pixelsOf } from "./types.ts";
+import { Waiter, type WaitOptions } from "./wait.ts";
+
+/** A copy of one frame. */
+export interface Frame extends FrameFacts {
+  /** The pixels in memory order. */
+  readonly pixels: PixelArray;
+  /** The same memory as bytes. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Data type. */
+  readonly type: DataType;
+  /** Axes of `pixels`, fastest first. */
+  readonly size: readonly number[];
+  /** Which slice of a cube this is; `undefined`: the whole. */
+  readonly slice: number | undefined;
+}
+
+/** A frame with what came between it and the one before. */
+export interface FollowedFrame extends Frame {
+  /** Frames that were published since the last one and not seen. */
+  readonly missed: bigint;
+}
+
+/** How to follow a stream. */
+export interface FramesOptions extends WaitOptions {
+  /** Ends the iteration, within 100 ms. */
+  signal?: AbortSignal;
+  /** Ends the iteration where no frame comes for so long. */
+  timeoutMs?: number;
+  /** One slice of a cube instead of the whole. */
+  slice?: number;
+  /** Also the frame that is there now. Default false. */
+  first?: boolean;
+  /** Frames newer than this counter. Default: the counter now. */
+  since?: bigint;
+  /**
+   * A stream that is re-created: `same` (default) goes on where type and
+   * size are the same and throws otherwise, `any` goes on, `never` throws.
+   */
+  reopen?: "same" | "any" | "never";
+  /** Uses one buffer for all frames: take what you need before the next. */
+  reuseBuffer?: boolean;
+}
+
+/** Puts a copied frame and its facts together. */
+export function toFrame(
+  layout: Layout,
+  bytes: Uint8Array<ArrayBuffer>,
+  facts: FrameFacts,
+  slice: number | undefined,
+): Frame {
+  return {
+    ...facts,
+    pixels: pixelsOf(layout.type, bytes),
+    bytes,
+    type: layout.type,
+    size: slice === undefined ? layout.size : layout.size.slice(0, 2),
+    slice,
+  };
+}
+
+const SLICE_MS = 100;
+const LOOK_MS = 500;
+const STALL_MS = 1000;
+
+/** Follows one stream object; a re-creation makes the next one. */
+class Follower {
+  #stream: Stream;
+  #waiter: Waiter;
+  #last: bigint;
+  #lookedAt = performance.now();
+  #stalledSince: number | undefined;
+  #warnedOfStall = false;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
+  readonly #options: FramesOptions;
+  #owned = false; // whether the stream is ours to close
+
+  constructor(stream: Stream, options: FramesOptions) {
+    this.#options = options;
+    this.#stream = stream;
+    this.#waiter = new Waiter(stream.mapping, options, stream.name);
+    this.#last = options.since ?? stream.cnt0;
+    if (options.first && this.#last > 0n) this.#last -= 1n;
+  }
+
+  #fresh(): Uint8Array<ArrayBuffer> {
+    const { table } = this.#stream.layout;
+    const bytes = this.#options.slice === undefined
+      ? table.dataBytes
+      : table.sliceBytes;
+    if (this.#options.reuseBuffer && this.#buffer?.byteLength === bytes) {
+      return this.#buffer;
+    }
+    this.#buffer = new Uint8Array(new ArrayBuffer(bytes));
+    return this.#buffer;
+  }
+
+  /** The next frame within 100 ms, or nothing. */
+  async next(limitMs: number): Promise<FollowedFrame | undefined> {
+    const { slice } = this.#options;
+    const stream = this.#stream;
+    if (slice !== undefined && slice >= stream.slices) {
+      throw new RangeError(
+        `Stream "${stream.name}" has ${stream.slices} slices, there is no ` +
+          `slice ${slice}`,
+      );
+    }
+    const into = this.#fresh();
+    const facts = await stream.mapping.next(
+      this.#waiter.settings,
+      this.#last,
+      Math.min(SLICE_MS, limitMs),
+      into,
+      (slice ?? 0) * stream.layout.table.sliceBytes,
+    );
+    if (facts === "stalled") {
+      this.#noteStall();
+      return undefined;
+    }
+    if (facts === undefined) return undefined;
+    this.#stalledSince = undefined;
+    const missed = facts.cnt0 > this.#last ? facts.cnt0 - this.#last - 1n : 0n;
+    this.#last = facts.cnt0;
+    return { ...toFrame(stream.layout, into, facts, slice), missed };
+  }
+
+  #noteStall(): void {
+    const now = performance.now();
+    this.#stalledSince ??= now - SLICE_MS;
+    if (this.#warnedOfStall || now - this.#stalledSince < STALL_MS) return;
+    this.#warnedOfStall = true;
+    const writer = this.#stream.trace()[0]?.pid ??
+      this.#stream.semaphores()[0]?.writerPid ?? 0;
+    this.#options.onWarning?.(
+      `The writer of "${this.#stream.name}" (pid ${writer}) holds its write ` +
+        "flag up: its frame is late",
+    );
+  }
+
+  /** Looks, every now and then, whether the stream was re-created. */
+  followRecreation(): void {
+    const now = performance.now();
+    if (now - this.#lookedAt < LOOK_MS) return;
+    this.#lookedAt = now;
+    if (this.#stream.presence() !== "replaced") return;
+    let next: Stream;
+    try {
+      next = this.#stream.reopen();
+    } catch (error) {
+      // Being made right now, or gone again: look once more.
+      if (
+        error instanceof StreamNotFoundError ||
+        (error instanceof StreamFormatError && error.found === "") ||
+        isSystemError(error, "ENOENT")
+      ) return;
+      throw error;
+    }
+    const reopen = this.#options.reopen ?? "same";
+    if (
+      reopen === "never" ||
+      (reopen === "same" && !next.sameShape(this.#stream))
+    ) {
+      const found = `${next.size.join("x")} ${next.type}`;
+      const had = `${this.#stream.size.join("x")} ${this.#stream.type}`;
+      next.close();
+      throw new StreamChangedError(
+        `Stream "${this.#stream.name}" was re-created as ${found}, it was ` +
+          had,
+      );
+    }
+    this.close();
+    this.#owned = true;
+    this.#stream = next;
+    this.#waiter = new Waiter(next.mapping, this.#options, next.name);
+    this.#last = 0n;
+  }
+
+  close(): void {
+    this.#waiter.close();
+    if (this.#owned) this.#stream.close();
+  }
+}
+
+/** {@linkcode Stream.frames}. */
+export async function* followFrames(
+  stream: Stream,
+  options: FramesOptions,
+): AsyncGenerator<FollowedFrame, void, void> {
+  const follower = new Follower(stream, options);
+  const limit = options.timeoutMs ?? Infinity;
+  let heard = performance.now();
+  try {
+    while (!options.signal?.aborted) {
+      const left = limit - (performance.now() - heard);
+      if (left <= 0) return;
+      const frame = await follower.next(left);
+      if (frame !== undefined) {
+        if (options.signal?.aborted) return;
+        yield frame;
+        heard = performance.now();
+      }
+      follower.followRecreation();
+    }
+  } finally {
+    follower.close();
+  }
+}

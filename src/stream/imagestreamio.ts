@@ -1,0 +1,507 @@
+/**
+ * ImageStreamIO 2.00 (milk, cacao, MagAO-X) as a table. Layout: blocks in a
+ * fixed order, each rounded up to 8 bytes, all sizes taken from the file's
+ * own header. Two read-only variants carry the same version text.
+ * @module
+ */
+
+import { CLOCK } from "../../ffi/clock.ts";
+import {
+  type CreateSpec,
+  type HeaderFields,
+  type Layout,
+  type StreamFormat,
+  StreamFormatError,
+} from "./format.ts";
+import { type DataType, pixelCount, TYPES } from "./types.ts";
+
+/** Offsets in the metadata block. */
+const AT = {
+  version: 0,
+  name: 32,
+  naxis: 112,
+  size: 116,
+  elements: 128,
+  type: 136,
+  imageType: 144,
+  creationTime: 152,
+  accessTime: 168,
+  atime: 184,
+  writetime: 200,
+  creatorPid: 216,
+  ownerPid: 220,
+  shared: 224,
+  inode: 232,
+  location: 240,
+  status: 241,
+  flag: 248,
+  logFlag: 256,
+  semaphores: 258,
+  traceEntries: 260,
+  cnt0: 264,
+  cnt1: 272,
+  cnt2: 280,
+  writeFlag: 288,
+  keywords: 290,
+  ringSlots: 292,
+  ringIndex: 296,
+  ringCycle: 304,
+  dataBytes: 312,
+} as const;
+
+const HEADER_BYTES = 384;
+const HEADER_BYTES_DAO_OPTION = 4496;
+const NAME_BYTES = 80;
+const VERSION = "2.00";
+const KEYWORD_BYTES = 128;
+const SEMAPHORE_BYTES = 32;
+const TRACE_BYTES = 64;
+const TRACE_ENTRIES = 10;
+const TRACE_SEMAPHORE_AT = 48;
+const SEMAPHORE_MAX = 10;
+const FRAME_RECORD_BYTES = 48;
+const KEYWORD_TYPE_AT = 16;
+const MAX_ELEMENTS = 10_000_000_000n;
+
+const ROLLING_MASK = 0xFn;
+const ROLLING = 1n;
+const SLICE_ARRAYS_MASK = 0xF000Fn;
+const SLICE_ARRAYS = 0x20001n;
+
+/** imagetype bits of an ordinary stream ("mathematical data"). */
+export const IMAGETYPE_PLAIN = 2n;
+/** imagetype bits of a ring of slices in time, with times for each slice. */
+export const IMAGETYPE_CIRCULAR: bigint = SLICE_ARRAYS;
+
+/** Data types by code. */
+const CODES: readonly (DataType | undefined)[] = [
+  undefined,
+  "u8",
+  "i8",
+  "u16",
+  "i16",
+  "u32",
+  "i32",
+  "u64",
+  "i64",
+  "f32",
+  "f64",
+  "c64",
+  "c128",
+  "f16",
+];
+
+/** What the sizes of all blocks depend on. */
+interface Shape {
+  readonly name: string;
+  readonly type: DataType;
+  readonly size: readonly number[];
+  readonly imageType: bigint;
+  readonly keywords: number;
+  readonly semaphores: number;
+  readonly traceEntries: number;
+  readonly ringSlots: number;
+}
+
+interface Variant {
+  readonly label: string;
+  readonly headerBytes: number;
+  readonly round: number;
+  readonly readOnly: boolean;
+}
+
+const CURRENT: Variant = {
+  label: "aligned",
+  headerBytes: HEADER_BYTES,
+  round: 8,
+  readOnly: false,
+};
+
+/** Tried in this order: all three say "2.00". */
+const VARIANTS: readonly Variant[] = [
+  CURRENT,
+  {
+    label: "unaligned, mid 2023",
+    headerBytes: HEADER_BYTES,
+    round: 1,
+    readOnly: true,
+  },
+  {
+    label: "DAO option, 4496-byte metadata",
+    headerBytes: HEADER_BYTES_DAO_OPTION,
+    round: 8,
+    readOnly: true,
+  },
+];
+
+function layoutOf(shape: Shape, variant: Variant): Layout {
+  const { round } = variant;
+  const dataBytes = Number(pixelCount(shape.size)) * TYPES[shape.type].bytes;
+  let end = variant.headerBytes;
+  const block = (bytes: number): number => {
+    const start = end;
+    end += Math.ceil(bytes / round) * round;
+    return start;
+  };
+  const { semaphores, ringSlots } = shape;
+  const slices = shape.size.length === 3 ? shape.size[2] ?? 1 : 1;
+  const arrays = (shape.imageType & SLICE_ARRAYS_MASK) === SLICE_ARRAYS
+    ? (shape.size[2] ?? 0)
+    : 0;
+  const data = block(dataBytes);
+  const keywords = block(KEYWORD_BYTES * shape.keywords);
+  const sems = block(SEMAPHORE_BYTES * semaphores);
+  const logSem = block(SEMAPHORE_BYTES);
+  const readerPids = block(4 * semaphores);
+  const writerPids = block(4 * semaphores);
+  block(4 * semaphores); // control words
+  block(4 * semaphores); // status words
+  const trace = block(TRACE_BYTES * shape.traceEntries);
+  const sliceAtimes = block(16 * arrays);
+  const sliceWritetimes = block(16 * arrays);
+  const sliceCounters = block(8 * arrays);
+  block(FRAME_RECORD_BYTES * ringSlots);
+  const ringData = block(dataBytes * ringSlots);
+  return {
+    format: "imagestreamio",
+    version: VERSION,
+    variant: variant.label,
+    readOnly: variant.readOnly,
+    name: shape.name,
+    type: shape.type,
+    size: shape.size,
+    bytes: end,
+    keywordRecord: KEYWORD_BYTES,
+    keywordCount: shape.keywords,
+    rolling: (shape.imageType & ROLLING_MASK) === ROLLING,
+    circularBuffer: ringSlots,
+    headerBytes: HEADER_BYTES,
+    clockIsTai: true,
+    table: {
+      cnt0: AT.cnt0,
+      cnt1: AT.cnt1,
+      cnt2: AT.cnt2,
+      writeFlag: AT.writeFlag,
+      atime: AT.atime,
+      writetime: AT.writetime,
+      data,
+      dataBytes,
+      sliceBytes: dataBytes / slices,
+      slices,
+      keywords,
+      keywordBytes: KEYWORD_BYTES * shape.keywords,
+      sems,
+      semCount: semaphores,
+      semMax: SEMAPHORE_MAX,
+      logSem,
+      readerPids,
+      writerPids,
+      trace,
+      traceCount: shape.traceEntries,
+      sliceAtimes: arrays > 0 ? sliceAtimes : 0,
+      sliceWritetimes: arrays > 0 ? sliceWritetimes : 0,
+      sliceCounters: arrays > 0 ? sliceCounters : 0,
+      ringSlots,
+      ringIndex: ringSlots > 0 ? AT.ringIndex : 0,
+      ringCycle: ringSlots > 0 ? AT.ringCycle : 0,
+      ringData: ringSlots > 0 ? ringData : 0,
+      clock: CLOCK.TAI,
+    },
+  };
+}
+
+const latin = new TextDecoder("utf-8");
+
+/** Text of a fixed field, up to its first zero byte. */
+function text(
+  bytes: Uint8Array<ArrayBuffer>,
+  offset: number,
+  length: number,
+): string {
+  const field = bytes.subarray(offset, offset + length);
+  const end = field.indexOf(0);
+  return latin.decode(end < 0 ? field : field.subarray(0, end));
+}
+
+function viewOf(bytes: Uint8Array<ArrayBuffer>): DataView<ArrayBuffer> {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function timeAt(view: DataView<ArrayBuffer>, offset: number): bigint {
+  return view.getBigInt64(offset, true) * 1_000_000_000n +
+    view.getBigInt64(offset + 8, true);
+}
+
+function printable(found: string): string {
+  // deno-lint-ignore no-control-regex
+  return found.replace(/[\x00-\x1f\x7f-\x9f\ufffd]/g, "?");
+}
+
+/**
+ * Reads and checks what the layout depends on. The same bytes are the start
+ * of milk's TCP connection, so a peer's claim goes through here, too.
+ *
+ * @param header At least 384 bytes.
+ * @param fail Makes the error.
+ */
+export function readShape(
+  header: Uint8Array<ArrayBuffer>,
+  fail: (
+    reason: string,
+    facts: { offset: number; expected: string; found: string },
+  ) => Error,
+): Shape {
+  const view = viewOf(header);
+  const wrong = (
+    offset: number,
+    what: string,
+    expected: string,
+    found: number | bigint | string,
+  ): Error =>
+    fail(`${what} is ${found}, expected ${expected}`, {
+      offset,
+      expected,
+      found: String(found),
+    });
+  const version = text(header, AT.version, 32);
+  if (version !== VERSION) {
+    throw fail(
+      version === ""
+        ? "it has no version yet: it is being created, or its creator died"
+        : `version "${printable(version)}" is not supported; supported: ` +
+          `ImageStreamIO "${VERSION}"`,
+      { offset: AT.version, expected: VERSION, found: version },
+    );
+  }
+  const naxis = view.getUint8(AT.naxis);
+  if (naxis < 1 || naxis > 3) {
+    throw wrong(AT.naxis, "the number of axes", "1 to 3", naxis);
+  }
+  const size: number[] = [];
+  for (let axis = 0; axis < naxis; axis++) {
+    const length = view.getUint32(AT.size + 4 * axis, true);
+    if (length === 0) {
+      throw wrong(
+        AT.size + 4 * axis,
+        `the length of axis ${axis}`,
+        "at least 1",
+        length,
+      );
+    }
+    size.push(length);
+  }
+  const code = view.getUint8(AT.type);
+  const type = CODES[code];
+  if (type === undefined) {
+    throw wrong(AT.type, "the data type code", "1 to 13", code);
+  }
+  const product = pixelCount(size);
+  const elements = view.getBigUint64(AT.elements, true);
+  if (elements !== product) {
+    throw wrong(
+      AT.elements,
+      "the number of pixels",
+      `${product} (the product of the axes)`,
+      elements,
+    );
+  }
+  if (product > MAX_ELEMENTS) {
+    throw wrong(
+      AT.elements,
+      "the number of pixels",
+      `at most ${MAX_ELEMENTS}`,
+      product,
+    );
+  }
+  const dataBytes = view.getBigUint64(AT.dataBytes, true);
+  if (dataBytes !== product * BigInt(TYPES[type].bytes)) {
+    throw wrong(
+      AT.dataBytes,
+      "the size of the pixels in bytes",
+      String(product * BigInt(TYPES[type].bytes)),
+      dataBytes,
+    );
+  }
+  const shared = view.getUint8(AT.shared);
+  if (shared !== 1) throw wrong(AT.shared, 'the "shared" mark', "1", shared);
+  const location = view.getInt8(AT.location);
+  if (location !== -1) {
+    throw fail(
+      `the pixels are in the memory of GPU ${location}; only streams in ` +
+        "main memory can be used",
+      { offset: AT.location, expected: "-1", found: String(location) },
+    );
+  }
+  const imageType = view.getBigUint64(AT.imageType, true);
+  if ((imageType & SLICE_ARRAYS_MASK) === 1n && naxis !== 3) {
+    throw wrong(
+      AT.imageType,
+      "the number of axes of a rolling cube",
+      "3",
+      naxis,
+    );
+  }
+  return {
+    name: text(header, AT.name, NAME_BYTES),
+    type,
+    size,
+    imageType,
+    keywords: view.getUint16(AT.keywords, true),
+    semaphores: view.getUint16(AT.semaphores, true),
+    traceEntries: view.getUint16(AT.traceEntries, true),
+    ringSlots: view.getUint32(AT.ringSlots, true),
+  };
+}
+
+function putText(
+  bytes: Uint8Array<ArrayBuffer>,
+  offset: number,
+  value: string,
+  room: number,
+): void {
+  bytes.set(new TextEncoder().encode(value).subarray(0, room), offset);
+}
+
+function shapeOf(spec: CreateSpec): Shape {
+  return {
+    name: spec.name,
+    type: spec.type,
+    size: spec.size,
+    imageType: spec.imageType,
+    keywords: spec.keywords,
+    semaphores: spec.semaphores,
+    traceEntries: TRACE_ENTRIES,
+    ringSlots: spec.circularBuffer,
+  };
+}
+
+/**
+ * The 384 bytes of metadata that a stream of this description has.
+ *
+ * @param spec The description.
+ * @param facts Facts of the moment; all optional for a header that is sent.
+ */
+export function metadataBytes(
+  spec: CreateSpec,
+  facts: { inode?: bigint; pid?: number; nowNs?: bigint } = {},
+): Uint8Array<ArrayBuffer> {
+  const shape = shapeOf(spec);
+  const bytes = new Uint8Array(HEADER_BYTES);
+  const view = viewOf(bytes);
+  putText(bytes, AT.name, spec.name, NAME_BYTES - 1);
+  view.setUint8(AT.naxis, spec.size.length);
+  spec.size.forEach((axis, i) => view.setUint32(AT.size + 4 * i, axis, true));
+  const elements = pixelCount(spec.size);
+  view.setBigUint64(AT.elements, elements, true);
+  view.setUint8(AT.type, CODES.indexOf(spec.type));
+  view.setBigUint64(AT.imageType, shape.imageType, true);
+  const now = facts.nowNs ?? 0n;
+  for (const offset of [AT.creationTime, AT.accessTime]) {
+    view.setBigInt64(offset, now / 1_000_000_000n, true);
+    view.setBigInt64(offset + 8, now % 1_000_000_000n, true);
+  }
+  view.setInt32(AT.creatorPid, facts.pid ?? 0, true);
+  view.setUint8(AT.shared, 1);
+  view.setBigUint64(AT.inode, facts.inode ?? 0n, true);
+  view.setInt8(AT.location, -1);
+  view.setUint16(AT.semaphores, spec.semaphores, true);
+  view.setUint16(AT.traceEntries, TRACE_ENTRIES, true);
+  view.setUint16(AT.keywords, spec.keywords, true);
+  view.setUint32(AT.ringSlots, spec.circularBuffer, true);
+  view.setBigUint64(
+    AT.dataBytes,
+    elements * BigInt(TYPES[spec.type].bytes),
+    true,
+  );
+  putText(bytes, AT.version, VERSION, 31);
+  return bytes;
+}
+
+/** ImageStreamIO 2.00. */
+export const imageStreamIo: StreamFormat = {
+  id: "imagestreamio",
+  headerBytes: HEADER_BYTES,
+
+  recognise(header: Uint8Array<ArrayBuffer>): boolean {
+    const first = header[0] ?? 0;
+    const digit = first >= 0x30 && first <= 0x39;
+    return (digit && header[1] === 0x2E) ||
+      header.subarray(0, 32).every((byte) => byte === 0);
+  },
+
+  layout(
+    path: string,
+    header: Uint8Array<ArrayBuffer>,
+    fileBytes: number,
+  ): Layout {
+    const shape = readShape(
+      header,
+      (reason, facts) => new StreamFormatError(path, reason, facts),
+    );
+    for (const variant of VARIANTS) {
+      const layout = layoutOf(shape, variant);
+      if (layout.bytes === fileBytes) return layout;
+    }
+    const expected = layoutOf(shape, CURRENT).bytes;
+    throw new StreamFormatError(
+      path,
+      `the file is ${fileBytes} bytes, its header asks for ${expected}` +
+        (fileBytes < expected ? " (truncated)" : ""),
+      { offset: 0, expected: String(expected), found: String(fileBytes) },
+    );
+  },
+
+  fields(header: Uint8Array<ArrayBuffer>): HeaderFields {
+    const view = viewOf(header);
+    return {
+      creationNs: timeAt(view, AT.creationTime),
+      accessNs: timeAt(view, AT.accessTime),
+      atimeNs: timeAt(view, AT.atime),
+      writetimeNs: timeAt(view, AT.writetime),
+      creatorPid: view.getInt32(AT.creatorPid, true),
+      ownerPid: view.getInt32(AT.ownerPid, true),
+      inode: view.getBigUint64(AT.inode, true),
+      cnt0: view.getBigUint64(AT.cnt0, true),
+      cnt1: view.getBigUint64(AT.cnt1, true),
+      cnt2: view.getBigUint64(AT.cnt2, true),
+      writing: view.getUint8(AT.writeFlag) !== 0,
+      other: {
+        imageType: `0x${view.getBigUint64(AT.imageType, true).toString(16)}`,
+        location: view.getInt8(AT.location),
+        status: view.getUint8(AT.status),
+        flag: String(view.getBigUint64(AT.flag, true)),
+        logFlag: view.getUint8(AT.logFlag),
+        shared: view.getUint8(AT.shared),
+        circularBufferIndex: view.getUint32(AT.ringIndex, true),
+        circularBufferCycle: String(view.getBigUint64(AT.ringCycle, true)),
+      },
+    };
+  },
+
+  plan(spec: CreateSpec): Layout {
+    return layoutOf(shapeOf(spec), CURRENT);
+  },
+
+  initialise(
+    layout: Layout,
+    spec: CreateSpec,
+    store: (offset: number, bytes: Uint8Array<ArrayBuffer>) => void,
+    facts: { inode: bigint; pid: number; nowNs: bigint },
+  ): void {
+    const { table } = layout;
+    const records = new Uint8Array(table.keywordBytes);
+    for (let at = 0; at < records.length; at += KEYWORD_BYTES) {
+      records[at + KEYWORD_TYPE_AT] = 0x4E; // "N": unused
+    }
+    store(table.keywords, records);
+    const nobody = new Uint8Array(4 * table.semCount).fill(0xFF); // -1
+    store(table.readerPids, nobody);
+    store(table.writerPids, nobody);
+    const trace = new Uint8Array(TRACE_BYTES * table.traceCount);
+    for (let at = 0; at < trace.length; at += TRACE_BYTES) {
+      viewOf(trace).setInt32(at + TRACE_SEMAPHORE_AT, -1, true);
+    }
+    store(table.trace, trace);
+    store(0, metadataBytes(spec, facts));
+  },
+};

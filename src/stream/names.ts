@@ -1,0 +1,161 @@
+/**
+ * Names of streams and where their files lie.
+ * @module
+ */
+
+import { basename, dirname, isAbsolute, join, resolve } from "@std/path";
+import { statFile } from "../../ffi/files.ts";
+import { isType } from "./types.ts";
+
+/** Ending of every stream file. */
+export const SUFFIX = ".im.shm";
+
+/** Longest name that the file's own name field holds. */
+export const MAX_NAME_BYTES = 79;
+/** Longest path that the original library opens. */
+export const MAX_PATH_BYTES = 199;
+
+/** Folders that are looked at in this order, after `$MILK_SHM_DIR`. */
+export const DEFAULT_FOLDERS: readonly string[] = ["/milk/shm", "/tmp"];
+
+const encoder = new TextEncoder();
+
+function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/**
+ * Checks a stream's bare name, wherever it comes from.
+ *
+ * @param name The name without folder and suffix.
+ * @returns The same name.
+ * @throws {SyntaxError} where it is empty, too long, leads out of the folder
+ * or holds a character that does not belong into a name.
+ */
+export function requireName(name: string): string {
+  // deno-lint-ignore no-control-regex
+  const shown = name.replace(/[\x00-\x1f\x7f-\x9f\ufffd]/g, "?");
+  const refuse = (reason: string): never => {
+    throw new SyntaxError(`Not a stream name: "${shown}" ${reason}`);
+  };
+  if (name === "") refuse("is empty");
+  if (shown !== name) refuse("holds a control character or broken text");
+  if (name.includes("/")) refuse('holds a "/"');
+  if (name === "." || name.includes("..")) refuse('leads out of the folder');
+  if (byteLength(name) > MAX_NAME_BYTES) {
+    refuse(`is longer than ${MAX_NAME_BYTES} bytes`);
+  }
+  return name;
+}
+
+/** Reads a variable that may not be permitted: then it counts as not set. */
+function environment(name: string): string | undefined {
+  try {
+    return Deno.env.get(name) || undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statFile(path)?.kind === "folder";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return false;
+    throw error;
+  }
+}
+
+/**
+ * The folder of streams: the given one, else `$MILK_SHM_DIR`, else
+ * `/milk/shm` where that exists, else `/tmp`.
+ *
+ * @param dir What `--dir` says.
+ * @returns An absolute path.
+ * @throws {Deno.errors.NotFound} where a folder was named that is none.
+ */
+export function streamFolder(dir?: string): string {
+  const named = dir ?? environment("MILK_SHM_DIR");
+  if (named !== undefined) {
+    const path = isAbsolute(named) ? resolve(named) : resolve(Deno.cwd(), named);
+    if (statFile(path)?.kind !== "folder") {
+      throw new Deno.errors.NotFound(
+        `${dir === undefined ? "MILK_SHM_DIR is" : "--dir is"} "${named}", ` +
+          "which is not a folder",
+      );
+    }
+    return path;
+  }
+  const [first, last] = DEFAULT_FOLDERS as [string, string];
+  return isFolder(first) ? first : last;
+}
+
+/** Whether a stream argument is a path rather than a name. */
+export function isStreamPath(argument: string): boolean {
+  return argument.includes("/") || argument.endsWith(SUFFIX);
+}
+
+/** A stream's bare name and its file. */
+export interface StreamPlace {
+  /** Name without folder and suffix. */
+  readonly name: string;
+  /** The file, absolute. */
+  readonly path: string;
+}
+
+/**
+ * Finds the file of a stream argument: a name, or a path where it holds a
+ * `/` or ends in `.im.shm`.
+ *
+ * @param argument What was typed.
+ * @param dir What `--dir` says; only names look there.
+ * @throws {SyntaxError} where it is no stream name.
+ */
+export function streamPlace(argument: string, dir?: string): StreamPlace {
+  if (!isStreamPath(argument)) {
+    const name = requireName(argument);
+    return place(name, join(streamFolder(dir), name + SUFFIX));
+  }
+  const path = isAbsolute(argument)
+    ? resolve(argument)
+    : resolve(Deno.cwd(), argument);
+  const file = path.endsWith(SUFFIX) ? path : path + SUFFIX;
+  return place(requireName(basename(file, SUFFIX)), file);
+}
+
+function place(name: string, path: string): StreamPlace {
+  if (byteLength(path) > MAX_PATH_BYTES) {
+    throw new SyntaxError(
+      `Path "${path}" is longer than the ${MAX_PATH_BYTES} bytes that other ` +
+        "programs of these streams can open",
+    );
+  }
+  return { name, path };
+}
+
+/** The file of a stream in the same folder as another. */
+export function siblingPath(path: string, name: string): string {
+  return join(dirname(path), requireName(name) + SUFFIX);
+}
+
+/** A name in milk's spelling, such as `s>tf32>dm01disp06`. */
+export interface MilkName {
+  /** The bare name: the last token. */
+  readonly name: string;
+  /** The data type, where a token names one. */
+  readonly type: string | undefined;
+}
+
+/**
+ * Takes milk's spelling of a name apart: tokens separated by `>`, `s` for
+ * shared, `t…` for the type, unknown ones ignored, the last one the name.
+ */
+export function parseMilkName(text: string): MilkName {
+  const tokens = text.split(">");
+  const name = tokens.pop() ?? "";
+  return {
+    name,
+    type: tokens.find((token) => token.startsWith("t") && isType(token)),
+  };
+}

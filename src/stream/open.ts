@@ -1,0 +1,143 @@
+/**
+ * Opens a stream's file: recognises its format, checks everything that the
+ * layout depends on, and only then uses it.
+ * @module
+ */
+
+import { mayWrite } from "../../ffi/access.ts";
+import { isSystemError } from "../../ffi/errno.ts";
+import { OpenFile, readLink, statFile } from "../../ffi/files.ts";
+import { Mapping } from "../../ffi/mapping.ts";
+import {
+  type Layout,
+  type StreamFormat,
+  StreamFormatError,
+  StreamNotFoundError,
+} from "./format.ts";
+import { imageStreamIo } from "./imagestreamio.ts";
+
+/** The formats, in the order in which they are tried. */
+export const FORMATS: readonly StreamFormat[] = [imageStreamIo];
+
+/** A file that is mapped and understood. */
+export interface Opened {
+  /** The mapped file, with its table. */
+  readonly mapping: Mapping;
+  /** Its layout. */
+  readonly layout: Layout;
+  /** Its format. */
+  readonly format: StreamFormat;
+  /** Device and inode of what was opened. */
+  readonly identity: string;
+  /** The file with every link resolved. */
+  readonly realPath: string;
+}
+
+/** Device and inode of a file as one text. */
+export function identityOf(file: { device: bigint; inode: bigint }): string {
+  return `${file.device}:${file.inode}`;
+}
+
+const SMALLEST = 384 + 32;
+
+function explain(error: unknown, path: string): unknown {
+  if (isSystemError(error, "ENOENT")) {
+    const link = statFile(path, { follow: false })?.kind === "link";
+    return new StreamNotFoundError(
+      path,
+      link ? `: it is a link to "${readLink(path)}", which is missing` : "",
+    );
+  }
+  if (isSystemError(error, "EMEDIUMTYPE", "EISDIR")) {
+    return new StreamFormatError(path, "it is not a regular file");
+  }
+  if (isSystemError(error, "ELOOP")) {
+    return new StreamFormatError(path, "its links lead in a circle");
+  }
+  return error;
+}
+
+function mapChecked(path: string, file: OpenFile, writable: boolean): Opened {
+  const info = file.stat();
+  if (info.size < SMALLEST) {
+    throw new StreamFormatError(
+      path,
+      info.size === 0
+        ? "it is empty: it is being created, or its creator died"
+        : `file is ${info.size} bytes, the smallest stream has ${SMALLEST}`,
+      { offset: 0, expected: String(SMALLEST), found: String(info.size) },
+    );
+  }
+  const mapping = Mapping.map(file, info.size, writable);
+  try {
+    const format = FORMATS.find((candidate) => {
+      const header = new Uint8Array(
+        Math.min(candidate.headerBytes, info.size),
+      );
+      mapping.load(0, header);
+      return candidate.recognise(header, info.size);
+    });
+    if (format === undefined) {
+      throw new StreamFormatError(
+        path,
+        "it does not begin like a stream of a known format " +
+          `(${FORMATS.map((known) => known.id).join(", ")})`,
+        { offset: 0 },
+      );
+    }
+    const header = new Uint8Array(format.headerBytes);
+    mapping.load(0, header);
+    const layout = format.layout(path, header, info.size);
+    if (writable && layout.readOnly) {
+      throw new StreamFormatError(
+        path,
+        `its variant (${layout.variant}) can only be read`,
+      );
+    }
+    mapping.useTable(layout.table);
+    return {
+      mapping,
+      layout,
+      format,
+      identity: identityOf(info),
+      realPath: file.path,
+    };
+  } catch (error) {
+    mapping.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens and maps a stream's file.
+ *
+ * @param path The file, or a link to it.
+ * @param writable `undefined`: for writing where that is allowed.
+ * @throws {StreamNotFoundError | StreamFormatError | SystemError}
+ */
+export function openFile(path: string, writable: boolean | undefined): Opened {
+  const attempt = (write: boolean): Opened => {
+    let file: OpenFile;
+    try {
+      file = OpenFile.open(path, { writable: write });
+    } catch (error) {
+      throw explain(error, path);
+    }
+    try {
+      return mapChecked(path, file, write);
+    } finally {
+      file.close();
+    }
+  };
+  if (writable !== undefined) return attempt(writable);
+  if (!mayWrite(path)) return attempt(false);
+  try {
+    return attempt(true);
+  } catch (error) {
+    const readable = isSystemError(error, "EACCES", "EROFS", "EPERM") ||
+      error instanceof Deno.errors.NotCapable ||
+      (error instanceof StreamFormatError && error.found === undefined);
+    if (!readable) throw error;
+    return attempt(false);
+  }
+}

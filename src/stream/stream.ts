@@ -1,0 +1,509 @@
+/**
+ * A stream: open or create it, read, write, wait, close it.
+ * @module
+ */
+
+import { taiOffset } from "../../ffi/clock.ts";
+import { statFile } from "../../ffi/files.ts";
+import type { FrameFacts, Mapping } from "../../ffi/mapping.ts";
+import { createFile } from "./create.ts";
+import {
+  type HeaderFields,
+  type Layout,
+  StreamExistsError,
+  type StreamFormat,
+} from "./format.ts";
+import {
+  type FollowedFrame,
+  followFrames,
+  type Frame,
+  type FramesOptions,
+  toFrame,
+} from "./frames.ts";
+import {
+  IMAGETYPE_CIRCULAR,
+  IMAGETYPE_PLAIN,
+  imageStreamIo,
+} from "./imagestreamio.ts";
+import { decodeKeywords, encodeKeywords, type Keyword } from "./keywords.ts";
+import { streamPlace } from "./names.ts";
+import { identityOf, type Opened, openFile } from "./open.ts";
+import { decodeTrace, type TraceEntry } from "./trace.ts";
+import { type DataType, type PixelArray, pixelsOf } from "./types.ts";
+import { Waiter, type WaitOptions } from "./wait.ts";
+
+/** How to open a stream. */
+export interface OpenOptions {
+  /** Folder that names are looked for in. */
+  dir?: string;
+  /** `undefined`: for writing where that is allowed. */
+  writable?: boolean;
+}
+
+/** What a new stream is to be. */
+export interface CreateOptions {
+  /** Folder that names are looked for in. */
+  dir?: string;
+  /** Axes, fastest first: 1 to 3. */
+  size: readonly number[];
+  /** Data type. */
+  type: DataType;
+  /** Keyword records. Default 50. */
+  keywords?: number;
+  /** Semaphores. Default 10. */
+  semaphores?: number;
+  /** Slots of the circular buffer. Default 0, none. */
+  circularBuffer?: number;
+  /** The last of three axes is a ring of slices in time. */
+  circular?: boolean;
+  /** ImageStreamIO's imagetype bits, where `circular` is not enough. */
+  imageType?: bigint;
+  /** File mode, whatever the umask. Default 0o666. */
+  mode?: number;
+  /** What to do where the stream exists. Default `refuse`. */
+  existing?: "refuse" | "reuse" | "replace";
+}
+
+/** How to read a frame. */
+export interface ReadOptions {
+  /** Takes the pixels; its size must fit. */
+  into?: Uint8Array<ArrayBuffer>;
+  /** One slice of a cube instead of the whole. */
+  slice?: number;
+  /** Copies to try before a frame counts as torn. Default 8. */
+  tries?: number;
+}
+
+/** How to write a frame. */
+export interface WriteOptions {
+  /** One slice of a cube; also becomes cnt1. */
+  slice?: number;
+  /** Acquisition time by the stream's clock, ns. Default: now. */
+  atimeNs?: bigint;
+}
+
+/** One semaphore of a stream. */
+export interface SemaphoreInfo {
+  /** Posts that nobody took yet. */
+  readonly value: number;
+  /** Its reader, 0 or -1 = none. */
+  readonly readerPid: number;
+  /** Who posted it last, 0 or -1 = nobody. */
+  readonly writerPid: number;
+}
+
+/** Whether the name still leads to what was opened. */
+export type Presence = "same" | "replaced" | "gone";
+
+const DEFAULT_TRIES = 8;
+
+/**
+ * An open stream. Its memory is mapped until {@linkcode Stream.close}.
+ * Permissions: ffi for the helper, read of the file, write where it is opened
+ * for writing.
+ *
+ * @example Write and read a frame
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Stream } from "@shmim/shmim";
+ *
+ * const dir = Deno.makeTempDirSync();
+ * {
+ *   using stream = Stream.create("cam", { dir, size: [4, 3], type: "u16" });
+ *   stream.write(new Uint16Array(12).fill(7));
+ *   const frame = stream.read();
+ *   assertEquals([frame.cnt0, frame.pixels[5]], [1n, 7]);
+ * }
+ * Deno.removeSync(dir, { recursive: true });
+ * ```
+ */
+export class Stream {
+  readonly #opened: Opened;
+  readonly #table: Layout["table"];
+  /** Name without folder and suffix, as it was asked for. */
+  readonly name: string;
+  /** The file that was asked for, perhaps a link. */
+  readonly path: string;
+  /** Everything that does not change while the stream exists. */
+  readonly layout: Layout;
+
+  private constructor(name: string, path: string, opened: Opened) {
+    this.name = name;
+    this.path = path;
+    this.layout = opened.layout;
+    this.#opened = opened;
+    this.#table = opened.layout.table;
+  }
+
+  /**
+   * Opens a stream that exists.
+   *
+   * @param stream A name, or a path where it holds a `/` or ends in `.im.shm`.
+   * @param options Where and how.
+   * @throws {StreamNotFoundError} where there is none.
+   * @throws {StreamFormatError} where the file is no stream, damaged, or of a
+   * version that is not supported.
+   */
+  static open(stream: string, options: OpenOptions = {}): Stream {
+    const { name, path } = streamPlace(stream, options.dir);
+    return new Stream(name, path, openFile(path, options.writable));
+  }
+
+  /**
+   * Makes a stream and opens it for writing.
+   *
+   * @param stream A name or a path, as for {@linkcode Stream.open}.
+   * @param options What it is to be.
+   * @throws {StreamExistsError} where there is one and `existing` does not
+   * say what to do, or where the one to be reused is different.
+   * @throws {RangeError} where it cannot be.
+   * @throws {SystemError} `ENOSPC` where the folder is full.
+   */
+  static create(stream: string, options: CreateOptions): Stream {
+    const { name, path } = streamPlace(stream, options.dir);
+    const existing = options.existing ?? "refuse";
+    const there = statFile(path, { follow: false });
+    if (there !== undefined && existing === "refuse") {
+      throw new StreamExistsError(path);
+    }
+    if (there !== undefined && existing === "reuse") {
+      return Stream.#reuse(name, path, options);
+    }
+    const plain = options.circular ? IMAGETYPE_CIRCULAR : IMAGETYPE_PLAIN;
+    createFile(path, imageStreamIo, {
+      name,
+      size: options.size,
+      type: options.type,
+      keywords: options.keywords ?? 50,
+      semaphores: options.semaphores ?? 10,
+      circularBuffer: options.circularBuffer ?? 0,
+      imageType: options.imageType ?? plain,
+    }, { mode: options.mode ?? 0o666, replace: existing === "replace" });
+    return new Stream(name, path, openFile(path, true));
+  }
+
+  static #reuse(name: string, path: string, options: CreateOptions): Stream {
+    const stream = new Stream(name, path, openFile(path, true));
+    if (
+      stream.type !== options.type ||
+      stream.size.join("x") !== options.size.join("x")
+    ) {
+      const found = `${stream.size.join("x")} ${stream.type}`;
+      stream.close();
+      throw new StreamExistsError(path, ` as ${found}`);
+    }
+    return stream;
+  }
+
+  /** Data type of the pixels. */
+  get type(): DataType {
+    return this.layout.type;
+  }
+
+  /** Axes, fastest first, as in FITS. */
+  get size(): readonly number[] {
+    return this.layout.size;
+  }
+
+  /** Slices of a cube, 1 for everything else. */
+  get slices(): number {
+    return this.#table.slices;
+  }
+
+  /** Whether it was opened for writing. */
+  get writable(): boolean {
+    return this.#mapping.writable;
+  }
+
+  /** True after {@linkcode Stream.close}. */
+  get closed(): boolean {
+    return this.#mapping.closed;
+  }
+
+  /** The file with every link resolved, when it was opened. */
+  get realPath(): string {
+    return this.#opened.realPath;
+  }
+
+  /** The frame counter now. */
+  get cnt0(): bigint {
+    return this.#mapping.counter();
+  }
+
+  /** Frames that another writer counted between ours. */
+  get foreignWrites(): bigint {
+    return this.#mapping.foreign;
+  }
+
+  get #mapping(): Mapping {
+    return this.#opened.mapping;
+  }
+
+  get #format(): StreamFormat {
+    return this.#opened.format;
+  }
+
+  /**
+   * The mapping behind the stream, for the bridges: it lives as long as this
+   * stream, which must not be closed before the pump has ended.
+   */
+  get mapping(): Mapping {
+    return this.#mapping;
+  }
+
+  /** The metadata block as it is now: what milk's transmitter sends first. */
+  header(): Uint8Array<ArrayBuffer> {
+    const header = new Uint8Array(this.layout.headerBytes);
+    this.#mapping.load(0, header);
+    return header;
+  }
+
+  /** The header's changeable fields as they are now. */
+  fields(): HeaderFields {
+    return this.#format.fields(this.header());
+  }
+
+  /** Seconds by which this stream's times are ahead of UTC on this host. */
+  get clockOffset(): number {
+    return this.layout.clockIsTai ? taiOffset() : 0;
+  }
+
+  #sliceRange(slice: number | undefined): { offset: number; bytes: number } {
+    const { sliceBytes, slices, dataBytes } = this.#table;
+    if (slice === undefined) return { offset: 0, bytes: dataBytes };
+    if (!Number.isInteger(slice) || slice < 0 || slice >= slices) {
+      throw new RangeError(
+        `Stream "${this.name}" has ${slices} slices, there is no slice ${slice}`,
+      );
+    }
+    return { offset: slice * sliceBytes, bytes: sliceBytes };
+  }
+
+  #buffer(
+    into: Uint8Array<ArrayBuffer> | undefined,
+    bytes: number,
+  ): Uint8Array<ArrayBuffer> {
+    if (into === undefined) return new Uint8Array(new ArrayBuffer(bytes));
+    if (into.byteLength !== bytes) {
+      throw new RangeError(
+        `A frame of "${this.name}" is ${bytes} bytes, \`into\` has ` +
+          `${into.byteLength}`,
+      );
+    }
+    return into;
+  }
+
+  /**
+   * Copies the frame that is in the stream now.
+   *
+   * @param options What and where to.
+   * @returns The frame; `torn` only where no writer paused for it.
+   * @throws {SystemError} `EBADFD` where the file shrank.
+   */
+  read(options: ReadOptions = {}): Frame {
+    const { offset, bytes } = this.#sliceRange(options.slice);
+    const into = this.#buffer(options.into, bytes);
+    const facts = this.#mapping.readFrame(
+      into,
+      offset,
+      options.tries ?? DEFAULT_TRIES,
+    );
+    return toFrame(this.layout, into, facts, options.slice);
+  }
+
+  /**
+   * Publishes a frame, or a slice of a cube.
+   *
+   * @param pixels All pixels in memory order: an array, or their bytes.
+   * @param options Slice and acquisition time.
+   * @returns Counters and times of the frame.
+   * @throws {RangeError} where the pixels are too few or too many.
+   * @throws {TypeError} where the array is of another type.
+   */
+  write(
+    pixels: PixelArray | Uint8Array<ArrayBuffer>,
+    options: WriteOptions = {},
+  ): FrameFacts {
+    const { offset, bytes } = this.#sliceRange(options.slice);
+    const own = pixelsOf(this.type, new Uint8Array(0));
+    const same = pixels.constructor === own.constructor;
+    if (!same && !(pixels instanceof Uint8Array)) {
+      throw new TypeError(
+        `Stream "${this.name}" holds ${this.type}, not ` +
+          pixels.constructor.name,
+      );
+    }
+    if (pixels.byteLength !== bytes) {
+      throw new RangeError(
+        `A ${options.slice === undefined ? "frame" : "slice"} of ` +
+          `"${this.name}" is ${bytes} bytes, not ${pixels.byteLength}`,
+      );
+    }
+    return this.#mapping.writeFrame(
+      new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength),
+      offset,
+      options.slice ?? -1,
+      options.atimeNs,
+    );
+  }
+
+  /** Publishes once more without new pixels. */
+  poke(): FrameFacts {
+    return this.#mapping.writeFrame(undefined, 0, -1, undefined);
+  }
+
+  /**
+   * Waits for a frame newer than `since`.
+   *
+   * @param options How; `since` defaults to the counter now, `timeoutMs` to
+   * waiting for ever. A signal ends the wait within 100 ms.
+   * @returns False where the time was up, or the signal came, first.
+   */
+  async wait(
+    options: WaitOptions & {
+      since?: bigint;
+      timeoutMs?: number;
+      signal?: AbortSignal;
+    } = {},
+  ): Promise<boolean> {
+    using waiter = new Waiter(this.#mapping, options, this.name);
+    const since = options.since ?? this.cnt0;
+    const end = performance.now() + (options.timeoutMs ?? Infinity);
+    for (;;) {
+      const slice = Math.min(100, Math.max(0, end - performance.now()));
+      if (await this.#mapping.wait(waiter.settings, since, slice)) return true;
+      if (options.signal?.aborted || performance.now() >= end) return false;
+    }
+  }
+
+  /**
+   * A reader that waits on the calling thread: no hop between threads, but
+   * nothing else runs on it meanwhile. In Workers only.
+   *
+   * @param options How to wait.
+   * @returns `wait(since, timeoutMs)`, at most 200 ms at a time, and `close`.
+   */
+  blockingWaiter(options: WaitOptions = {}): {
+    wait(since: bigint, timeoutMs: number): boolean;
+    close(): void;
+  } {
+    if (!("WorkerGlobalScope" in globalThis)) {
+      throw new TypeError(
+        "A blocking wait would hold back signals: use it in a Worker",
+      );
+    }
+    const waiter = new Waiter(this.#mapping, options, this.name);
+    return {
+      wait: (since, timeoutMs) =>
+        this.#mapping.waitSync(
+          waiter.settings,
+          since,
+          Math.min(200, timeoutMs),
+        ),
+      close: () => waiter.close(),
+    };
+  }
+
+  /**
+   * Every new frame from now on, the newest first where the reader is slow
+   * (`frame.missed` counts the others). Survives a stream that is re-created.
+   *
+   * @param options How to wait, when to end.
+   */
+  frames(options: FramesOptions = {}): AsyncGenerator<FollowedFrame, void, void> {
+    return followFrames(this, options);
+  }
+
+  /** The keywords as they are now. */
+  keywords(): Keyword[] {
+    const bytes = new Uint8Array(this.#table.keywordBytes);
+    this.#mapping.load(this.#table.keywords, bytes);
+    return decodeKeywords(bytes, this.layout.keywordRecord);
+  }
+
+  /**
+   * Replaces all keywords.
+   *
+   * @throws {RangeError} where they do not fit.
+   */
+  setKeywords(keywords: readonly Keyword[]): void {
+    const { keywordRecord, keywordCount } = this.layout;
+    this.#mapping.store(
+      this.#table.keywords,
+      encodeKeywords(keywords, keywordCount, keywordRecord),
+    );
+  }
+
+  /** Who wrote last, and what triggered it. */
+  trace(): TraceEntry[] {
+    const bytes = new Uint8Array(this.#table.traceCount * 64);
+    this.#mapping.load(this.#table.trace, bytes);
+    return decodeTrace(bytes);
+  }
+
+  #pids(offset: number): Int32Array {
+    const bytes = new Uint8Array(this.#table.semCount * 4);
+    if (offset > 0) this.#mapping.load(offset, bytes);
+    return new Int32Array(bytes.buffer);
+  }
+
+  /** The semaphores with their readers and writers. */
+  semaphores(): SemaphoreInfo[] {
+    const values = this.#mapping.semaphoreValues(this.#table.semCount);
+    const readers = this.#pids(this.#table.readerPids);
+    const writers = this.#pids(this.#table.writerPids);
+    return Array.from(values, (value, index) => ({
+      value,
+      readerPid: readers[index] ?? 0,
+      writerPid: writers[index] ?? 0,
+    }));
+  }
+
+  /**
+   * The pixels themselves, without a copy: they change while you look, and
+   * storing to them announces nothing. Needs the full `--allow-ffi`. Empty
+   * after {@linkcode Stream.close}.
+   */
+  view(): PixelArray {
+    const { data, dataBytes } = this.#table;
+    return pixelsOf(
+      this.type,
+      new Uint8Array(this.#mapping.view(data, dataBytes)),
+    );
+  }
+
+  /** Whether the name still leads to the file that is open here. */
+  presence(): Presence {
+    const now = statFile(this.path);
+    if (now === undefined) return "gone";
+    return identityOf(now) === this.#opened.identity ? "same" : "replaced";
+  }
+
+  /** Opens what the name leads to now. */
+  reopen(): Stream {
+    return new Stream(
+      this.name,
+      this.path,
+      openFile(this.path, this.writable ? true : undefined),
+    );
+  }
+
+  /** Whether another stream has the same type and size. */
+  sameShape(other: Stream): boolean {
+    return other.type === this.type &&
+      other.size.join("x") === this.size.join("x");
+  }
+
+  /**
+   * Unmaps the stream as soon as no wait is under way; empties its views. A
+   * second call does nothing. The file stays.
+   */
+  close(): void {
+    this.#mapping.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
