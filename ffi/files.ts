@@ -232,8 +232,7 @@ export class OpenFile {
   #pathNow(): string {
     try {
       return pathFrom(
-        (out) =>
-          helper().shmim_fd_path(this.#fd, out, BigInt(PATH_BYTES)),
+        (out) => helper().shmim_fd_path(this.#fd, out, BigInt(PATH_BYTES)),
         "resolve",
         this.path,
       );

@@ -75,7 +75,10 @@ const HELPER_SYMBOLS = {
     result: "i32",
   },
   // void *shmim_map_address(const struct shmim_stream *, uint64_t, uint64_t)
-  shmim_map_address: { parameters: ["buffer", "u64", "u64"], result: "pointer" },
+  shmim_map_address: {
+    parameters: ["buffer", "u64", "u64"],
+    result: "pointer",
+  },
   // int32_t shmim_stream_check(const struct shmim_stream *)
   shmim_stream_check: { parameters: ["buffer"], result: "i32" },
   // int32_t shmim_sem_init(const struct shmim_stream *)

@@ -27,7 +27,8 @@ static int32_t read_frame(struct receiver *r, uint64_t *started) {
   uint64_t got = 0;
   uint64_t quiet = monotonic_ns();
   while (got < r->frame_bytes) {
-    if (stopped(&r->ctl->stop)) {
+    const int64_t stop = __atomic_load_n(&r->ctl->stop, __ATOMIC_ACQUIRE);
+    if (stop == SHMIM_STOP_NOW || (stop == SHMIM_STOP_WHOLE && got == 0)) {
       return -ECANCELED;
     }
     const ssize_t n = recv((int)r->c->fd, r->frame + got,

@@ -116,8 +116,13 @@ enum shmim_state {
   SHMIM_STATE_RESTLESS = 4, /* the source never pauses */
 };
 
+enum shmim_stop {
+  SHMIM_STOP_NOW = 1,
+  SHMIM_STOP_WHOLE = 2,     /* receive: between two frames only */
+};
+
 struct shmim_control {
-  int64_t stop;
+  int64_t stop;             /* enum shmim_stop, 0 = go on */
   uint64_t state;           /* enum shmim_state */
   uint64_t end;             /* enum shmim_end */
   uint64_t error;           /* errno of SHMIM_END_ERROR */

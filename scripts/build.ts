@@ -57,7 +57,9 @@ export function compile(args: string[]): void {
   }
   if (result.success) return;
   const text = new TextDecoder().decode(result.stderr);
-  if (/fatal error: \w+\.h: No such file|cannot find (-lc|Scrt1\.o)/.test(text)) {
+  if (
+    /fatal error: \w+\.h: No such file|cannot find (-lc|Scrt1\.o)/.test(text)
+  ) {
     throw new Error(
       "The C library's headers are missing; install the package libc6-dev " +
         "(Debian: apt-get install libc6-dev)",

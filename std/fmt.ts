@@ -2,4 +2,10 @@
 // @ts-types="./types/bytes.d.ts"
 export { format as formatBytes } from "npm:deno-std@1.4.0/fmt/bytes.js";
 // @ts-types="./types/colors.d.ts"
-export { bold, dim, green, red, yellow } from "npm:deno-std@1.4.0/fmt/colors.js";
+export {
+  bold,
+  dim,
+  green,
+  red,
+  yellow,
+} from "npm:deno-std@1.4.0/fmt/colors.js";

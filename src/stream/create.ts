@@ -90,7 +90,9 @@ export function createFile(
   options: { mode: number; replace: boolean },
 ): void {
   requireSpec(spec);
-  if (path.length > MAX_PATH_BYTES) throw new RangeError("The path is too long");
+  if (path.length > MAX_PATH_BYTES) {
+    throw new RangeError("The path is too long");
+  }
   const layout = format.plan(spec);
   const temporary = temporaryName(path);
   let file: OpenFile;

@@ -37,6 +37,8 @@ export interface Layout {
   readonly headerBytes: number;
   /** Seconds since 1970 in this clock are TAI, not UTC. */
   readonly clockIsTai: boolean;
+  /** Whether the first 384 bytes are ImageStreamIO metadata. */
+  readonly milkMetadata: boolean;
   /** Offsets for the helper. */
   readonly table: StreamTable;
 }

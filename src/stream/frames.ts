@@ -3,14 +3,13 @@
  * @module
  */
 
-import { isSystemError } from "../../ffi/errno.ts";
 import type { FrameFacts } from "../../ffi/mapping.ts";
 import {
   type Layout,
   StreamChangedError,
-  StreamFormatError,
   StreamNotFoundError,
 } from "./format.ts";
+import { reopenSettled } from "./reopen.ts";
 import type { Stream } from "./stream.ts";
 import { type DataType, type PixelArray, pixelsOf } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
@@ -152,21 +151,16 @@ class Follower {
   }
 
   /** Looks, every now and then, whether the stream was re-created. */
-  followRecreation(): void {
+  async followRecreation(): Promise<void> {
     const now = performance.now();
     if (now - this.#lookedAt < LOOK_MS) return;
     this.#lookedAt = now;
     if (this.#stream.presence() !== "replaced") return;
     let next: Stream;
     try {
-      next = this.#stream.reopen();
+      next = await reopenSettled(this.#stream, this.#options.signal);
     } catch (error) {
-      // Being made right now, or gone again: look once more.
-      if (
-        error instanceof StreamNotFoundError ||
-        (error instanceof StreamFormatError && error.found === "") ||
-        isSystemError(error, "ENOENT")
-      ) return;
+      if (error instanceof StreamNotFoundError) return; // gone once more
       throw error;
     }
     const reopen = this.#options.reopen ?? "same";
@@ -213,7 +207,7 @@ export async function* followFrames(
         yield frame;
         heard = performance.now();
       }
-      follower.followRecreation();
+      await follower.followRecreation();
     }
   } finally {
     follower.close();

@@ -91,8 +91,8 @@ const CODES: readonly (DataType | undefined)[] = [
   "f16",
 ];
 
-/** What the sizes of all blocks depend on. */
-interface Shape {
+/** What the sizes of all blocks depend on, read from a header. */
+export interface Shape {
   readonly name: string;
   readonly type: DataType;
   readonly size: readonly number[];
@@ -177,6 +177,7 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
     circularBuffer: ringSlots,
     headerBytes: HEADER_BYTES,
     clockIsTai: true,
+    milkMetadata: true,
     table: {
       cnt0: AT.cnt0,
       cnt1: AT.cnt1,

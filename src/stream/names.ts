@@ -41,7 +41,7 @@ export function requireName(name: string): string {
   if (name === "") refuse("is empty");
   if (shown !== name) refuse("holds a control character or broken text");
   if (name.includes("/")) refuse('holds a "/"');
-  if (name === "." || name.includes("..")) refuse('leads out of the folder');
+  if (name === "." || name.includes("..")) refuse("leads out of the folder");
   if (byteLength(name) > MAX_NAME_BYTES) {
     refuse(`is longer than ${MAX_NAME_BYTES} bytes`);
   }
@@ -78,7 +78,9 @@ function isFolder(path: string): boolean {
 export function streamFolder(dir?: string): string {
   const named = dir ?? environment("MILK_SHM_DIR");
   if (named !== undefined) {
-    const path = isAbsolute(named) ? resolve(named) : resolve(Deno.cwd(), named);
+    const path = isAbsolute(named)
+      ? resolve(named)
+      : resolve(Deno.cwd(), named);
     if (statFile(path)?.kind !== "folder") {
       throw new Deno.errors.NotFound(
         `${dir === undefined ? "MILK_SHM_DIR is" : "--dir is"} "${named}", ` +

@@ -21,9 +21,9 @@ import {
   toFrame,
 } from "./frames.ts";
 import {
+  imageStreamIo,
   IMAGETYPE_CIRCULAR,
   IMAGETYPE_PLAIN,
-  imageStreamIo,
 } from "./imagestreamio.ts";
 import { decodeKeywords, encodeKeywords, type Keyword } from "./keywords.ts";
 import { streamPlace } from "./names.ts";
@@ -410,7 +410,9 @@ export class Stream {
    *
    * @param options How to wait, when to end.
    */
-  frames(options: FramesOptions = {}): AsyncGenerator<FollowedFrame, void, void> {
+  frames(
+    options: FramesOptions = {},
+  ): AsyncGenerator<FollowedFrame, void, void> {
     return followFrames(this, options);
   }
 
@@ -506,4 +508,3 @@ export class Stream {
     this.close();
   }
 }
-

@@ -1,0 +1,364 @@
+/**
+ * Pumps: frames move on a thread of the helper, TypeScript only looks at the
+ * control block that both share.
+ * @module
+ */
+
+import { SystemError } from "./errno.ts";
+import { helper } from "./helper.ts";
+import { type Mapping, putWait, type WaitSettings } from "./mapping.ts";
+import { type ConnectedSocket, takeSocket } from "./socket.ts";
+
+/** Buckets of the latency histogram: 16 for each power of two, from 1 ns. */
+const BUCKETS = 640;
+
+/** The words of `struct shmim_control`, in order, before the histogram. */
+const CONTROL = [
+  "stop",
+  "state",
+  "end",
+  "error",
+  "detail",
+  "frames",
+  "bytes",
+  "skipped",
+  "torn",
+  "repeats",
+  "empty",
+  "droppedKeywords",
+  "foreign",
+  "lastCnt0",
+  "lastCnt1",
+  "lastNs",
+  "active",
+  "latencyCount",
+  "latencyMax",
+] as const;
+
+type Word = typeof CONTROL[number];
+
+const INDEX = Object.fromEntries(
+  CONTROL.map((word, index) => [word, index]),
+) as Record<Word, number>;
+
+/** What a pump does right now. */
+export type PumpState =
+  | "waiting"
+  | "busy"
+  | "blocked"
+  | "stalled"
+  | "restless";
+
+const STATES: readonly PumpState[] = [
+  "waiting",
+  "busy",
+  "blocked",
+  "stalled",
+  "restless",
+];
+
+/** Why a pump ended. */
+export type PumpEnd =
+  | { reason: "stopped" }
+  | { reason: "closed" }
+  | { reason: "cut" }
+  | { reason: "slice"; index: bigint }
+  | { reason: "idle" }
+  | { reason: "error"; error: SystemError };
+
+/** Counters of a pump. */
+export interface PumpCounters {
+  /** Frames sent, or received and published. */
+  readonly frames: number;
+  /** Bytes on the wire. */
+  readonly bytes: number;
+  /** Frames of the source that did not cross. */
+  readonly skipped: number;
+  /** Copies that were given up because the source changed them. */
+  readonly torn: number;
+  /** Frames that were sent, or had come, a second time. */
+  readonly repeats: number;
+  /** Frames without pixels. */
+  readonly empty: number;
+  /** Times that used keywords did not fit. */
+  readonly droppedKeywords: number;
+  /** Frames that another writer counted in the destination. */
+  readonly foreign: number;
+}
+
+const COUNTERS: readonly (keyof PumpCounters)[] = [
+  "frames",
+  "bytes",
+  "skipped",
+  "torn",
+  "repeats",
+  "empty",
+  "droppedKeywords",
+  "foreign",
+];
+
+/** The lower bound of a histogram bucket in ns. */
+function bucketNs(index: number): number {
+  if (index < 16) return index;
+  const exponent = Math.floor(index / 16) + 3;
+  return 2 ** exponent * (1 + (index % 16) / 16);
+}
+
+/** Latencies, as a histogram of logarithmic buckets (6 % wide). */
+export class Latencies {
+  readonly #counts = new Float64Array(BUCKETS);
+  #count = 0;
+  #maxNs = 0;
+
+  /** How many were measured. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The longest, in µs; `undefined` where there is none. */
+  get maxUs(): number | undefined {
+    return this.#count === 0 ? undefined : this.#maxNs / 1000;
+  }
+
+  /** Adds the counts of a pump's control block. */
+  add(counts: BigUint64Array, count: number, maxNs: number): void {
+    counts.forEach((value, index) => {
+      this.#counts[index] = (this.#counts[index] ?? 0) + Number(value);
+    });
+    this.#count += count;
+    this.#maxNs = Math.max(this.#maxNs, maxNs);
+  }
+
+  /** Adds another histogram. */
+  merge(other: Latencies): void {
+    other.#counts.forEach((value, index) => {
+      this.#counts[index] = (this.#counts[index] ?? 0) + value;
+    });
+    this.#count += other.#count;
+    this.#maxNs = Math.max(this.#maxNs, other.#maxNs);
+  }
+
+  /**
+   * A percentile in µs, to the middle of its bucket.
+   *
+   * @param fraction Such as 0.99.
+   */
+  percentileUs(fraction: number): number | undefined {
+    if (this.#count === 0) return undefined;
+    const total = this.#counts.reduce((sum, value) => sum + value, 0);
+    let left = fraction * total;
+    for (let index = 0; index < BUCKETS; index++) {
+      left -= this.#counts[index] ?? 0;
+      if (left <= 0) {
+        const middle = (bucketNs(index) + bucketNs(index + 1)) / 2;
+        return Math.min(middle, this.#maxNs) / 1000;
+      }
+    }
+    return this.#maxNs / 1000;
+  }
+}
+
+/** A pump at work. */
+export class Pump {
+  readonly #words: BigUint64Array<ArrayBuffer>;
+  /** Settles when the pump has ended; never rejects. */
+  readonly done: Promise<PumpEnd>;
+
+  /** @param run Starts the pump with its control block. */
+  constructor(
+    run: (control: BigUint64Array<ArrayBuffer>) => Promise<number>,
+  ) {
+    this.#words = new BigUint64Array(
+      new ArrayBuffer((CONTROL.length + BUCKETS) * 8),
+    );
+    this.done = run(this.#words).then((result) => this.#ended(result));
+  }
+
+  #word(name: Word): bigint {
+    return this.#words[INDEX[name]] ?? 0n;
+  }
+
+  #ended(result: number): PumpEnd {
+    switch (Number(this.#word("end"))) {
+      case 1:
+        return { reason: "stopped" };
+      case 2:
+        return { reason: "closed" };
+      case 3:
+        return { reason: "cut" };
+      case 5:
+        return {
+          reason: "slice",
+          index: BigInt.asIntN(64, this.#word("detail")),
+        };
+      case 6:
+        return { reason: "idle" };
+      default:
+        return {
+          reason: "error",
+          error: new SystemError(Math.max(1, -result), "carry frames"),
+        };
+    }
+  }
+
+  /**
+   * Asks the pump to end; it does within about 150 ms.
+   *
+   * @param options `whole`: a receiving pump ends between two frames, so that
+   * another can go on with the same connection.
+   */
+  stop(options: { whole?: boolean } = {}): void {
+    Atomics.store(this.#words, INDEX.stop, options.whole ? 2n : 1n);
+  }
+
+  /** What it does. */
+  get state(): PumpState {
+    return STATES[Number(this.#word("state"))] ?? "waiting";
+  }
+
+  /** Its counters now. */
+  counters(): PumpCounters {
+    return Object.fromEntries(
+      COUNTERS.map((name) => [name, Number(this.#word(name))]),
+    ) as unknown as PumpCounters;
+  }
+
+  /** Source counter of the last frame. */
+  get lastCnt0(): bigint {
+    return this.#word("lastCnt0");
+  }
+
+  /** Slice of the last frame. */
+  get lastCnt1(): bigint {
+    return this.#word("lastCnt1");
+  }
+
+  /** Monotonic time of the last byte, ns; 0 = none yet. */
+  get activeNs(): bigint {
+    return this.#word("active");
+  }
+
+  /** Latencies so far. */
+  latencies(): Latencies {
+    const latencies = new Latencies();
+    latencies.add(
+      this.#words.subarray(CONTROL.length),
+      Number(this.#word("latencyCount")),
+      Number(this.#word("latencyMax")),
+    );
+    return latencies;
+  }
+}
+
+/** Priority and cores of a pump's thread. */
+export interface Schedule {
+  /** SCHED_FIFO priority, 0 = none. */
+  readonly priority: number;
+  /** Cores; empty = all. */
+  readonly cpus: readonly number[];
+}
+
+/** Cores as a mask. */
+function mask(cpus: readonly number[]): bigint {
+  return cpus.reduce((bits, cpu) => bits | 1n << BigInt(cpu), 0n);
+}
+
+/**
+ * Whether a thread may have what is asked for.
+ *
+ * @returns The error where it may not.
+ */
+export function trySchedule(schedule: Schedule): SystemError | undefined {
+  const result = helper().shmim_schedule_try(
+    BigInt(schedule.priority),
+    mask(schedule.cpus),
+  );
+  return result < 0
+    ? new SystemError(-result, "set priority and cores")
+    : undefined;
+}
+
+/** What a transmitting pump is told. */
+export interface TransmitPump {
+  /** How to wait for the source. */
+  readonly wait: WaitSettings;
+  /** Frames up to this counter are known already. */
+  readonly last: bigint;
+  /** 0 by the stream's ways, 1 slices, 2 whole, 3 declared as a ring. */
+  readonly sliceMode: number;
+  /** Keyword records announced to the peer. */
+  readonly keywords: number;
+  /** Send used records only, packed. */
+  readonly keywordsUsed: boolean;
+  /** Send what is there at once. */
+  readonly first: boolean;
+  /** Send the first frame once more after this, 0 = never. */
+  readonly repeatMs: number;
+  /** Send frames of a source that never pauses. */
+  readonly allowTorn: boolean;
+  /** Priority and cores. */
+  readonly schedule: Schedule;
+}
+
+/**
+ * Starts a transmitting pump on a stream and a connection. The connection
+ * stays open for the caller to close.
+ */
+export function startTransmit(
+  mapping: Mapping,
+  socket: ConnectedSocket,
+  settings: TransmitPump,
+): Pump {
+  const fd = takeSocket(socket);
+  const words = new BigUint64Array(new ArrayBuffer(15 * 8));
+  putWait(words, settings.wait, settings.last, 0);
+  words.set([
+    BigInt(fd),
+    BigInt(settings.sliceMode),
+    BigInt(settings.keywords),
+    settings.keywordsUsed ? 1n : 0n,
+    settings.first ? 1n : 0n,
+    BigInt(settings.repeatMs),
+    settings.allowTorn ? 1n : 0n,
+    BigInt(settings.schedule.priority),
+    mask(settings.schedule.cpus),
+  ], 6);
+  return new Pump((control) =>
+    mapping.pump((helper, table) =>
+      helper.shmim_transmit(table, words, control)
+    )
+  );
+}
+
+/** What a receiving pump is told. */
+export interface ReceivePump {
+  /** Pixel bytes of one frame on the wire. */
+  readonly pixelBytes: number;
+  /** Keyword bytes of one frame on the wire. */
+  readonly keywordBytes: number;
+  /** Give up where nothing comes for so long, 0 = never. */
+  readonly idleMs: number;
+  /** Priority and cores. */
+  readonly schedule: Schedule;
+}
+
+/** Starts a receiving pump on a connection and a stream. */
+export function startReceive(
+  mapping: Mapping,
+  socket: ConnectedSocket,
+  settings: ReceivePump,
+): Pump {
+  const fd = takeSocket(socket);
+  const words = new BigUint64Array(new ArrayBuffer(6 * 8));
+  words.set([
+    BigInt(fd),
+    BigInt(settings.pixelBytes),
+    BigInt(settings.keywordBytes),
+    BigInt(settings.idleMs),
+    BigInt(settings.schedule.priority),
+    mask(settings.schedule.cpus),
+  ]);
+  return new Pump((control) =>
+    mapping.pump((helper, table) => helper.shmim_receive(table, words, control))
+  );
+}

@@ -1,0 +1,124 @@
+/**
+ * The stream that a receiver writes: an existing one of the same type and
+ * size is reused in place, so that its readers go on.
+ * @module
+ */
+
+import { statFile } from "../../ffi/files.ts";
+import { StreamExistsError, StreamNotFoundError } from "../stream/format.ts";
+import { streamPlace } from "../stream/names.ts";
+import { Stream } from "../stream/stream.ts";
+import type { Announcement } from "./milk_wire.ts";
+import type { EventSink } from "./session.ts";
+
+/** Where and how frames are to be stored. */
+export interface DestinationOptions {
+  /** Folder of streams. */
+  dir?: string;
+  /** Name instead of the peer's. */
+  as?: string;
+  /** Replace a stream of another type or size. */
+  replace?: boolean;
+  /** Takes what there is to tell. */
+  onEvent?: EventSink;
+}
+
+/** A size without trailing axes of 1: 7 x 1 is the same memory as 7. */
+function essential(size: readonly number[]): string {
+  const axes = [...size];
+  while (axes.length > 1 && axes.at(-1) === 1) axes.pop();
+  return axes.join("x");
+}
+
+/** Whether an announced stream can be stored in an existing one. */
+export function fits(stream: Stream, peer: Announcement): boolean {
+  return stream.type === peer.type &&
+    essential(stream.size) === essential(peer.size);
+}
+
+function create(
+  name: string,
+  peer: Announcement,
+  options: DestinationOptions,
+): Stream {
+  return Stream.create(name, {
+    ...options.dir === undefined ? {} : { dir: options.dir },
+    size: peer.size,
+    type: peer.type,
+    keywords: peer.keywords,
+    imageType: peer.imageType,
+    existing: options.replace ? "replace" : "refuse",
+  });
+}
+
+/** Opens the existing stream, if there is one that can be opened. */
+function existing(
+  path: string,
+  options: DestinationOptions,
+): Stream | undefined {
+  try {
+    return Stream.open(path, { writable: true });
+  } catch (error) {
+    if (error instanceof StreamNotFoundError) return undefined;
+    if (options.replace) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Opens or makes the stream for what a peer announced.
+ *
+ * @param peer The announcement, checked.
+ * @param options Where and how.
+ * @returns The stream, open for writing.
+ * @throws {StreamExistsError} where another stream, or a link, is in the way.
+ */
+export function openDestination(
+  peer: Announcement,
+  options: DestinationOptions,
+): Stream {
+  const { name, path } = streamPlace(options.as ?? peer.name, options.dir);
+  if (statFile(path, { follow: false })?.kind === "link") {
+    throw new StreamExistsError(
+      path,
+      " as a link: frames would overwrite its source; use --as NAME, or " +
+        "remove the link",
+    );
+  }
+  const stream = existing(path, options);
+  if (stream === undefined) {
+    return create(options.as ?? peer.name, peer, options);
+  }
+  if (!fits(stream, peer)) {
+    const found = `${stream.size.join("x")} ${stream.type}`;
+    stream.close();
+    if (options.replace) return create(options.as ?? peer.name, peer, options);
+    throw new StreamExistsError(
+      path,
+      ` as ${found}, the peer sends ${peer.size.join("x")} ${peer.type}; ` +
+        "--replace gives its name to a new one",
+    );
+  }
+  fitKeywords(stream, peer, name, options.onEvent);
+  return stream;
+}
+
+/** A larger keyword block is cleared behind what comes, a smaller one told. */
+function fitKeywords(
+  stream: Stream,
+  peer: Announcement,
+  name: string,
+  onEvent: EventSink | undefined,
+): void {
+  const { keywordCount } = stream.layout;
+  if (keywordCount > peer.keywords && stream.keywords().length > 0) {
+    stream.setKeywords([]);
+  }
+  if (keywordCount < peer.keywords) {
+    onEvent?.({
+      level: "warning",
+      message: `"${name}" holds ${keywordCount} keywords, the peer sends ` +
+        `${peer.keywords}: the others are dropped`,
+    });
+  }
+}

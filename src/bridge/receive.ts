@@ -1,0 +1,418 @@
+/**
+ * The receiving end: listens, takes streams from transmitters, milk's or
+ * ours, and survives every one of them.
+ * @module
+ */
+
+import { CLOCK, clockNs } from "../../ffi/clock.ts";
+import {
+  type Pump,
+  type PumpEnd,
+  type Schedule,
+  startReceive,
+  trySchedule,
+} from "../../ffi/pump.ts";
+import { reopenSettled } from "../stream/reopen.ts";
+import type { Stream } from "../stream/stream.ts";
+import {
+  type DestinationOptions,
+  fits,
+  openDestination,
+} from "./destination.ts";
+import {
+  type Announcement,
+  HANDSHAKE_BYTES,
+  keywordBytes,
+  readHandshake,
+  WireError,
+} from "./milk_wire.ts";
+import { type BridgeStatus, type EventSink, every, Tally } from "./session.ts";
+
+/** What to receive, and how. */
+export interface ReceiveOptions extends DestinationOptions {
+  /** Port; 0 takes a free one. */
+  port: number;
+  /** Address to listen on. Default 127.0.0.1. */
+  bind?: string;
+  /** Addresses that may connect. Default: all that reach the port. */
+  allow?: readonly string[];
+  /** Largest stream that a peer may announce, bytes. Default 1 GiB. */
+  maxBytes?: number;
+  /** Drop a peer that sends nothing for so long, ms. Default 0, never. */
+  idleTimeoutMs?: number;
+  /** How long a peer may take for its announcement, ms. Default 10 s. */
+  handshakeTimeoutMs?: number;
+  /** End with the first peer that sent a stream, as milk's receiver does. */
+  once?: boolean;
+  /** Priority and cores of the pumps. */
+  schedule?: Schedule;
+  /** Ends it within 200 ms. */
+  signal?: AbortSignal;
+  /** Takes what there is to tell. */
+  onEvent?: EventSink;
+}
+
+const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
+const LOOK_MS = 500;
+const MAX_PEERS = 16;
+const MAX_GREETINGS = 64;
+const STALE_NS = 2_000_000_000n;
+const GIB = 2 ** 30;
+
+/** One peer that sends a stream. */
+interface Feed {
+  readonly peer: string;
+  readonly announcement: Announcement;
+  readonly connection: Deno.TcpConn;
+  readonly started: bigint;
+  pump: Pump | undefined;
+  evicted: boolean;
+}
+
+/** IPv4 in IPv6 clothes counts as IPv4. */
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:/i, "");
+}
+
+function shown(address: Deno.NetAddr): string {
+  const host = plainAddress(address.hostname);
+  return host.includes(":")
+    ? `[${host}]:${address.port}`
+    : `${host}:${address.port}`;
+}
+
+/** A receiver at work. */
+export class Receiver {
+  readonly #options: ReceiveOptions;
+  readonly #listener: Deno.TcpListener;
+  readonly #tally = new Tally();
+  readonly #feeds = new Map<string, Feed>();
+  readonly #greetings = new Set<Deno.TcpConn>();
+  readonly #tasks = new Set<Promise<void>>();
+  #stopped = false;
+  /** Settles when it has ended. */
+  readonly done: Promise<void>;
+
+  private constructor(options: ReceiveOptions, listener: Deno.TcpListener) {
+    this.#options = options;
+    this.#listener = listener;
+    options.signal?.addEventListener("abort", this.#onAbort);
+    this.#checkSchedule();
+    this.done = this.#run();
+    if (options.signal?.aborted) this.stop();
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @throws {Deno.errors.AddrInUse} where the port is taken.
+   */
+  static listen(options: ReceiveOptions): Receiver {
+    const hostname = options.bind ?? "127.0.0.1";
+    const { port } = options;
+    let listener: Deno.TcpListener;
+    try {
+      listener = Deno.listen({ hostname, port });
+    } catch (error) {
+      if (error instanceof Deno.errors.AddrInUse) {
+        throw new Deno.errors.AddrInUse(
+          `Port ${port} on ${hostname} is taken by another program`,
+          { cause: error },
+        );
+      }
+      if (error instanceof Deno.errors.AddrNotAvailable) {
+        throw new Deno.errors.AddrNotAvailable(
+          `This host has no address ${hostname} (--bind)`,
+          { cause: error },
+        );
+      }
+      throw error;
+    }
+    return new Receiver(options, listener);
+  }
+
+  readonly #onAbort = (): void => this.stop();
+
+  /** The port, also where 0 was asked for. */
+  get port(): number {
+    return (this.#listener.addr as Deno.NetAddr).port;
+  }
+
+  /** Ends it within 200 ms. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#listener.close();
+    for (const connection of this.#greetings) connection.close();
+    for (const feed of this.#feeds.values()) feed.pump?.stop();
+  }
+
+  /** How it does, all peers together. */
+  status(): BridgeStatus {
+    return this.#tally.status();
+  }
+
+  /** Streams that are being fed: name by path. */
+  get streams(): string[] {
+    return [...this.#feeds.values()].map((feed) => feed.announcement.name);
+  }
+
+  #tell(level: "note" | "warning", message: string): void {
+    this.#options.onEvent?.({ level, message });
+  }
+
+  #checkSchedule(): void {
+    const refused = trySchedule(this.#options.schedule ?? NO_SCHEDULE);
+    if (refused !== undefined) {
+      this.#tell("warning", `${refused.message}: going on without`);
+    }
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#stopped) {
+        let connection: Deno.TcpConn;
+        try {
+          connection = await this.#listener.accept();
+        } catch (error) {
+          if (this.#stopped) break;
+          this.#tell("warning", `cannot accept: ${(error as Error).message}`);
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          continue;
+        }
+        const task = this.#welcome(connection);
+        this.#tasks.add(task);
+        task.finally(() => this.#tasks.delete(task));
+      }
+    } finally {
+      this.stop();
+      await Promise.allSettled(this.#tasks);
+      this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    }
+  }
+
+  /** One connection from its first byte to its end; never rejects. */
+  async #welcome(connection: Deno.TcpConn): Promise<void> {
+    const peer = shown(connection.remoteAddr);
+    try {
+      this.#requireAllowed(connection);
+      const announcement = await this.#greet(connection);
+      if (announcement !== undefined && !this.#stopped) {
+        await this.#feed(connection, peer, announcement);
+      }
+    } catch (error) {
+      if (!this.#stopped) {
+        this.#tell("warning", `${peer} refused: ${(error as Error).message}`);
+      }
+    } finally {
+      try {
+        connection.close();
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BadResource)) throw error;
+      }
+    }
+  }
+
+  #requireAllowed(connection: Deno.TcpConn): void {
+    const { allow } = this.#options;
+    const address = plainAddress(connection.remoteAddr.hostname);
+    if (allow !== undefined && allow.length > 0 && !allow.includes(address)) {
+      throw new WireError("its address is not among those of --allow");
+    }
+    if (this.#greetings.size >= MAX_GREETINGS) {
+      throw new WireError("too many connections that announce nothing");
+    }
+  }
+
+  /** Reads the announcement; `undefined` where the peer only looked in. */
+  async #greet(connection: Deno.TcpConn): Promise<Announcement | undefined> {
+    const limit = this.#options.handshakeTimeoutMs ?? 10_000;
+    const bytes = new Uint8Array(HANDSHAKE_BYTES);
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      connection.close();
+    }, limit);
+    this.#greetings.add(connection);
+    let got = 0;
+    try {
+      while (got < bytes.length) {
+        const n = await connection.read(bytes.subarray(got));
+        if (n === null) break;
+        got += n;
+      }
+    } catch (error) {
+      if (!late) throw error;
+      throw new WireError(
+        `it sent ${got} of ${bytes.length} bytes of its announcement in ` +
+          `${limit / 1000} s`,
+      );
+    } finally {
+      clearTimeout(timer);
+      this.#greetings.delete(connection);
+    }
+    if (got === 0) return undefined;
+    if (got < bytes.length) {
+      throw new WireError(
+        `it closed after ${got} of ${bytes.length} bytes of its announcement`,
+      );
+    }
+    return readHandshake(bytes, this.#options.maxBytes ?? GIB);
+  }
+
+  /** Makes room for a peer whose stream another one feeds already. */
+  async #requireFree(name: string): Promise<void> {
+    const other = this.#feeds.get(name);
+    if (other !== undefined) {
+      const now = clockNs(CLOCK.MONOTONIC);
+      const heard = other.pump?.activeNs || other.started;
+      if (now - heard < STALE_NS) {
+        throw new WireError(`"${name}" is fed by ${other.peer} already`);
+      }
+      this.#tell("note", `${other.peer} is silent, a new peer takes its place`);
+      other.evicted = true;
+      other.pump?.stop();
+      await other.pump?.done;
+      this.#feeds.delete(name);
+    }
+    if (this.#feeds.size >= MAX_PEERS) {
+      throw new WireError(`${MAX_PEERS} peers are served already`);
+    }
+  }
+
+  async #feed(
+    connection: Deno.TcpConn,
+    peer: string,
+    announcement: Announcement,
+  ): Promise<void> {
+    const name = this.#options.as ?? announcement.name;
+    await this.#requireFree(name);
+    const feed: Feed = {
+      peer,
+      announcement,
+      connection,
+      started: clockNs(CLOCK.MONOTONIC),
+      pump: undefined,
+      evicted: false,
+    };
+    this.#feeds.set(name, feed);
+    try {
+      let stream = openDestination(announcement, this.#options);
+      this.#tally.connected();
+      this.#tell(
+        "note",
+        `${peer} sends "${announcement.name}" ` +
+          `${announcement.size.join("x")} ${announcement.type} ` +
+          `into ${stream.path}`,
+      );
+      if (announcement.pixelBytes === 0) {
+        this.#tell(
+          "warning",
+          `"${announcement.name}" has one axis: milk sends no pixels of it; ` +
+            `make the source ${announcement.size[0]}x1`,
+        );
+      }
+      try {
+        for (;;) {
+          const end = await this.#pumpOnce(feed, stream);
+          const next = await this.#recreated(feed, stream, end);
+          if (next === undefined) break;
+          stream.close();
+          stream = next;
+        }
+      } finally {
+        stream.close();
+      }
+    } finally {
+      if (this.#feeds.get(name) === feed) this.#feeds.delete(name);
+    }
+    if (this.#options.once && !feed.evicted) this.stop();
+  }
+
+  async #pumpOnce(feed: Feed, stream: Stream): Promise<PumpEnd> {
+    const { announcement } = feed;
+    const pump = startReceive(stream.mapping, feed.connection, {
+      pixelBytes: announcement.pixelBytes,
+      keywordBytes: keywordBytes(announcement.keywords),
+      idleMs: this.#options.idleTimeoutMs ?? 0,
+      schedule: this.#options.schedule ?? NO_SCHEDULE,
+    });
+    feed.pump = pump;
+    this.#tally.add(pump);
+    if (this.#stopped) pump.stop();
+    let warned = false;
+    const unwatch = every(LOOK_MS, () => {
+      if (stream.presence() !== "same") pump.stop({ whole: true });
+      if (!warned && pump.counters().foreign > 0) {
+        warned = true;
+        this.#tell("warning", `another program writes "${stream.name}", too`);
+      }
+    });
+    try {
+      return await pump.done;
+    } finally {
+      unwatch();
+    }
+  }
+
+  /**
+   * After a pump: the stream to go on with where somebody removed or
+   * re-created ours under the same connection.
+   */
+  async #recreated(
+    feed: Feed,
+    stream: Stream,
+    end: PumpEnd,
+  ): Promise<Stream | undefined> {
+    const { peer, announcement } = feed;
+    if (this.#stopped || feed.evicted) return undefined;
+    const presence = end.reason === "stopped" ? stream.presence() : "same";
+    if (presence === "replaced") {
+      const next = await reopenSettled(stream, this.#options.signal);
+      if (next.writable && fits(next, announcement)) {
+        this.#tell("note", `"${stream.name}" was re-created; going on`);
+        return next;
+      }
+      next.close();
+      this.#tell(
+        "warning",
+        `"${stream.name}" was re-created with another type or size; ` +
+          `closing the connection of ${peer}`,
+      );
+      return undefined;
+    }
+    if (presence === "gone") {
+      this.#tell("warning", `"${stream.name}" was removed; making it anew`);
+      return openDestination(announcement, this.#options);
+    }
+    this.#tell(...explain(peer, announcement.name, end));
+    return undefined;
+  }
+}
+
+function explain(
+  peer: string,
+  name: string,
+  end: PumpEnd,
+): ["note" | "warning", string] {
+  switch (end.reason) {
+    case "closed":
+    case "stopped":
+      return ["note", `${peer} closed, "${name}" keeps its last frame`];
+    case "cut":
+      return [
+        "warning",
+        `${peer} broke off inside a frame of "${name}": that frame is dropped`,
+      ];
+    case "slice":
+      return [
+        "warning",
+        `${peer} sent slice ${end.index} of "${name}", which has no such ` +
+        "slice: connection closed",
+      ];
+    case "idle":
+      return ["warning", `${peer} was silent for too long: connection closed`];
+    case "error":
+      return ["warning", `${peer}: ${end.error.message}`];
+  }
+}

@@ -1,0 +1,377 @@
+/**
+ * The transmitting end: a stream goes to a receiver, milk's or ours, for as
+ * long as it is wanted.
+ * @module
+ */
+
+import { isSystemError } from "../../ffi/errno.ts";
+import {
+  type Pump,
+  type PumpEnd,
+  type Schedule,
+  startTransmit,
+  trySchedule,
+} from "../../ffi/pump.ts";
+import { StreamChangedError, StreamNotFoundError } from "../stream/format.ts";
+import { reopenSettled } from "../stream/reopen.ts";
+import { Stream } from "../stream/stream.ts";
+import { Waiter, type WaitOptions } from "../stream/wait.ts";
+import { writeHandshake } from "./milk_wire.ts";
+import {
+  Backoff,
+  type BridgeStatus,
+  type EventSink,
+  every,
+  pause,
+  Tally,
+} from "./session.ts";
+
+/** Which slices of a cube are sent. */
+export type SliceMode = "auto" | "rolling" | "whole";
+
+/** Which keyword records are sent with each frame. */
+export type KeywordMode = "all" | "used" | "none";
+
+/** What to transmit, and how. */
+export interface TransmitOptions {
+  /** The source: a name or a path. */
+  stream: string;
+  /** Folder that names are looked for in. */
+  dir?: string;
+  /** Name or address of the receiver. */
+  hostname: string;
+  /** Its port. */
+  port: number;
+  /** How to wait for the source. */
+  wait?: WaitOptions;
+  /** `auto`: every new slice where cnt1 moves, else the whole cube. */
+  slices?: SliceMode;
+  /** Default `all`. */
+  keywords?: KeywordMode;
+  /** A source that is re-created with another type or size. */
+  reopen?: "same" | "any" | "never";
+  /** Connect again when the connection is lost. Default true. */
+  reconnect?: boolean;
+  /** Send frames of a source that never pauses. */
+  allowTorn?: boolean;
+  /** Priority and cores of the pump. */
+  schedule?: Schedule;
+  /** Ends it within 200 ms. */
+  signal?: AbortSignal;
+  /** Takes what there is to tell. */
+  onEvent?: EventSink;
+}
+
+const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
+const REPEAT_MS = 1000;
+const LOOK_MS = 250;
+const SLICE_MODES: Readonly<Record<SliceMode, number>> = {
+  auto: 0,
+  rolling: 1,
+  whole: 2,
+};
+const DECLARED_RING = 3;
+
+/** A transmitter at work. */
+export class Transmitter {
+  readonly #options: TransmitOptions;
+  readonly #tally = new Tally();
+  readonly #abort = new AbortController();
+  readonly #backoff = new Backoff();
+  #stream: Stream;
+  #last: bigint;
+  #pump: Pump | undefined;
+  #told = "";
+  /** Settles when it has ended; rejects where it cannot go on. */
+  readonly done: Promise<void>;
+
+  private constructor(options: TransmitOptions, stream: Stream) {
+    this.#options = options;
+    this.#stream = stream;
+    this.#last = stream.cnt0;
+    options.signal?.addEventListener("abort", this.#onAbort);
+    if (options.signal?.aborted) this.stop();
+    this.done = this.#run();
+  }
+
+  /**
+   * Opens the source and starts to transmit.
+   *
+   * @throws {StreamNotFoundError | StreamFormatError} where there is no such
+   * stream.
+   * @throws {WireError} where it cannot cross this wire.
+   */
+  static start(options: TransmitOptions): Transmitter {
+    const poll = options.wait?.mode === "poll" || options.wait?.mode === "spin";
+    const stream = Stream.open(options.stream, {
+      ...options.dir === undefined ? {} : { dir: options.dir },
+      ...poll ? { writable: false } : {},
+    });
+    try {
+      writeHandshake(stream, 0);
+      return new Transmitter(options, stream);
+    } catch (error) {
+      stream.close();
+      throw error;
+    }
+  }
+
+  readonly #onAbort = (): void => this.stop();
+
+  /** Ends it within 200 ms. */
+  stop(): void {
+    this.#abort.abort();
+    this.#pump?.stop();
+  }
+
+  /** How it does. */
+  status(): BridgeStatus {
+    return this.#tally.status();
+  }
+
+  /** What the pump does right now. */
+  get state(): string {
+    return this.#pump?.state ?? "connecting";
+  }
+
+  #tell(level: "note" | "warning", message: string): void {
+    this.#options.onEvent?.({ level, message });
+  }
+
+  get #peer(): string {
+    const { hostname, port } = this.#options;
+    return hostname.includes(":")
+      ? `[${hostname}]:${port}`
+      : `${hostname}:${port}`;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      this.#checkSchedule();
+      while (!this.#abort.signal.aborted) {
+        const connection = await this.#connect();
+        if (connection === undefined) break;
+        try {
+          this.#tally.connected();
+          await this.#serve(connection);
+        } finally {
+          connection.close();
+        }
+        if (this.#abort.signal.aborted) break;
+        if (this.#options.reconnect === false) {
+          throw new Deno.errors.ConnectionReset(
+            `The connection to ${this.#peer} was lost`,
+          );
+        }
+        await pause(this.#backoff.next(), this.#abort.signal);
+      }
+    } finally {
+      this.#options.signal?.removeEventListener("abort", this.#onAbort);
+      this.#stream.close();
+    }
+  }
+
+  #checkSchedule(): void {
+    const refused = trySchedule(this.#options.schedule ?? NO_SCHEDULE);
+    if (refused !== undefined) {
+      this.#tell("warning", `${refused.message}: going on without`);
+    }
+  }
+
+  /** Connects, again and again; `undefined` where it is to end. */
+  async #connect(): Promise<Deno.TcpConn | undefined> {
+    const { hostname, port } = this.#options;
+    const { signal } = this.#abort;
+    for (let first = true; !signal.aborted; first = false) {
+      try {
+        const connection = await Deno.connect({ hostname, port, signal });
+        this.#tell("note", `connected to ${this.#peer}`);
+        this.#backoff.reset();
+        this.#told = "";
+        return connection;
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        const hopeless = error instanceof Deno.errors.NotCapable ||
+          (first && this.#told === "" && isUnknownHost(error));
+        if (hopeless || this.#options.reconnect === false) {
+          throw reword(error, this.#peer);
+        }
+        this.#tellOnce(
+          `no receiver at ${this.#peer} (${reason(error)}); trying again`,
+        );
+        await pause(this.#backoff.next(), signal);
+      }
+    }
+    return undefined;
+  }
+
+  #tellOnce(message: string): void {
+    if (message !== this.#told) this.#tell("warning", message);
+    this.#told = message;
+  }
+
+  /** One connection: handshake, then pumps until it ends. */
+  async #serve(connection: Deno.TcpConn): Promise<void> {
+    const keywords = this.#announcedKeywords();
+    const handshake = writeHandshake(this.#stream, keywords);
+    try {
+      await writeAll(connection, handshake, this.#abort.signal);
+    } catch (error) {
+      this.#tell("warning", `${this.#peer}: ${reason(error)}`);
+      return;
+    }
+    let fresh = true;
+    while (!this.#abort.signal.aborted) {
+      const end = await this.#pumpOnce(connection, keywords, fresh);
+      fresh = false;
+      if (!await this.#goesOn(end, keywords)) return;
+    }
+  }
+
+  #announcedKeywords(): number {
+    switch (this.#options.keywords ?? "all") {
+      case "all":
+        return this.#stream.layout.keywordCount;
+      case "used":
+        return this.#stream.keywords().length;
+      case "none":
+        return 0;
+    }
+  }
+
+  #sliceMode(): number {
+    const mode = this.#options.slices ?? "auto";
+    return mode === "auto" && this.#stream.layout.rolling
+      ? DECLARED_RING
+      : SLICE_MODES[mode];
+  }
+
+  async #pumpOnce(
+    connection: Deno.TcpConn,
+    keywords: number,
+    repeat: boolean,
+  ): Promise<PumpEnd> {
+    const stream = this.#stream;
+    using waiter = new Waiter(stream.mapping, {
+      ...this.#options.wait,
+      onWarning: (message) => this.#tell("warning", message),
+    }, stream.name);
+    const pump = startTransmit(stream.mapping, connection, {
+      wait: waiter.settings,
+      last: this.#last,
+      sliceMode: this.#sliceMode(),
+      keywords,
+      keywordsUsed: this.#options.keywords === "used",
+      first: true,
+      repeatMs: repeat ? REPEAT_MS : 0,
+      allowTorn: this.#options.allowTorn ?? false,
+      schedule: this.#options.schedule ?? NO_SCHEDULE,
+    });
+    this.#pump = pump;
+    this.#tally.add(pump);
+    if (this.#abort.signal.aborted) pump.stop();
+    const unwatch = every(LOOK_MS, () => this.#look(pump));
+    try {
+      return await pump.done;
+    } finally {
+      unwatch();
+      this.#pump = undefined;
+      if (pump.counters().frames > 0) this.#last = pump.lastCnt0;
+    }
+  }
+
+  /** What the pump cannot see: a re-created source, a writer that stalls. */
+  #look(pump: Pump): void {
+    const { name } = this.#stream;
+    if (this.#stream.presence() === "replaced") {
+      pump.stop();
+      return;
+    }
+    if (pump.state === "restless") {
+      this.#tellOnce(`source never pauses: no whole frame of "${name}"`);
+    } else if (pump.state === "stalled") {
+      const pid = this.#stream.trace()[0]?.pid ??
+        this.#stream.semaphores()[0]?.writerPid ?? 0;
+      this.#tellOnce(
+        `the writer of "${name}" (pid ${pid}) holds its write flag up`,
+      );
+    } else if (pump.state === "blocked") {
+      this.#tellOnce(`${this.#peer} takes nothing at the moment`);
+    }
+  }
+
+  /** Whether the connection goes on after a pump has ended. */
+  async #goesOn(end: PumpEnd, keywords: number): Promise<boolean> {
+    if (this.#abort.signal.aborted) return false;
+    const replaced = this.#stream.presence() === "replaced";
+    const broken = end.reason === "error" && isSystemError(end.error, "EBADFD");
+    if (replaced || broken) return await this.#follow(keywords, broken);
+    if (end.reason === "error") {
+      this.#tell("warning", `${this.#peer}: ${end.error.message}`);
+    } else {
+      this.#tell("warning", `${this.#peer} closed the connection`);
+    }
+    return false;
+  }
+
+  /** Opens the source anew. The wire has no second handshake. */
+  async #follow(keywords: number, broken: boolean): Promise<boolean> {
+    const old = this.#stream;
+    const reopen = this.#options.reopen ?? "same";
+    let next: Stream;
+    try {
+      next = await reopenSettled(old, this.#abort.signal);
+    } catch (error) {
+      if (error instanceof StreamNotFoundError && !broken) return true;
+      throw error;
+    }
+    const same = next.sameShape(old);
+    if (reopen === "never" || (reopen === "same" && !same)) {
+      const found = `${next.size.join("x")} ${next.type}`;
+      next.close();
+      throw new StreamChangedError(
+        `Stream "${old.name}" was re-created as ${found}, it was ` +
+          `${old.size.join("x")} ${old.type} (--reopen any follows)`,
+      );
+    }
+    this.#tell(
+      "note",
+      `"${old.name}" was re-created; going on with the new one`,
+    );
+    old.close();
+    this.#stream = next;
+    this.#last = 0n;
+    return same && keywords === this.#announcedKeywords();
+  }
+}
+
+function isUnknownHost(error: unknown): boolean {
+  return error instanceof Error && /lookup|resolve|Name or service/i
+    .test(error.message);
+}
+
+function reason(error: unknown): string {
+  if (error instanceof Deno.errors.ConnectionRefused) return "refused";
+  if (error instanceof Deno.errors.TimedOut) return "timed out";
+  return error instanceof Error
+    ? error.message.replace(/ \(os error \d+\)/, "")
+    : String(error);
+}
+
+function reword(error: unknown, peer: string): unknown {
+  if (error instanceof Deno.errors.NotCapable) return error;
+  return new Deno.errors.ConnectionRefused(
+    `Cannot connect to ${peer}: ${reason(error)}`,
+    { cause: error },
+  );
+}
+
+async function writeAll(
+  connection: Deno.TcpConn,
+  bytes: Uint8Array,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let at = 0; at < bytes.length && !signal.aborted;) {
+    at += await connection.write(bytes.subarray(at));
+  }
+}
