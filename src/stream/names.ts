@@ -3,7 +3,7 @@
  * @module
  */
 
-import { basename, dirname, isAbsolute, join, resolve } from "@std/path";
+import { basename, dirname, join, normalize } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
 import { isType } from "./types.ts";
 
@@ -58,11 +58,12 @@ function environment(name: string): string | undefined {
   }
 }
 
-function isFolder(path: string): boolean {
+/** `undefined` where looking is not permitted: the file itself may be. */
+function isFolder(path: string): boolean | undefined {
   try {
     return statFile(path)?.kind === "folder";
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return false;
+    if (error instanceof Deno.errors.NotCapable) return undefined;
     throw error;
   }
 }
@@ -72,22 +73,19 @@ function isFolder(path: string): boolean {
  * `/milk/shm` where that exists, else `/tmp`.
  *
  * @param dir What `--dir` says.
- * @returns An absolute path.
+ * @returns Its path.
  * @throws {Deno.errors.NotFound} where a folder was named that is none.
  */
 export function streamFolder(dir?: string): string {
   const named = dir ?? environment("MILK_SHM_DIR");
   if (named !== undefined) {
-    const path = isAbsolute(named)
-      ? resolve(named)
-      : resolve(Deno.cwd(), named);
-    if (statFile(path)?.kind !== "folder") {
+    if (isFolder(named) === false) {
       throw new Deno.errors.NotFound(
         `${dir === undefined ? "MILK_SHM_DIR is" : "--dir is"} "${named}", ` +
           "which is not a folder",
       );
     }
-    return path;
+    return normalize(named);
   }
   const [first, last] = DEFAULT_FOLDERS as [string, string];
   return isFolder(first) ? first : last;
@@ -102,7 +100,7 @@ export function isStreamPath(argument: string): boolean {
 export interface StreamPlace {
   /** Name without folder and suffix. */
   readonly name: string;
-  /** The file, absolute. */
+  /** The file. */
   readonly path: string;
 }
 
@@ -119,9 +117,7 @@ export function streamPlace(argument: string, dir?: string): StreamPlace {
     const name = requireName(argument);
     return place(name, join(streamFolder(dir), name + SUFFIX));
   }
-  const path = isAbsolute(argument)
-    ? resolve(argument)
-    : resolve(Deno.cwd(), argument);
+  const path = normalize(argument);
   const file = path.endsWith(SUFFIX) ? path : path + SUFFIX;
   return place(requireName(basename(file, SUFFIX)), file);
 }
