@@ -6,7 +6,7 @@
  */
 
 import { Arguments } from "./src/cli/args.ts";
-import type { Io } from "./src/cli/command.ts";
+import type { Command, Io } from "./src/cli/command.ts";
 import { describe, EXIT, exitCode, UsageError } from "./src/cli/errors.ts";
 import { commandHelp, overview } from "./src/cli/help.ts";
 import { Output, OutputClosed } from "./src/cli/output.ts";
@@ -37,6 +37,18 @@ class Interruption {
   /** 128 + the number of the signal that came, 0 where none came. */
   get code(): number {
     return this.#number === 0 ? 0 : EXIT.signal + this.#number;
+  }
+}
+
+/** A word that does not parse is wrong usage, whoever says so. */
+function parse(command: Command, args: Arguments): unknown {
+  try {
+    return command.parse(args);
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RangeError) {
+      throw new UsageError(error.message, { cause: error });
+    }
+    throw error;
   }
 }
 
@@ -72,7 +84,7 @@ async function dispatch(
     for (const line of commandHelp(entry, command)) io.out.line(line);
     return EXIT.done;
   }
-  return await command.run(command.parse(args), io);
+  return await command.run(parse(command, args), io);
 }
 
 function hint(error: unknown, words: readonly string[]): string {
