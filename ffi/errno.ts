@@ -82,6 +82,7 @@ const CODE = new Map(
  * ```
  */
 export class SystemError extends Error {
+  /** Name of the class. */
   override name = "SystemError";
   /** The error number, positive. */
   readonly errno: number;
@@ -93,6 +94,8 @@ export class SystemError extends Error {
   readonly path: string | undefined;
 
   /**
+   * Makes the error.
+   *
    * @param errno The positive error number.
    * @param syscall What was being done.
    * @param path The file concerned.

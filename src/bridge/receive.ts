@@ -205,11 +205,7 @@ export class Receiver {
         this.#tell("warning", `${peer} refused: ${(error as Error).message}`);
       }
     } finally {
-      try {
-        connection.close();
-      } catch (error) {
-        if (!(error instanceof Deno.errors.BadResource)) throw error;
-      }
+      closeQuietly(connection);
     }
   }
 
@@ -387,6 +383,15 @@ export class Receiver {
     }
     this.#tell(...explain(peer, announcement.name, end));
     return undefined;
+  }
+}
+
+/** Closes a connection that a time-out or a stop may have closed before. */
+function closeQuietly(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
 

@@ -1,4 +1,6 @@
-/** The version of shmim; a test holds it against `deno.json`. @module */
+/** The version of shmim, which stands in `deno.json`. @module */
+
+import config from "../../deno.json" with { type: "json" };
 
 /** Version. */
-export const VERSION = "0.1.0";
+export const VERSION: string = config.version;

@@ -3,6 +3,7 @@
 import { type Arguments, integerFrom } from "../cli/args.ts";
 import { defineCommand } from "../cli/command.ts";
 import { CommandError, UsageError } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import { DIR, dirOf, JSON_OPTION, sizeFrom } from "../cli/shared_options.ts";
 import { describeStream } from "../stream/describe.ts";
 import { StreamExistsError } from "../stream/format.ts";
@@ -107,11 +108,11 @@ export const command = defineCommand<Options>({
       },
     };
   },
-  needs({ name, create }, scope) {
+  needs({ name, create }, scope): Needs {
     const folder = scope.folder(name, create.dir);
     return { read: folder, write: folder, libc: true };
   },
-  run({ name, create, json }, { out }) {
+  run({ name, create, json }, { out }): number {
     let stream: Stream;
     try {
       stream = Stream.create(name, create);

@@ -4,6 +4,7 @@ import { Receiver } from "../bridge/receive.ts";
 import { Transmitter } from "../bridge/transmit.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import { columns } from "../cli/output.ts";
 import { patternFrame } from "../image/pattern.ts";
 import { drawPicture } from "../image/picture.ts";
@@ -238,7 +239,7 @@ export const command = defineCommand<Options>({
       rate: args.number("rate", 1, 5000) ?? 200,
     };
   },
-  needs() {
+  needs(): Needs {
     return { read: [FOLDER], write: [FOLDER], net: ["127.0.0.1"] };
   },
   run,

@@ -2,6 +2,7 @@
 
 import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import { columns, jsonValue } from "../cli/output.ts";
 import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
 import { describeStream, type StreamDescription } from "../stream/describe.ts";
@@ -99,10 +100,10 @@ export const command = defineCommand<Options>({
     const [name = ""] = args.exactly("NAME");
     return { name, open: dirOf(args), json: args.flag("json") };
   },
-  needs({ name, open }, scope) {
+  needs({ name, open }, scope): Needs {
     return { read: scope.stream(name, open.dir), libc: true };
   },
-  run({ name, open, json }, { out }) {
+  run({ name, open, json }, { out }): number {
     using stream = Stream.open(name, { ...open, writable: false });
     const description = describeStream(stream);
     if (json) out.json(description);

@@ -2,6 +2,7 @@
 
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import { columns } from "../cli/output.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import {
@@ -73,10 +74,10 @@ export const command = defineCommand<Options>({
       watchMs: (args.number("watch", 0, 3600) ?? 0.3) * 1000,
     };
   },
-  needs({ dir }, scope) {
+  needs({ dir }, scope): Needs {
     return { read: scope.folder(undefined, dir), libc: true };
   },
-  async run({ pattern, dir, json, watchMs }, { out }) {
+  async run({ pattern, dir, json, watchMs }, { out }): Promise<number> {
     const entries = await listStreams({
       ...dir === undefined ? {} : { dir },
       ...pattern === undefined ? {} : { pattern },

@@ -4,6 +4,7 @@ import { fromFileUrl } from "@std/path";
 import { Arguments } from "../cli/args.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import { EXACT, flags, union } from "../cli/needs.ts";
 import { findCommand } from "./table.ts";
 
@@ -43,12 +44,12 @@ export const command = defineCommand<Options>({
   parse(args): Options {
     return { words: args.words };
   },
-  needs({ words }, scope) {
+  needs({ words }, scope): Needs {
     // Links are resolved, because their targets need a permission, too.
     const name = words.slice(1).find((word) => !word.startsWith("-"));
     return { read: name === undefined ? [] : scope.folder(undefined) };
   },
-  async run({ words }, { out }) {
+  async run({ words }, { out }): Promise<number> {
     out.line((await runLine(words)).map(quote).join(" "));
     return EXIT.done;
   },

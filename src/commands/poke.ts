@@ -2,6 +2,7 @@
 
 import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
 import { Stream } from "../stream/stream.ts";
 
@@ -23,11 +24,11 @@ export const command = defineCommand<Options>({
     const [name = ""] = args.exactly("NAME");
     return { name, open: dirOf(args), json: args.flag("json") };
   },
-  needs({ name, open }, scope) {
+  needs({ name, open }, scope): Needs {
     const files = scope.stream(name, open.dir);
     return { read: files, write: files };
   },
-  run({ name, open, json }, { out }) {
+  run({ name, open, json }, { out }): number {
     using stream = Stream.open(name, { ...open, writable: true });
     const { cnt0 } = stream.poke();
     if (json) out.json({ name: stream.name, cnt0 });

@@ -2,6 +2,7 @@
 
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import { jsonValue } from "../cli/output.ts";
 import {
   DIR,
@@ -204,7 +205,7 @@ export const command = defineCommand<Options>({
       out: args.text("out"),
     };
   },
-  needs({ name, open, wait, out }, scope) {
+  needs({ name, open, wait, out }, scope): Needs {
     const files = scope.stream(name, open.dir);
     const target = out === undefined
       ? []
@@ -215,7 +216,7 @@ export const command = defineCommand<Options>({
       libc: false,
     };
   },
-  async run(options, io) {
+  async run(options, io): Promise<number> {
     using stream = Stream.open(options.name, {
       ...options.open,
       writable: waitWrites(options.wait),

@@ -4,6 +4,7 @@ import { integerFrom } from "../cli/args.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import { DIR, dirOf, SCHEDULE, scheduleOf } from "../cli/shared_options.ts";
 import { type ReceiveOptions, Receiver } from "../bridge/receive.ts";
 import { requireName } from "../stream/names.ts";
@@ -72,7 +73,7 @@ export const command = defineCommand<Options>({
       },
     };
   },
-  needs({ receive, statsFile }, scope) {
+  needs({ receive, statsFile }, scope): Needs {
     const folder = scope.folder(receive.as, receive.dir);
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
     return {
@@ -81,7 +82,7 @@ export const command = defineCommand<Options>({
       net: scope.host(receive.bind ?? "127.0.0.1", receive.port),
     };
   },
-  async run({ receive, statsFile }, { out, signal }) {
+  async run({ receive, statsFile }, { out, signal }): Promise<number> {
     using reporter = new BridgeReporter(out, "receive");
     const receiver = Receiver.listen({
       ...receive,

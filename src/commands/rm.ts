@@ -2,6 +2,7 @@
 
 import { defineCommand } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import type { Output } from "../cli/output.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { removeStream } from "../stream/remove.ts";
@@ -49,11 +50,11 @@ export const command = defineCommand<Options>({
       json: args.flag("json"),
     };
   },
-  needs({ names, dir }, scope) {
+  needs({ names, dir }, scope): Needs {
     const files = names.flatMap((name) => scope.stream(name, dir));
     return { read: files, write: files, libc: true };
   },
-  run(options, { out }) {
+  run(options, { out }): number {
     if (!confirmed(options, out)) {
       out.say("Nothing removed");
       return EXIT.failed;

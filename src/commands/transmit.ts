@@ -4,6 +4,7 @@ import { integerFrom } from "../cli/args.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import {
   DIR,
   dirOf,
@@ -84,7 +85,7 @@ export const command = defineCommand<Options>({
       },
     };
   },
-  needs({ transmit, statsFile }, scope) {
+  needs({ transmit, statsFile }, scope): Needs {
     const files = scope.stream(transmit.stream, transmit.dir);
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
     const writes = transmit.wait === undefined || waitWrites(transmit.wait);
@@ -94,7 +95,7 @@ export const command = defineCommand<Options>({
       net: scope.host(transmit.hostname, transmit.port),
     };
   },
-  async run({ transmit, statsFile }, { out, signal }) {
+  async run({ transmit, statsFile }, { out, signal }): Promise<number> {
     const label = `${transmit.stream} -> ${transmit.hostname}:${transmit.port}`;
     using reporter = new BridgeReporter(out, "transmit");
     const transmitter = Transmitter.start({

@@ -2,6 +2,7 @@
 
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
 import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
 import { isNpy, readNpy } from "../image/npy.ts";
 import { type Pattern, patternFrame, PATTERNS } from "../image/pattern.ts";
@@ -74,7 +75,7 @@ async function* sourceFrames(
     const { value, done } = await iterator.next();
     if (done) break;
     if (first && isNpy(value)) {
-      const rest = async function* () {
+      const rest = async function* (): AsyncGenerator<Uint8Array<ArrayBuffer>> {
         yield value;
         yield* { [Symbol.asyncIterator]: () => iterator };
       };
@@ -197,12 +198,12 @@ export const command = defineCommand<Options>({
       json: args.flag("json"),
     };
   },
-  needs({ name, open, file }, scope) {
+  needs({ name, open, file }, scope): Needs {
     const files = scope.stream(name, open.dir);
     const source = file === undefined || file === "-" ? [] : scope.file(file);
     return { read: [...files, ...source], write: files };
   },
-  async run(options, io) {
+  async run(options, io): Promise<number> {
     using stream = Stream.open(options.name, {
       ...options.open,
       writable: true,

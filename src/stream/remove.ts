@@ -12,11 +12,14 @@ import { Stream } from "./stream.ts";
 
 /** Somebody uses the stream. */
 export class StreamInUseError extends Error {
+  /** Name of the class. */
   override name = "StreamInUseError";
   /** The process. */
   readonly pid: number;
 
   /**
+   * Makes the error.
+   *
    * @param message One line.
    * @param pid The process.
    */

@@ -246,6 +246,8 @@ export class Stream {
   /**
    * The mapping behind the stream, for the bridges: it lives as long as this
    * stream, which must not be closed before the pump has ended.
+   *
+   * @ignore
    */
   get mapping(): Mapping {
     return this.#mapping;
@@ -504,6 +506,7 @@ export class Stream {
     this.#mapping.close();
   }
 
+  /** {@linkcode Stream.close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
