@@ -49,16 +49,19 @@ class Meter {
   }
 }
 
+function totals(status: BridgeStatus): string {
+  return `${status.frames} frames, ${status.skipped} skipped, ` +
+    `${status.torn} torn, ${status.reconnects} reconnects, p50 ` +
+    `${us(status.latencies.percentileUs(0.5))}, p99 ` +
+    `${us(status.latencies.percentileUs(0.99))}`;
+}
+
 function line(watched: Watched, meter: Meter): string {
   const status = watched.status();
   const { rateHz, mbPerSecond } = meter.take(status);
   const state = status.connected ? watched.state() : "no peer";
   return `${watched.label}: ${rateHz.toFixed(1)} Hz, ` +
-    `${mbPerSecond.toFixed(2)} MB/s, ${status.frames} frames, ` +
-    `${status.skipped} skipped, ${status.torn} torn, ` +
-    `${status.reconnects} reconnects, p50 ` +
-    `${us(status.latencies.percentileUs(0.5))}, p99 ` +
-    `${us(status.latencies.percentileUs(0.99))} (${state})`;
+    `${mbPerSecond.toFixed(2)} MB/s, ${totals(status)} (${state})`;
 }
 
 /** One object of `--stats-json`. */
@@ -117,8 +120,8 @@ export class BridgeReporter {
         this.event({ level: "note", message: line(watched, meter) });
       }));
     }
-    const whole = new Meter();
-    this.#final = () => this.#out.say(`shmim ${line(watched, whole)}`);
+    this.#final = () =>
+      this.#out.say(`shmim ${watched.label}: ${totals(watched.status())}`);
     if (statsFile !== undefined) this.#logStats(watched, statsFile);
   }
 
