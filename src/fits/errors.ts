@@ -61,6 +61,7 @@ export function describeProblem(problem: string, place: FitsPlace): string {
 
 /** A file that is not FITS, is damaged, or holds what cannot be read. */
 export class FitsError extends SyntaxError {
+  /** The class's name, as errors carry it. */
   override readonly name = "FitsError";
   /** What is wrong, without the place. */
   readonly problem: string;
@@ -74,6 +75,8 @@ export class FitsError extends SyntaxError {
   readonly keyword: string | undefined;
 
   /**
+   * Builds the error and its one-line message.
+   *
    * @param problem What is wrong, in lower case, without a final period.
    * @param place Where it is wrong.
    */

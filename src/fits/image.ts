@@ -77,6 +77,8 @@ export class FitsImage {
   readonly #source: ByteSource;
 
   /**
+   * Works out what the pixels are; {@linkcode FitsFile} does this on opening.
+   *
    * @param source The file.
    * @param hdu An image with pixels.
    * @param options Which of the pixels are wanted.
