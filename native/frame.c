@@ -222,6 +222,37 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
   return publish(s, slice, atime, &started, frame);
 }
 
+/* Raises the write flag, for pixels that are changed in several calls. */
+int32_t shmim_frame_begin(const struct shmim_stream *s) {
+  if (s == NULL || s->base == 0) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  raise_flag(s);
+  return guard_status(s);
+}
+
+/* Publishes what was changed since shmim_frame_begin(), or only lowers the
+ * flag where the change failed. */
+int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
+                        const int64_t *atime, struct shmim_frame *frame) {
+  struct timespec now;
+  if (s == NULL || s->base == 0) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if (!published) {
+    atomic_store_explicit(flag(s), 0, memory_order_release);
+    return guard_status(s);
+  }
+  clock_gettime((clockid_t)s->clock, &now);
+  return publish(s, -1, atime, &now, frame);
+}
+
 /* Spins until the counter moves or the time is up. */
 static bool spin(const struct shmim_stream *s, uint64_t last,
                  uint64_t deadline, const int64_t *stop) {
