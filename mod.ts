@@ -101,3 +101,18 @@ export {
   TYPES,
 } from "./src/stream/types.ts";
 export type { WaitMode, WaitOptions } from "./src/stream/wait.ts";
+export * from "./src/fits/mod.ts";
+export {
+  type LinkOptions,
+  linkStream,
+  listLinks,
+  removeLink,
+  type StreamLink,
+  StreamLinkError,
+} from "./src/link/link.ts";
+export {
+  loadFits,
+  type LoadOptions,
+  type LoadResult,
+} from "./src/load/load.ts";
+export { saveFrames, type SaveOptions } from "./src/load/save.ts";

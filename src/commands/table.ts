@@ -42,6 +42,21 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: "rm", summary: "remove streams", load: () => import("./rm.ts") },
   {
+    name: "load",
+    summary: "a FITS file into a stream, where something changed",
+    load: () => import("./load.ts"),
+  },
+  {
+    name: "save",
+    summary: "frames of a stream into a FITS file",
+    load: () => import("./save.ts"),
+  },
+  {
+    name: "link",
+    summary: "point one stream's name at another",
+    load: () => import("./link.ts"),
+  },
+  {
     name: "transmit",
     summary: "send a stream to a receiver, milk's or ours",
     load: () => import("./transmit.ts"),

@@ -62,7 +62,7 @@ export async function listStreams(
   const results = new Map<string, ListedStream | DamagedStream>();
   const watched = new Map<string, Watched>();
   const names = listFolder(folder)
-    .filter((file) => file.endsWith(SUFFIX))
+    .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
     .map((file) => file.slice(0, -SUFFIX.length))
     .filter((name) => glob.test(name));
   try {
