@@ -173,13 +173,13 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
     atomic_store_explicit(word(s, s->cnt1), (uint64_t)slice,
                           memory_order_release);
   }
-  const uint64_t before = load_counter(s);
-  trace(s, started, &now, before);
+  trace(s, started, &now, load_counter(s));
+  const uint64_t before =
+      atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel);
+  const uint64_t counter = before + 1;
   if (s->own_counter != ~0ull && before > s->own_counter) {
     s->foreign += before - s->own_counter;
   }
-  const uint64_t counter =
-      atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel) + 1;
   s->own_counter = counter;
   if (slice >= 0 && (uint64_t)slice < s->slices && s->slice_counters != 0) {
     const uint64_t k = (uint64_t)slice;
