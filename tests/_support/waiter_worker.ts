@@ -16,8 +16,8 @@ scope.onmessage = ({ data }): void => {
   const stream = Stream.open(data.name, { dir: data.dir });
   const since = stream.cnt0;
   const waiter = stream.blockingWaiter({ mode: data.mode ?? "semaphore" });
-  scope.postMessage("ready");
   const other = waiter.wait(since + 1n, 0); // another counter: at once
+  scope.postMessage("ready");
   let seen = false;
   for (let i = 0; i < 150 && !seen; i++) seen = waiter.wait(since, 200);
   scope.onmessage = (): void => {
