@@ -319,9 +319,9 @@ int32_t shmim_frame_wait(const struct shmim_stream *s,
 }
 
 /*
- * Waits for the next frame and copies it. -ETIMEDOUT: none came. -EAGAIN: one
- * came, but its writer holds the write flag up. `frame->torn` is 1 where the
- * writer never paused until the time was up.
+ * Waits for the next frame and copies it. -ETIMEDOUT: none came. -EAGAIN: a
+ * writer holds the write flag up, whether it has counted its frame or not.
+ * `frame->torn` is 1 where the writer never paused until the time was up.
  */
 int32_t shmim_frame_next(const struct shmim_stream *s,
                          const struct shmim_wait *w, void *out,
@@ -332,6 +332,9 @@ int32_t shmim_frame_next(const struct shmim_stream *s,
   }
   const uint64_t deadline = monotonic_ns() + w->timeout_us * 1000;
   int32_t rc = wait_frame(s, w, w->last, deadline, NULL);
+  if (rc == -ETIMEDOUT && load_flag(s) != 0) {
+    return -EAGAIN;
+  }
   if (rc != 0) {
     return rc;
   }

@@ -131,8 +131,8 @@ class Follower {
       this.#noteStall();
       return undefined;
     }
-    if (facts === undefined) return undefined;
     this.#stalledSince = undefined;
+    if (facts === undefined) return undefined;
     const missed = facts.cnt0 > this.#last ? facts.cnt0 - this.#last - 1n : 0n;
     this.#last = facts.cnt0;
     return { ...toFrame(stream.layout, into, facts, slice), missed };
@@ -143,10 +143,13 @@ class Follower {
     this.#stalledSince ??= now - SLICE_MS;
     if (this.#warnedOfStall || now - this.#stalledSince < STALL_MS) return;
     this.#warnedOfStall = true;
-    const writer = this.#stream.trace()[0]?.pid ??
-      this.#stream.semaphores()[0]?.writerPid ?? 0;
+    const writers = [
+      ...this.#stream.trace().slice(0, 1).map(({ pid }) => pid),
+      ...this.#stream.semaphores().map(({ writerPid }) => writerPid),
+    ];
+    const pid = writers.find((writer) => writer > 0) ?? "unknown";
     this.#options.onWarning?.(
-      `The writer of "${this.#stream.name}" (pid ${writer}) holds its write ` +
+      `The writer of "${this.#stream.name}" (pid ${pid}) holds its write ` +
         "flag up: its frame is late",
     );
   }
@@ -164,7 +167,7 @@ class Follower {
       // Being made right now, or gone again: look once more.
       if (
         error instanceof StreamNotFoundError ||
-        (error instanceof StreamFormatError && error.found === "") ||
+        (error instanceof StreamFormatError && error.unfinished) ||
         isSystemError(error, "ENOENT")
       ) return;
       throw error;
