@@ -138,7 +138,6 @@ export function putWait(
 }
 
 const NO_FOREIGN = 0xffff_ffff_ffff_ffffn;
-const NOTHING = new Uint8Array(0);
 const TIMED_OUT = -110;
 const AGAIN = -11;
 
