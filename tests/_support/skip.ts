@@ -27,8 +27,14 @@ export function testWhere(
     if (Deno.env.get("CI") === "true" && !options.optional) {
       throw new Error(`CI lacks what this test needs: ${missing}`);
     }
-    console.log(`skipped "${name}": ${missing}`);
+    reportSkip(name, missing);
   });
+}
+
+/** Says that a test did not run, and why. */
+export function reportSkip(name: string, reason: string): void {
+  // deno-lint-ignore no-console
+  console.log(`skipped "${name}": ${reason}`);
 }
 
 /** Needs a program on the PATH, which a Debian package brings. */

@@ -22,7 +22,7 @@ import {
 import { streamFolder, type TestFolder } from "../_support/folder.ts";
 import { Foreign } from "../_support/foreign.ts";
 import { flush } from "../_support/semaphores.ts";
-import { all, program, root, testWhere } from "../_support/skip.ts";
+import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
 import { run } from "../_support/child.ts";
 
 function params(file: ManifestFile): NonNullable<ManifestFile["params"]> {
@@ -393,7 +393,7 @@ testWhere(
     const args = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder.path];
     const mounted = await run("mount", args);
     if (mounted.code !== 0) {
-      console.log(`skipped: no mount here: ${mounted.stderr.trim()}`);
+      reportSkip("a full folder", `no mount: ${mounted.stderr.trim()}`);
       return;
     }
     try {

@@ -16,7 +16,7 @@ import { Stream } from "../../src/stream/stream.ts";
 import { moduleUrl, run, runCode } from "../_support/child.ts";
 import { fixtureBytes, member, placeFixture } from "../_support/fixtures.ts";
 import { streamFolder } from "../_support/folder.ts";
-import { root, testWhere } from "../_support/skip.ts";
+import { reportSkip, root, testWhere } from "../_support/skip.ts";
 
 const GOOD = "isio/f32_3d_6x5x8_circ_temporal.im.shm";
 
@@ -367,7 +367,7 @@ for (const [gib, slices] of [[2, 2049], [4, 4097]] as const) {
     try {
       pixels = sparseStream(path, 1024, slices);
     } catch (error) {
-      console.log(`skipped: no file of ${gib} GiB here: ${error}`);
+      reportSkip(`${gib} GiB`, `no file of this size here: ${error}`);
       return;
     }
     assert(pixels > BigInt(gib) * 2n ** 30n);
