@@ -117,12 +117,13 @@ export class SystemError extends Error {
   }
 }
 
-/** Whether an error is a {@linkcode SystemError} of one of these codes. */
+/** Whether an error is a {@linkcode SystemError}, of one of these codes. */
 export function isSystemError(
   error: unknown,
   ...codes: string[]
 ): error is SystemError {
-  return error instanceof SystemError && codes.includes(error.code);
+  return error instanceof SystemError &&
+    (codes.length === 0 || codes.includes(error.code));
 }
 
 /**

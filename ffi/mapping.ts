@@ -546,6 +546,7 @@ export class Mapping {
    * that shrinks shows as zeros.
    */
   view(offset: number, bytes: number): ArrayBuffer {
+    this.#check(0, "view");
     const pointer = this.#helper.shmim_map_address(
       this.#table,
       BigInt(offset),

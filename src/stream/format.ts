@@ -166,6 +166,11 @@ export class StreamFormatError extends Error {
     this.expected = mismatch.expected;
     this.found = mismatch.found;
   }
+
+  /** Whether it looks like a stream that is being made right now. */
+  get unfinished(): boolean {
+    return this.found === "";
+  }
 }
 
 /** No such stream. */

@@ -34,7 +34,7 @@ function byteLength(text: string): number {
  */
 export function requireName(name: string): string {
   // deno-lint-ignore no-control-regex
-  const shown = name.replace(/[\x00-\x1f\x7f-\x9f\ufffd]/g, "?");
+  const shown = name.toWellFormed().replace(/[\x00-\x1f\x7f-\x9f\ufffd]/g, "?");
   const refuse = (reason: string): never => {
     throw new SyntaxError(`Not a stream name: "${shown}" ${reason}`);
   };
