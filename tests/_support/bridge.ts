@@ -202,7 +202,7 @@ export class Recording {
 
   /** Waits for so many bytes, and returns them. */
   async take(count: number, from = 0): Promise<Uint8Array<ArrayBuffer>> {
-    await until(`${from + count} bytes, ${this.#length} came`, () => {
+    await until(() => `${from + count} bytes, ${this.#length} came`, () => {
       if (this.ended && this.#length < from + count) {
         throw new Error(`The connection ended after ${this.#length} bytes`);
       }
@@ -310,7 +310,7 @@ export class Events {
   /** Waits until something was said so often. */
   async said(pattern: RegExp, times = 1): Promise<void> {
     await until(
-      `${pattern} in: ${this.text}`,
+      () => `${pattern} in: ${this.text}`,
       () => this.count(pattern) >= times,
     );
   }
@@ -337,7 +337,8 @@ export class Receiving implements AsyncDisposable {
   /** Waits until so many frames were published. */
   async frames(count: number): Promise<void> {
     await until(
-      `${count} frames, ${this.receiver.status().frames} came; ` +
+      () =>
+        `${count} frames, ${this.receiver.status().frames} came; ` +
         this.events.text,
       () => this.receiver.status().frames >= count,
     );

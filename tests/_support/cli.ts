@@ -134,14 +134,18 @@ export async function done(
 
 /** Waits for a condition, with patience. */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   condition: () => T | Promise<T>,
 ): Promise<NonNullable<T>> {
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (performance.now() > end) throw new Error(`Waited in vain: ${what}`);
+    if (performance.now() > end) {
+      throw new Error(
+        `Waited in vain: ${typeof what === "string" ? what : what()}`,
+      );
+    }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
@@ -195,7 +199,7 @@ export class Running implements AsyncDisposable {
   async says(pattern: RegExp): Promise<RegExpMatchArray> {
     let ended = false;
     this.#child.status.then(() => ended = true);
-    return await until(`${pattern} in ${JSON.stringify(this.#err)}`, () => {
+    return await until(() => `${pattern} in ${this.#err}`, () => {
       const match = this.#err.match(pattern);
       if (match === null && ended) {
         throw new Error(`It ended without ${pattern}: ${this.#err}`);

@@ -327,10 +327,19 @@ Deno.test("Receiver.listen() refuses a second peer for a stream that is being fe
   using folder = new Folder();
   await using receiving = new Receiving(folder);
   using first = await sendOne(receiving, 1);
+  const refused = new AbortController();
+  const alive = (async () => { // a silent one would have to make room
+    while (!refused.signal.aborted) {
+      await first.send(wireFrame(flat(1), 1n));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  })();
   using second = await Sender.connect(receiving.port);
   await second.send(handshake());
   assert(await second.closedByPeer());
   await receiving.events.said(/"cam" is fed by 127\.0\.0\.1:\d+ already/);
+  refused.abort();
+  await alive;
   await first.send(wireFrame(flat(2), 2n));
   await receiving.frames(2);
 });
