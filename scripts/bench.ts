@@ -3,7 +3,9 @@
  * interleaved runs, and holds the medians of the ratios against the targets.
  *
  * Options: `--only PATTERN` (part of a figure's name, or a regular
- * expression), `--runs N` (default 9), `--quick`, `--list`, `--json FILE`.
+ * expression), `--runs N` (default 9), `--quick`, `--list`, `--json FILE`,
+ * `--sleepy` (lets idle cores sleep; else a thread of the lowest class keeps
+ * each awake, because waking up costs more than what is measured).
  * @module
  */
 
@@ -13,12 +15,12 @@ import { CALLS } from "./bench/calls.ts";
 import type { Bench, Figure, Row } from "./bench/figure.ts";
 import { FLOOR } from "./bench/floor.ts";
 import { NOTIFY } from "./bench/notify.ts";
-import { compilePrograms } from "./bench/programs.ts";
+import { compilePrograms, Talker } from "./bench/programs.ts";
 import { table } from "./bench/table.ts";
 
 const FIGURES: readonly Figure[] = [...BRIDGE, ...NOTIFY, ...CALLS, ...FLOOR];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
-  "[--json FILE]";
+  "[--json FILE] [--sleepy]";
 
 const encoder = new TextEncoder();
 
@@ -74,6 +76,7 @@ async function main(): Promise<number> {
       only: { type: "string", default: "" },
       runs: { type: "string" },
       json: { type: "string" },
+      sleepy: { type: "boolean", default: false },
       quick: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -94,6 +97,8 @@ async function main(): Promise<number> {
   compilePrograms();
   const host = machine();
   print(host);
+  await using awake = options.sleepy ? undefined : Talker.c("awake");
+  await awake?.line();
   const rows = await measure(figures, {
     runs,
     quick,
@@ -103,7 +108,11 @@ async function main(): Promise<number> {
   if (options.json !== undefined) {
     Deno.writeTextFileSync(
       options.json,
-      JSON.stringify({ host, runs, quick, rows }, null, 2) +
+      JSON.stringify(
+        { host, runs, quick, sleepy: options.sleepy, rows },
+        null,
+        2,
+      ) +
         "\n",
     );
   }

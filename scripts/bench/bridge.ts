@@ -119,9 +119,9 @@ function latency({ label, size }: FrameSize): Figure {
       const all = await runs(bench, name, size, {
         mode: "paced",
         hz: 500,
-        frames: bench.quick ? 100 : 300,
-        skip: 50,
-        blocks: bench.quick ? 2 : 6,
+        frames: 60,
+        skip: 10,
+        blocks: bench.quick ? 6 : 30,
       });
       return [
         compare(all, {

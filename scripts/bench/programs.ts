@@ -19,6 +19,7 @@ const FLAGS = [
 
 /** The programs, each one file beside `isio.c`. */
 const PROGRAMS = [
+  "awake",
   "pair_transmit",
   "pair_receive",
   "reader",
