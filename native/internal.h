@@ -104,6 +104,27 @@ int32_t schedule_enter(struct schedule *saved, int64_t priority,
                        uint64_t cpus);
 void schedule_leave(const struct schedule *saved);
 
+/*
+ * sock.c: the socket as a pump wants it, and back as Deno had it. Deno's copy
+ * shares its flags and stays registered in Deno's epoll, which would wake the
+ * event loop at every frame: meanwhile the socket blocks, for PUMP_SLICE_MS at
+ * most, and the registration asks for nothing.
+ */
+#define SOCKET_WATCHES 4
+struct socket_state {
+  int fd;
+  int flags;
+  int watches;
+  struct socket_watch {
+    int epoll;
+    int fd;
+    uint32_t events;
+    uint64_t data;
+  } watch[SOCKET_WATCHES];
+};
+void socket_enter(struct socket_state *saved, int fd);
+void socket_leave(struct socket_state *saved);
+
 /* pump.c: what both pumps do. */
 void pump_latency(struct shmim_control *control, uint64_t ns);
 int32_t pump_end(struct shmim_control *control, enum shmim_end end,

@@ -4,7 +4,6 @@
  * has been checked.
  */
 #define _GNU_SOURCE
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,17 +21,21 @@ struct receiver {
   bool any;                 /* a frame has come on this connection */
 };
 
-/* Reads one frame; *started is when its first bytes were there. */
+/*
+ * Reads one frame; *started is when its first bytes were there. The socket
+ * blocks for PUMP_SLICE_MS at most: the first call returns with what has
+ * come, all of a small frame; the second sleeps until the rest is there.
+ */
 static int32_t read_frame(struct receiver *r, uint64_t *started) {
   uint64_t got = 0;
-  uint64_t quiet = monotonic_ns();
+  uint64_t quiet = 0;
   while (got < r->frame_bytes) {
     const int64_t stop = __atomic_load_n(&r->ctl->stop, __ATOMIC_ACQUIRE);
     if (stop == SHMIM_STOP_NOW || (stop == SHMIM_STOP_WHOLE && got == 0)) {
       return -ECANCELED;
     }
     const ssize_t n = recv((int)r->c->fd, r->frame + got,
-                           r->frame_bytes - got, MSG_DONTWAIT);
+                           r->frame_bytes - got, got > 0 ? MSG_WAITALL : 0);
     if (n > 0) {
       quiet = monotonic_ns();
       if (got == 0) {
@@ -53,15 +56,13 @@ static int32_t read_frame(struct receiver *r, uint64_t *started) {
     if (errno != EAGAIN) {
       return errno == ECONNRESET && got > 0 ? -EPROTO : -errno;
     }
-    struct pollfd p = {.fd = (int)r->c->fd, .events = POLLIN};
-    if (poll(&p, 1, PUMP_SLICE_MS) == 0) {
-      if (guard_status(r->s) != 0) {
-        return BROKEN;
-      }
-      if (r->c->idle_ms > 0 &&
-          monotonic_ns() - quiet > r->c->idle_ms * 1000000ull) {
-        return -ETIMEDOUT;
-      }
+    const uint64_t now = monotonic_ns();
+    quiet = quiet > 0 ? quiet : now - PUMP_SLICE_MS * 1000000ull;
+    if (guard_status(r->s) != 0) {
+      return BROKEN;
+    }
+    if (r->c->idle_ms > 0 && now - quiet > r->c->idle_ms * 1000000ull) {
+      return -ETIMEDOUT;
     }
   }
   r->ctl->state = SHMIM_STATE_WAITING;
@@ -131,6 +132,7 @@ static int32_t take_frame(struct receiver *r, uint64_t started) {
 int32_t shmim_receive(struct shmim_stream *s, const struct shmim_receive *c,
                       struct shmim_control *ctl) {
   struct schedule schedule;
+  struct socket_state socket;
   if (s == NULL || s->base == 0 || !s->writable || c == NULL || ctl == NULL) {
     return -EINVAL;
   }
@@ -146,6 +148,7 @@ int32_t shmim_receive(struct shmim_stream *s, const struct shmim_receive *c,
   int32_t rc = r.frame == NULL ? -ENOMEM : 0;
   if (rc == 0) {
     schedule_enter(&schedule, c->priority, c->cpus);
+    socket_enter(&socket, (int)c->fd);
     do {
       uint64_t started = 0;
       rc = read_frame(&r, &started);
@@ -153,6 +156,7 @@ int32_t shmim_receive(struct shmim_stream *s, const struct shmim_receive *c,
         rc = take_frame(&r, started);
       }
     } while (rc == 0);
+    socket_leave(&socket);
     schedule_leave(&schedule);
   }
   free(r.frame);

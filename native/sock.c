@@ -8,9 +8,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -106,4 +111,111 @@ int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms) {
     return -errno;
   }
   return 0;
+}
+
+static void set_timeouts(int fd, long ms) {
+  const struct timeval t = {.tv_sec = 0, .tv_usec = ms * 1000};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t);
+}
+
+/*
+ * Calls `found` with every registration of the socket `st` in the epoll
+ * instance whose /proc/self/fdinfo is `info`.
+ */
+static void each_watch(FILE *info, int epoll, const struct stat *st,
+                       void (*found)(struct socket_state *,
+                                     const struct socket_watch *),
+                       struct socket_state *state) {
+  char line[256];
+  while (fgets(line, sizeof line, info) != NULL) {
+    struct socket_watch w = {.epoll = epoll};
+    unsigned events;
+    unsigned long long data;
+    unsigned long long inode;
+    struct stat target;
+    if (sscanf(line, "tfd: %d events: %x data: %llx pos:%*d ino:%llx", &w.fd,
+               &events, &data, &inode) == 4 &&
+        inode == (unsigned long long)st->st_ino &&
+        fstat(w.fd, &target) == 0 && target.st_ino == st->st_ino &&
+        target.st_dev == st->st_dev) {
+      w.events = events;
+      w.data = data;
+      found(state, &w);
+    }
+  }
+}
+
+/* Looks through the epoll instances of this process. */
+static void each_epoll(int fd, void (*found)(struct socket_state *,
+                                             const struct socket_watch *),
+                       struct socket_state *state) {
+  struct stat st;
+  DIR *dir = opendir("/proc/self/fd");
+  if (dir == NULL || fstat(fd, &st) != 0) {
+    if (dir != NULL) {
+      closedir(dir);
+    }
+    return;
+  }
+  struct dirent *entry;
+  while ((entry = readdir(dir)) != NULL) {
+    char path[64];
+    char target[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%.16s", entry->d_name);
+    const ssize_t n = readlink(path, target, sizeof target);
+    if (n < 22 || memcmp(target, "anon_inode:[eventpoll]", 22) != 0) {
+      continue;
+    }
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%.16s", entry->d_name);
+    FILE *info = fopen(path, "re");
+    if (info != NULL) {
+      each_watch(info, atoi(entry->d_name), &st, found, state);
+      fclose(info);
+    }
+  }
+  closedir(dir);
+}
+
+static void change_watch(const struct socket_watch *w, uint32_t events) {
+  struct epoll_event event = {.events = events, .data = {.u64 = w->data}};
+  epoll_ctl(w->epoll, EPOLL_CTL_MOD, w->fd, &event);
+}
+
+static void mute(struct socket_state *state, const struct socket_watch *w) {
+  if (state->watches < SOCKET_WATCHES &&
+      (w->events & (EPOLLIN | EPOLLOUT)) != 0) {
+    state->watch[state->watches++] = *w;
+    change_watch(w, EPOLLET);
+  }
+}
+
+/* Gives a registration back what it asked for, if it is still the same. */
+static void unmute(struct socket_state *state, const struct socket_watch *w) {
+  for (int i = 0; i < state->watches; i++) {
+    const struct socket_watch *saved = &state->watch[i];
+    if (saved->epoll == w->epoll && saved->fd == w->fd &&
+        saved->data == w->data && (w->events & (EPOLLIN | EPOLLOUT)) == 0) {
+      change_watch(w, saved->events);
+    }
+  }
+}
+
+void socket_enter(struct socket_state *saved, int fd) {
+  memset(saved, 0, sizeof *saved);
+  saved->fd = fd;
+  saved->flags = fcntl(fd, F_GETFL);
+  each_epoll(fd, mute, saved);
+  set_timeouts(fd, PUMP_SLICE_MS);
+  if (saved->flags >= 0) {
+    fcntl(fd, F_SETFL, saved->flags & ~O_NONBLOCK);
+  }
+}
+
+void socket_leave(struct socket_state *saved) {
+  if (saved->flags >= 0) {
+    fcntl(saved->fd, F_SETFL, saved->flags);
+  }
+  set_timeouts(saved->fd, 0);
+  each_epoll(saved->fd, unmute, saved);
 }

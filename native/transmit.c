@@ -52,7 +52,8 @@ static int32_t peer_status(int fd) {
 
 /*
  * Sends all parts. A stop request ends it at once while nothing of the frame
- * is out, else after PUMP_FINISH_NS, so that the peer gets whole frames.
+ * is out, else after PUMP_FINISH_NS, so that the peer gets whole frames. The
+ * socket blocks for PUMP_SLICE_MS at most.
  */
 static int32_t send_all(struct transmitter *t, struct iovec *part, int parts) {
   struct msghdr m = {.msg_iov = part, .msg_iovlen = (size_t)parts};
@@ -60,22 +61,23 @@ static int32_t send_all(struct transmitter *t, struct iovec *part, int parts) {
   bool begun = false;
   uint64_t blocked = 0;
   while (m.msg_iovlen > 0) {
-    const ssize_t n =
-        sendmsg((int)t->c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = sendmsg((int)t->c->fd, &m,
+                              MSG_NOSIGNAL | (give_up ? MSG_DONTWAIT : 0));
     if (n < 0 && errno == EAGAIN) {
       const uint64_t now = monotonic_ns();
-      struct pollfd p = {.fd = (int)t->c->fd, .events = POLLOUT};
       if (told_to_stop(t)) {
         give_up = give_up ? give_up : now + PUMP_FINISH_NS;
         if (!begun || now > give_up) {
           return -ECANCELED;
         }
+        /* From here on in steps of its own. */
+        struct pollfd p = {.fd = (int)t->c->fd, .events = POLLOUT};
+        poll(&p, 1, 5);
       }
-      blocked = blocked ? blocked : now;
+      blocked = blocked ? blocked : now - PUMP_SLICE_MS * 1000000ull;
       if (now - blocked > STALL_NS) {
         t->ctl->state = SHMIM_STATE_BLOCKED;
       }
-      poll(&p, 1, give_up ? 5 : PUMP_SLICE_MS);
       continue;
     }
     if (n < 0 && errno == EINTR) {
@@ -97,6 +99,9 @@ static int32_t send_all(struct transmitter *t, struct iovec *part, int parts) {
     if (m.msg_iovlen > 0) {
       m.msg_iov->iov_base = (uint8_t *)m.msg_iov->iov_base + left;
       m.msg_iov->iov_len -= left;
+      if (give_up == 0 && told_to_stop(t)) {
+        give_up = t->ctl->active + PUMP_FINISH_NS;
+      }
     }
   }
   return 0;
@@ -390,6 +395,7 @@ static int32_t run(struct transmitter *t) {
 int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
                        struct shmim_control *ctl) {
   struct schedule schedule;
+  struct socket_state socket;
   if (s == NULL || s->base == 0 || c == NULL || ctl == NULL ||
       c->keywords * KEYWORD_BYTES > s->keyword_bytes) {
     return -EINVAL;
@@ -405,7 +411,9 @@ int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
   int32_t rc = t.pixels == NULL || t.keywords == NULL ? -ENOMEM : 0;
   if (rc == 0) {
     schedule_enter(&schedule, c->priority, c->cpus);
+    socket_enter(&socket, (int)c->fd);
     rc = run(&t);
+    socket_leave(&socket);
     schedule_leave(&schedule);
   }
   free(t.pixels);

@@ -1,0 +1,38 @@
+/**
+ * A reader that waits on its own thread: see `side_reader.ts`.
+ * @module
+ */
+
+import { Stream } from "../../src/stream/stream.ts";
+
+/** The Worker's side of its channel: the types are those of a main thread. */
+const parent = self as unknown as {
+  postMessage(message: "ready" | Float64Array): void;
+  onmessage: (event: MessageEvent<Task>) => void;
+};
+
+/** What to read. */
+interface Task {
+  readonly path: string;
+  readonly mode: "semaphore" | "spin";
+  readonly frames: number;
+}
+
+function follow({ path, mode, frames }: Task): void {
+  using stream = Stream.open(path);
+  const waiter = stream.blockingWaiter({ mode });
+  const into = new Uint8Array(stream.layout.table.dataBytes);
+  const latencies = new Float64Array(frames);
+  parent.postMessage("ready");
+  let last = stream.cnt0;
+  for (let n = 0; n < frames;) {
+    if (!waiter.wait(last, 200)) continue;
+    const frame = stream.read({ into });
+    latencies[n++] = Number(frame.seenNs - frame.writetimeNs);
+    last = frame.cnt0;
+  }
+  waiter.close();
+  parent.postMessage(latencies);
+}
+
+parent.onmessage = ({ data }) => follow(data);

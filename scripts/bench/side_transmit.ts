@@ -1,0 +1,23 @@
+/**
+ * Our transmitting end, in a process of its own: `STREAM PORT`. Says "ready"
+ * when it is connected; answers "memory" with its resident bytes.
+ * @module
+ */
+
+import { Transmitter } from "../../src/bridge/transmit.ts";
+import { answer } from "./answer.ts";
+
+const [stream = "", port = ""] = Deno.args;
+const transmitter = Transmitter.start({
+  stream,
+  hostname: "127.0.0.1",
+  port: Number(port),
+  // As the C pair does; a reader would take the lowest free one.
+  wait: { mode: "semaphore", semaphore: 6 },
+  onEvent: ({ message }) => {
+    if (message.startsWith("connected")) answer.say("ready");
+  },
+});
+await answer.questions();
+transmitter.stop();
+await transmitter.done;
