@@ -1,5 +1,7 @@
 /** A file that appears whole or not at all. @module */
 
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
 import { basename, dirname, join } from "@std/path";
 
 /** Follows symbolic links to the file that shall be replaced. */
@@ -22,6 +24,16 @@ function temporaryName(target: string): string {
 async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     done += await file.write(bytes.subarray(done));
+  }
+}
+
+/** Reads a file from where it stands to its end, 64 KiB at a time. */
+async function* readAll(file: Deno.FsFile): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const chunk = new Uint8Array(65_536);
+    const count = await file.read(chunk);
+    if (count === null) return;
+    yield chunk.subarray(0, count);
   }
 }
 
@@ -87,9 +99,13 @@ export class AtomicFile {
     const into = await Deno.open(packed, { write: true, createNew: true });
     try {
       await this.#file.seek(0, Deno.SeekMode.Start);
-      await this.#file.readable
-        .pipeThrough(new CompressionStream("gzip"))
-        .pipeTo(into.writable, { preventClose: true });
+      await pipeline(
+        readAll(this.#file),
+        createGzip(),
+        async (packedBytes: AsyncIterable<Uint8Array>): Promise<void> => {
+          for await (const chunk of packedBytes) await writeAll(into, chunk);
+        },
+      );
       await into.sync();
     } catch (error) {
       await Deno.remove(packed);

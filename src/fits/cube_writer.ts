@@ -83,7 +83,8 @@ export class FitsCubeWriter {
   }
 
   /**
-   * Appends a frame.
+   * Appends a frame. A frame of the wrong length is refused and the cube goes
+   * on; any other failure discards the cube.
    *
    * @param data Native pixels; they may change once this has resolved.
    * @param info The frame's counters and times.
@@ -92,8 +93,14 @@ export class FitsCubeWriter {
    */
   async write(data: ArrayBufferView, info: FitsFrameInfo): Promise<void> {
     this.#mustBeOpen();
-    if (this.frames === 0) await this.#start(info);
-    await this.#writer.append(data);
+    this.#writer.check(data);
+    try {
+      if (this.frames === 0) await this.#start(info);
+      await this.#writer.append(data);
+    } catch (error) {
+      await this.discard();
+      throw error;
+    }
     this.#table.add(info);
   }
 

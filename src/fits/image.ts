@@ -7,6 +7,7 @@ import type { FitsHdu } from "./hdu.ts";
 import type { FitsHeader } from "./header.ts";
 import {
   contiguousRun,
+  type PixelRun,
   planSlice,
   select,
   type Selection,
@@ -140,10 +141,11 @@ export class FitsImage {
       { hdu: this.hdu.index },
       () => planSlice(this.#selection, slice),
     );
-    const bytes = await this.#readRun(plan);
-    const whole = plan.run.count === plan.columns * plan.rows;
+    const bytes = await this.#readRun(plan.run);
     if (slice === this.sliceCount - 1) await this.#finish();
-    if (whole && plan.start === 0) return bytes;
+    const { start, columns, rows, columnStep } = plan;
+    const inOrder = start === 0 && (columnStep === 1 || columns === 1);
+    if (inOrder && plan.run.count === columns * rows) return bytes;
     return gather(bytes, plan, this.storedBytes);
   }
 
@@ -175,7 +177,12 @@ export class FitsImage {
    * @throws {FitsError} When the file ends early.
    */
   async read(): Promise<FitsPixels> {
-    if (this.sliceCount === 1) return await this.readSlice(0);
+    const run = contiguousRun(this.#selection);
+    if (run !== undefined) {
+      const bytes = await this.#readRun(run);
+      await this.#finish();
+      return convertPixels(bytes, this.conversion);
+    }
     const all = new Uint8Array(this.pixels * this.storedBytes);
     let at = 0;
     for (let i = 0; i < this.sliceCount; i++) {
@@ -186,10 +193,10 @@ export class FitsImage {
     return convertPixels(all, this.conversion);
   }
 
-  /** Reads the run of bytes that a slice lies in. */
-  async #readRun(plan: SlicePlan): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = new Uint8Array(plan.run.count * this.storedBytes);
-    const offset = this.hdu.dataOffset + plan.run.first * this.storedBytes;
+  /** Reads pixels that lie together. */
+  async #readRun(run: PixelRun): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = new Uint8Array(run.count * this.storedBytes);
+    const offset = this.hdu.dataOffset + run.first * this.storedBytes;
     const count = await this.#source.read(offset, bytes);
     if (count < bytes.length) {
       const had = Math.max(0, offset + count - this.hdu.dataOffset);

@@ -159,13 +159,23 @@ export class ImageWriter {
   }
 
   /**
+   * Checks one frame without writing it.
+   *
+   * @param data Native pixels.
+   * @throws {RangeError} When the frame has the wrong number of bytes.
+   */
+  check(data: ArrayBufferView): void {
+    checkBytes(data, this.#type, this.pixels);
+  }
+
+  /**
    * Encodes and writes one frame.
    *
    * @param data Native pixels.
    * @throws {RangeError} When the frame has the wrong number of bytes.
    */
   async append(data: ArrayBufferView): Promise<void> {
-    checkBytes(data, this.#type, this.pixels);
+    this.check(data);
     for (let from = 0; from < this.pixels; from += CHUNK_PIXELS) {
       const count = Math.min(CHUNK_PIXELS, this.pixels - from);
       const bytes = encodePixels(data, this.#type, from, count);

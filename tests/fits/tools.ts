@@ -3,6 +3,9 @@
 /** Python, as Debian installs it: the one that finds python3-astropy. */
 export const PYTHON = "/usr/bin/python3";
 
+/** What was found out about commands, each asked once. */
+const known = new Map<string, boolean>();
+
 /** Whether a command runs and exits with 0. */
 function runs(command: string, args: string[]): boolean {
   try {
@@ -23,7 +26,9 @@ export function lacks(
   command: string,
   args: string[],
 ): boolean {
-  if (runs(command, args)) return false;
+  const found = known.get(debianPackage) ?? runs(command, args);
+  known.set(debianPackage, found);
+  if (found) return false;
   const reason = `${debianPackage} is not installed`;
   if (Deno.env.get("CI") === "true") throw new Error(reason);
   // deno-lint-ignore no-console
@@ -36,12 +41,42 @@ export function lacksAstropy(): boolean {
   return lacks("python3-astropy", PYTHON, ["-c", "import astropy.io.fits"]);
 }
 
-/** Runs a Python script with arguments; its output is JSON. */
-export async function python(script: string, args: string[]): Promise<unknown> {
-  const output = await new Deno.Command(PYTHON, {
-    args: ["-c", script, ...args],
+/** A keyword as astropy reads it: its name, kind and value, comment. */
+export type AstropyKeyword = [string, [string, unknown], string];
+
+/** An image as astropy reads it. */
+export interface AstropyImage {
+  /** The axes, fastest first. */
+  axes: number[];
+  /** numpy's name of the type. */
+  dtype: string;
+  /** Little-endian pixels in base64. */
+  pixels: string;
+  /** Big-endian pixels as they stand in the file, in base64. */
+  raw: string;
+  /** All cards with a value. */
+  keywords: AstropyKeyword[];
+}
+
+/** A file as astropy reads it. */
+export interface AstropyFile {
+  /** The images by the number of their HDU. */
+  images: Record<string, AstropyImage>;
+  /** The columns of our own tables, numbers as text. */
+  tables: Record<string, Record<string, string[]>>;
+  /** For each HDU whether DATASUM and CHECKSUM hold: 1, 0, or 2 for none. */
+  sums: [number, number][];
+}
+
+const SCRIPT = new URL("../fixtures/fits/astropy_read.py", import.meta.url);
+
+/** Reads files with astropy, all in one process. */
+export async function readWithAstropy(
+  paths: string[],
+): Promise<Record<string, AstropyFile>> {
+  const { stdout, stderr, success } = await new Deno.Command(PYTHON, {
+    args: [SCRIPT.pathname, ...paths],
   }).output();
-  const { stdout, stderr, success } = output;
   if (!success) throw new Error(new TextDecoder().decode(stderr));
   return JSON.parse(new TextDecoder().decode(stdout));
 }
