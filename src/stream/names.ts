@@ -3,7 +3,7 @@
  * @module
  */
 
-import { basename, dirname, join, normalize } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
 import { isType } from "./types.ts";
 
@@ -73,7 +73,7 @@ function isFolder(path: string): boolean | undefined {
  * `/milk/shm` where that exists, else `/tmp`.
  *
  * @param dir What `--dir` says.
- * @returns Its path.
+ * @returns Its absolute path.
  * @throws {Deno.errors.NotFound} where a folder was named that is none.
  */
 export function streamFolder(dir?: string): string {
@@ -85,7 +85,7 @@ export function streamFolder(dir?: string): string {
           "which is not a folder",
       );
     }
-    return normalize(named);
+    return resolve(named);
   }
   const [first, last] = DEFAULT_FOLDERS as [string, string];
   return isFolder(first) ? first : last;
@@ -100,7 +100,7 @@ export function isStreamPath(argument: string): boolean {
 export interface StreamPlace {
   /** Name without folder and suffix. */
   readonly name: string;
-  /** The file. */
+  /** The file, absolute. */
   readonly path: string;
 }
 
@@ -117,7 +117,7 @@ export function streamPlace(argument: string, dir?: string): StreamPlace {
     const name = requireName(argument);
     return place(name, join(streamFolder(dir), name + SUFFIX));
   }
-  const path = normalize(argument);
+  const path = resolve(argument);
   const file = path.endsWith(SUFFIX) ? path : path + SUFFIX;
   return place(requireName(basename(file, SUFFIX)), file);
 }
