@@ -268,6 +268,18 @@ export class OpenFile {
     return toInfo(words);
   }
 
+  /**
+   * Locks the file against others that lock it, until it is closed.
+   *
+   * @returns False where somebody else has it.
+   */
+  lock(): boolean {
+    const result = helper().shmim_fd_lock(this.#fd);
+    if (result === -11) return false; // EAGAIN
+    check(result, "lock", this.path);
+    return true;
+  }
+
   /** Hands the descriptor to a call of the helper, inside `ffi/` only. */
   use<T>(call: (fd: number) => T): T {
     return call(this.#fd);

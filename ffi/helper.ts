@@ -38,6 +38,8 @@ const HELPER_SYMBOLS = {
   },
   // int64_t shmim_dir_list(const char *, char *out, uint64_t)
   shmim_dir_list: { parameters: ["buffer", "buffer", "u64"], result: "i64" },
+  // int32_t shmim_fd_lock(int32_t fd)
+  shmim_fd_lock: { parameters: ["i32"], result: "i32" },
   // int32_t shmim_fd_close(int32_t fd)
   shmim_fd_close: { parameters: ["i32"], result: "i32" },
   // int32_t shmim_fd_path(int32_t fd, char *out, uint64_t)

@@ -107,6 +107,12 @@ function facts(w: BigUint64Array): FrameFacts {
   };
 }
 
+function timespec(ns: bigint | undefined): BigInt64Array<ArrayBuffer> | null {
+  if (ns === undefined) return null;
+  const rest = ((ns % NS) + NS) % NS; // never negative, as the kernel has it
+  return new BigInt64Array([(ns - rest) / NS, rest]);
+}
+
 const FRAME_WORDS = 12;
 const WAIT_WORDS = 6;
 
@@ -364,9 +370,6 @@ export class Mapping {
     slice: number,
     atimeNs: bigint | undefined,
   ): FrameFacts {
-    const atime = atimeNs === undefined
-      ? null
-      : new BigInt64Array([atimeNs / NS, atimeNs % NS]);
     this.#check(
       this.#helper.shmim_frame_write(
         this.#table,
@@ -374,7 +377,7 @@ export class Mapping {
         BigInt(offset),
         BigInt(bytes?.byteLength ?? 0),
         BigInt(slice),
-        atime,
+        timespec(atimeNs),
         this.#frame,
       ),
       "write",
@@ -387,10 +390,19 @@ export class Mapping {
     this.#check(this.#helper.shmim_frame_begin(this.#table), "write");
   }
 
-  /** Publishes what was changed since {@linkcode Mapping.beginFrame}. */
-  endFrame(): FrameFacts {
+  /**
+   * Publishes what was changed since {@linkcode Mapping.beginFrame}.
+   *
+   * @param atimeNs Acquisition time, `undefined` = now.
+   */
+  endFrame(atimeNs?: bigint): FrameFacts {
     this.#check(
-      this.#helper.shmim_frame_end(this.#table, 1, null, this.#frame),
+      this.#helper.shmim_frame_end(
+        this.#table,
+        1,
+        timespec(atimeNs),
+        this.#frame,
+      ),
       "write",
     );
     return facts(this.#frame);

@@ -191,6 +191,7 @@ SHMIM_API int32_t shmim_file_realpath(const char *path, char *out,
                                       uint64_t capacity);
 SHMIM_API int64_t shmim_dir_list(const char *path, char *out,
                                  uint64_t capacity);
+SHMIM_API int32_t shmim_fd_lock(int32_t fd);
 SHMIM_API int32_t shmim_fd_close(int32_t fd);
 SHMIM_API int32_t shmim_fd_path(int32_t fd, char *out, uint64_t capacity);
 SHMIM_API int32_t shmim_clock(int32_t clock, int64_t *out);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -208,6 +209,12 @@ int64_t shmim_dir_list(const char *path, char *out, uint64_t capacity) {
   }
   closedir(dir);
   return (int64_t)used;
+}
+
+/* Locks an open file against others that lock it, until it is closed. Does
+ * not wait: -EAGAIN where somebody else has it. */
+int32_t shmim_fd_lock(int32_t fd) {
+  return flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : -errno;
 }
 
 int32_t shmim_fd_close(int32_t fd) {

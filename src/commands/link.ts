@@ -2,21 +2,45 @@
 
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { GENERAL, type Needs, type Scope } from "../cli/needs.ts";
 import { columns } from "../cli/output.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import {
+  configuredSource,
   type LinkOptions,
+  linkPlace,
   linkStream,
   listLinks,
+  LOOP_FILE,
   removeLink,
 } from "../link/link.ts";
-import { streamFolder } from "../stream/names.ts";
+import { CONF_FOLDER } from "../load/state.ts";
+import { requireName, streamFolder } from "../stream/names.ts";
 
 interface Options {
   readonly action: "link" | "list" | "remove";
   readonly link: LinkOptions;
   readonly json: boolean;
+}
+
+/** Where source and destination are, where that is not the usual folder. */
+function placesOf(
+  action: Options["action"],
+  link: LinkOptions,
+  scope: Scope,
+): string[] {
+  if (scope === GENERAL) return []; // looks at nothing
+  const own = scope.folder(linkPlace(link).path);
+  if (action === "remove") return own;
+  let { source } = link;
+  try {
+    source ??= configuredSource(link);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return source === undefined
+    ? own
+    : [...own, ...scope.stream(source, link.dir)];
 }
 
 /** The command. */
@@ -51,8 +75,12 @@ export const command = defineCommand<Options>({
     const dir = args.text("dir");
     const prefix = args.text("prefix");
     const loop = args.integer("loop", 0, 9999);
+    if (prefix !== undefined) requireName(prefix);
     if (prefix !== undefined && loop !== undefined) {
       throw new UsageError("--prefix and --loop exclude each other");
+    }
+    if (listed && remove !== undefined) {
+      throw new UsageError("--list and --remove exclude each other");
     }
     const words = listed || remove !== undefined
       ? args.exactly()
@@ -77,10 +105,12 @@ export const command = defineCommand<Options>({
   needs({ action, link }, scope): Needs {
     const folder = scope.folder(undefined, link.dir);
     if (action === "list") return { read: folder };
-    const state = [scope.file("conf"), scope.file("LOOPNUMBER")].flat();
+    const conf = scope.file(CONF_FOLDER);
+    const read = [...folder, ...conf, ...scope.file(LOOP_FILE)];
+    const places = placesOf(action, link, scope);
     return {
-      read: [...folder, ...state],
-      write: [...folder, ...action === "link" ? scope.file("conf") : []],
+      read: [...read, ...places],
+      write: [...folder, ...action === "link" ? conf : [], ...places],
     };
   },
   run({ action, link, json }, { out }): number {

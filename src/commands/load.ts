@@ -1,18 +1,21 @@
 /** `shmim load`: a FITS file into a stream, where that is called for. @module */
 
+import { resolve } from "@std/path";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { GENERAL, type Needs } from "../cli/needs.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { parseFitsName, parseHduChoice } from "../fits/mod.ts";
-import { loadFits, type LoadOptions, type LoadResult } from "../load/load.ts";
+import { fileMark } from "../load/hash.ts";
 import {
-  CONF_FOLDER,
-  fileMark,
-  LoadState,
-  STATE_FOLDER,
-} from "../load/state.ts";
-import { requireName } from "../stream/names.ts";
+  loadFits,
+  type LoadOptions,
+  loadPlace,
+  type LoadResult,
+  loadState,
+} from "../load/load.ts";
+import { CONF_FOLDER, STATE_FOLDER } from "../load/state.ts";
+import { isStreamPath, requireName } from "../stream/names.ts";
 import { parseType } from "../stream/types.ts";
 
 interface Options {
@@ -33,28 +36,46 @@ function tell(result: LoadResult, options: Options, { out }: Io): void {
   out.line(`${would}${result.result} ${result.stream} (${result.reason})`);
 }
 
+/** What the FITS file looks like now; "" where there is none. */
+function markNow(load: LoadOptions): string {
+  const name = load.fits ?? loadState(load).configuredFits()?.name;
+  return name === undefined ? "" : fileMark(parseFitsName(name).path).text;
+}
+
 /** Loads again whenever the FITS file changes, until a signal comes. */
 async function watch(options: Options, io: Io): Promise<void> {
-  const { load } = options;
-  const mark = (): string => {
-    const name = load.fits ??
-      new LoadState(load.stream, (load.prefix ?? "") + load.stream)
-        .configuredFits()?.name;
-    return name === undefined ? "" : fileMark(parseFitsName(name).path);
-  };
+  const load = { ...options.load, signal: io.signal };
   let seen: string | undefined;
+  let said: string | undefined;
+  const complain = (message: string): void => {
+    if (message !== said) io.out.say(`shmim: ${message}`);
+    said = message;
+  };
   while (!io.signal.aborted) {
-    const now = mark();
-    if (now !== seen && now !== "") {
-      try {
-        tell(await loadFits({ ...load, remove: false }), options, io);
-      } catch (error) {
-        if (error instanceof Deno.errors.NotCapable) throw error;
-        io.out.say(`shmim: ${(error as Error).message}`); // half-written?
+    try {
+      const now = markNow(load);
+      if (now === "") complain("waiting for the FITS file");
+      else if (now !== seen) {
+        tell(await loadFits(load), options, io);
+        seen = now;
+        said = undefined;
       }
-      seen = now;
+    } catch (error) {
+      if (io.signal.aborted) return;
+      if (error instanceof Deno.errors.NotCapable) throw error;
+      complain((error as Error).message); // perhaps it is half-written
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** A file, and what it leads to where it is a link. */
+function withTarget(path: string): string[] {
+  try {
+    const real = Deno.realPathSync(path);
+    return real === resolve(path) ? [path] : [path, real];
+  } catch {
+    return [path]; // not there, or not to be looked at
   }
 }
 
@@ -84,6 +105,7 @@ export const command = defineCommand<Options>({
     { name: "type", value: "TYPE", help: "data type of the stream" },
     { name: "keywords", value: "MODE", help: "all (default) or none" },
     { name: "strict", help: "keywords that do not fit are an error" },
+    { name: "verify", help: "CHECKSUM and DATASUM must hold" },
     { name: "dry-run", help: "say what would be done, and why" },
     { name: "watch", help: "again whenever the file changes" },
     DIR,
@@ -99,9 +121,10 @@ export const command = defineCommand<Options>({
     const [first = "", second] = configured
       ? args.exactly("STREAM")
       : args.exactly("FITS", "STREAM");
-    const stream = requireName(second ?? first);
+    const stream = second ?? first;
+    if (!isStreamPath(stream)) requireName(stream);
     const prefix = args.text("prefix");
-    if (prefix !== undefined) requireName(prefix + stream);
+    if (prefix !== undefined) requireName(prefix);
     if (!configured) parseFitsName(first);
     const dir = args.text("dir");
     const hdu = args.text("hdu");
@@ -126,25 +149,34 @@ export const command = defineCommand<Options>({
         ...type === undefined ? {} : { type: parseType(type) },
         keywords: (args.choice("keywords", ["all", "none"]) ?? "all") === "all",
         strict: args.flag("strict"),
+        verify: args.flag("verify"),
         dryRun: args.flag("dry-run"),
       },
     };
   },
   needs({ load }, scope): Needs {
-    const name = (load.prefix ?? "") + load.stream;
-    const folder = scope.folder(name, load.dir);
     const state = [CONF_FOLDER, STATE_FOLDER].flatMap((path) =>
       scope.file(path)
     );
+    // The usual folders need no look at names and configuration.
+    const general = scope === GENERAL;
+    const folder = scope.folder(
+      general ? load.stream : loadPlace(load).path,
+      load.dir,
+    );
     const fits = load.fits ??
-      new LoadState(load.stream, name).configuredFits()?.name;
+      (general ? undefined : loadState(load).configuredFits()?.name);
     const source = fits === undefined
       ? []
-      : scope.file(parseFitsName(fits).path);
-    return {
-      read: [...folder, ...state, ...source],
-      write: [...folder, ...load.dryRun ? [] : state],
-    };
+      : withTarget(parseFitsName(fits).path).flatMap((path) =>
+        scope.file(path)
+      );
+    const read = [...folder, ...state, ...source];
+    // A link to a file can be written through: conf/shmim_STREAM.fits needs
+    // the permission to write the file, which nobody makes use of.
+    return load.dryRun
+      ? { read }
+      : { read, write: [...folder, ...state, ...source] };
   },
   async run(options, io): Promise<number> {
     if (options.watch) await watch(options, io);

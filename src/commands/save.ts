@@ -87,9 +87,12 @@ export const command = defineCommand<Options>({
     }
     for (const loss of report.losses) io.out.say(`shmim: ${loss}`);
     if (json) io.out.json({ ...report, name: stream.name });
-    else {io.out.say(
-        `${report.path}: ${report.frames} frames of ${stream.name}`,
-      );}
+    else {
+      const frames = report.frames === 1 ? "frame" : "frames";
+      io.out.say(
+        `${report.path}: ${report.frames} ${frames} of ${stream.name}`,
+      );
+    }
     return EXIT.done;
   },
 });

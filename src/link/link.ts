@@ -4,19 +4,34 @@
  * @module
  */
 
-import { basename, dirname, isAbsolute, join, normalize } from "@std/path";
+import { basename, dirname, isAbsolute, join } from "@std/path";
+import { isSystemError } from "../../ffi/errno.ts";
 import {
   listFolder,
   makeLink,
   readLink,
+  realPath,
   removeFile,
   renameFile,
   statFile,
 } from "../../ffi/files.ts";
 import { CONF_FOLDER, sizeLine } from "../load/state.ts";
-import { readText, writeText } from "../load/small_file.ts";
+import {
+  FileChanges,
+  readFirstLine,
+  readText,
+  removeEmptyFolder,
+  requireWritableFolder,
+} from "../load/small_file.ts";
 import { StreamExistsError, StreamNotFoundError } from "../stream/format.ts";
-import { streamFolder, streamPlace, SUFFIX } from "../stream/names.ts";
+import {
+  isStreamPath,
+  requireName,
+  streamFolder,
+  type StreamPlace,
+  streamPlace,
+  SUFFIX,
+} from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 
 /** What to link. */
@@ -56,7 +71,7 @@ export class StreamLinkError extends Error {
 }
 
 /** Where the loop's number stands. */
-const LOOP_FILE = "LOOPNUMBER";
+export const LOOP_FILE = "LOOPNUMBER";
 
 /** The loop's number by the file in the current folder. */
 export function loopNumber(): number | undefined {
@@ -71,50 +86,114 @@ export function loopNumber(): number | undefined {
 }
 
 /**
- * The name that a destination has in memory: with the prefix, else with that
- * of the loop, else as it was typed.
+ * The place that a destination has in memory: with the prefix, else with that
+ * of the loop, else as it was typed. A path is exact, whatever LOOPNUMBER
+ * says.
  */
-export function linkName(options: LinkOptions): string {
-  if (options.prefix !== undefined) return options.prefix + options.destination;
-  const loop = options.loop ?? loopNumber();
-  return loop === undefined
-    ? options.destination
-    : `aol${loop}_${options.destination}`;
+export function linkPlace(options: LinkOptions): StreamPlace {
+  const { destination, dir } = options;
+  const named = !isStreamPath(destination);
+  const loop = options.loop ?? (named ? loopNumber() : undefined);
+  const prefix = options.prefix ?? (loop === undefined ? "" : `aol${loop}_`);
+  const { name, path } = streamPlace(destination, dir);
+  if (prefix === "") return { name, path };
+  const whole = requireName(prefix + name);
+  return streamPlace(join(dirname(path), whole + SUFFIX));
 }
 
-function configuredSource(destination: string): string {
+/** What configuration is called after: the destination without prefix. */
+function stemOf(options: LinkOptions): string {
+  return streamPlace(options.destination, options.dir).name;
+}
+
+/**
+ * The source that the configuration names.
+ *
+ * @throws {Deno.errors.NotFound} where there is none.
+ */
+export function configuredSource(options: LinkOptions): string {
+  const stem = stemOf(options);
   const paths = [
-    `${CONF_FOLDER}/streamlink_${destination}.name.txt`,
-    `${CONF_FOLDER}/streamlink.${destination}.name.txt`,
+    `${CONF_FOLDER}/streamlink_${stem}.name.txt`,
+    `${CONF_FOLDER}/streamlink.${stem}.name.txt`,
   ];
   for (const path of paths) {
-    const name = readText(path)?.split("\n")[0]?.trim();
-    if (name !== undefined && name !== "") return name;
+    const name = readFirstLine(path);
+    if (name !== undefined) return name;
   }
   throw new Deno.errors.NotFound(
-    `No source is configured for "${destination}": ${paths[0]} is missing`,
+    `No source is configured for "${stem}": ${paths[0]} is missing`,
   );
+}
+
+/** A path with the links on the way to it resolved, but not its own. */
+function exactPlace(path: string): string {
+  try {
+    return join(realPath(dirname(path)), basename(path));
+  } catch (error) {
+    if (isSystemError(error, "ENOENT", "ELOOP", "ENOTDIR")) return path;
+    throw error;
+  }
 }
 
 /** Follows links; says where a circle would close. */
 function requireNoLoop(source: string, link: string): void {
   const seen = new Set<string>();
-  for (let path = normalize(source);;) {
-    if (path === normalize(link) || seen.has(path)) {
+  for (let path = exactPlace(source);;) {
+    if (path === exactPlace(link)) {
       throw new StreamLinkError(
         `Cannot link "${link}" to "${source}": that leads back to it`,
+      );
+    }
+    if (seen.has(path)) {
+      throw new StreamLinkError(
+        `Cannot link "${link}" to "${source}": its links lead in a circle`,
       );
     }
     seen.add(path);
     if (statFile(path, { follow: false })?.kind !== "link") return;
     const target = readLink(path);
-    path = normalize(isAbsolute(target) ? target : join(dirname(path), target));
+    path = exactPlace(
+      isAbsolute(target) ? target : join(dirname(path), target),
+    );
   }
 }
 
 /** Relative within one folder, so that links survive when it moves. */
 function targetFor(source: string, link: string): string {
-  return dirname(source) === dirname(link) ? basename(source) : source;
+  return dirname(exactPlace(source)) === dirname(exactPlace(link))
+    ? basename(source)
+    : source;
+}
+
+/** Refuses to replace what is no link. */
+function requireReplaceable(path: string, force: boolean): void {
+  const there = statFile(path, { follow: false });
+  if (there === undefined || there.kind === "link") return;
+  if (there.kind !== "file") {
+    throw new StreamExistsError(path, " and is not a file");
+  }
+  if (!force) {
+    throw new StreamExistsError(
+      path,
+      " and is no link; --force replaces the stream",
+    );
+  }
+}
+
+/** Gives a name to a link in one step: nobody finds the name missing. */
+function swapLink(target: string, path: string): void {
+  const temporary = join(
+    dirname(path),
+    `.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.link`,
+  );
+  makeLink(target, temporary);
+  try {
+    renameFile(temporary, path, { replace: true });
+  } catch (error) {
+    removeFile(temporary);
+    throw error;
+  }
 }
 
 /**
@@ -129,10 +208,10 @@ function targetFor(source: string, link: string): string {
  * @throws {StreamLinkError} where the link would run in a circle.
  */
 export function linkStream(options: LinkOptions): StreamLink {
-  const { destination, dir } = options;
-  const given = options.source ?? configuredSource(destination);
+  const { dir } = options;
+  const given = options.source ?? configuredSource(options);
   const source = streamPlace(given, dir);
-  const { name, path } = streamPlace(linkName(options), dir);
+  const { name, path } = linkPlace(options);
   requireNoLoop(source.path, path);
   const dangling = statFile(source.path) === undefined;
   if (dangling && !options.allowMissing) {
@@ -141,32 +220,22 @@ export function linkStream(options: LinkOptions): StreamLink {
       "; --allow-missing links to it all the same",
     );
   }
-  const there = statFile(path, { follow: false });
-  if (there !== undefined && there.kind !== "link" && !options.force) {
-    throw new StreamExistsError(
-      path,
-      " and is no link; --force replaces the stream",
-    );
-  }
-  if (there?.kind === "folder") {
-    throw new StreamExistsError(path, " as a folder");
-  }
+  requireReplaceable(path, options.force ?? false);
   const size = dangling ? undefined : sizeOf(source.path);
   const target = targetFor(source.path, path);
-  const temporary = join(
-    dirname(path),
-    `.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.link`,
-  );
-  makeLink(target, temporary);
+  const stem = stemOf(options);
+  const changes = new FileChanges();
+  changes.put(`${CONF_FOLDER}/streamlink_${stem}.name.txt`, `${given}\n`);
+  const sizePath = `${CONF_FOLDER}/streamlink_${stem}.imsize.txt`;
+  if (size === undefined) changes.drop(sizePath); // that of another source
+  else changes.put(sizePath, size);
+  changes.check();
+  const made = requireWritableFolder(CONF_FOLDER);
   try {
-    renameFile(temporary, path, { replace: true });
-  } catch (error) {
-    removeFile(temporary);
-    throw error;
-  }
-  writeText(`${CONF_FOLDER}/streamlink_${destination}.name.txt`, `${given}\n`);
-  if (size !== undefined) {
-    writeText(`${CONF_FOLDER}/streamlink_${destination}.imsize.txt`, size);
+    swapLink(target, path);
+    changes.commit();
+  } finally {
+    if (made) removeEmptyFolder(CONF_FOLDER);
   }
   return { name, path, target, dangling };
 }
@@ -206,7 +275,7 @@ function isDangling(path: string): boolean {
  * @throws {StreamExistsError} where it is a real stream.
  */
 export function removeLink(options: LinkOptions): string {
-  const { path } = streamPlace(linkName(options), options.dir);
+  const { path } = linkPlace(options);
   const there = statFile(path, { follow: false });
   if (there === undefined) throw new StreamNotFoundError(path);
   if (there.kind !== "link") {

@@ -64,6 +64,11 @@ async function fillSlices(
   }
 }
 
+/** Whether the pixels can go straight from the file into the stream. */
+function isDirect(image: FitsImage, type: DataType): boolean {
+  return image.mappable !== undefined && type === image.type;
+}
+
 /**
  * Goes once through everything that can fail before a stream is touched:
  * the end of a gzip file, values that another type cannot hold.
@@ -75,11 +80,23 @@ export async function rehearse(
   image: FitsImage,
   type: DataType,
 ): Promise<void> {
-  if (image.mappable !== undefined && type === image.type) return;
+  if (isDirect(image, type)) return;
   for (let k = 0; k < image.sliceCount; k++) {
     if (type === image.type) await image.readRawSlice(k);
     else castPixels(await image.readSlice(k), type);
   }
+}
+
+/** What else belongs to a frame from a file. */
+export interface FillOptions {
+  /** The open file, where somebody has it open: else it is opened again. */
+  readonly source?: OpenFile;
+  /** Acquisition time by the stream's clock, ns. Default: now. */
+  readonly atimeNs?: bigint;
+  /** Runs when the pixels are in, before they are announced. */
+  readonly beforePublish?: () => void;
+  /** Runs where it failed, before readers may look again. */
+  readonly onFailure?: () => void;
 }
 
 /**
@@ -87,23 +104,25 @@ export async function rehearse(
  *
  * @param stream Of the image's size.
  * @param file The open file.
- * @param beforePublish Runs when the pixels are in, before they are announced.
+ * @param options What else belongs to the frame.
  * @throws {SystemError} `ENODATA` where the file became shorter meanwhile:
- * nothing is published then, but the pixels may be mixed.
+ * nothing is published then.
  */
 export async function fillStream(
   stream: Stream,
   file: FitsFile,
-  beforePublish: () => void = () => {},
+  options: FillOptions = {},
 ): Promise<FrameFacts> {
   const { image } = file;
   const { mapping } = stream;
   const span = image.mappable;
+  using open = new DisposableStack();
+  const source = options.source ??
+    open.use(OpenFile.open(file.path, { writable: false }));
   mapping.beginFrame();
   let done = false;
   try {
-    if (span !== undefined && stream.type === image.type) {
-      using source = OpenFile.open(file.path, { writable: false });
+    if (span !== undefined && isDirect(image, stream.type)) {
       await mapping.convertFile(
         0,
         { file: source, at: span.offset },
@@ -113,10 +132,13 @@ export async function fillStream(
     } else {
       await fillSlices(stream, image, stream.type);
     }
-    beforePublish();
+    options.beforePublish?.();
     done = true;
   } finally {
-    if (!done) mapping.abandonFrame();
+    if (!done) {
+      options.onFailure?.();
+      mapping.abandonFrame();
+    }
   }
-  return mapping.endFrame();
+  return mapping.endFrame(options.atimeNs);
 }

@@ -3,19 +3,33 @@
  * @module
  */
 
-import { isAbsolute, join, normalize } from "@std/path";
-import { makeLink, readLink, renameFile, statFile } from "../../ffi/files.ts";
+import { basename, dirname, isAbsolute, join, resolve } from "@std/path";
+import {
+  makeLink,
+  readLink,
+  realPath,
+  removeFile,
+  renameFile,
+  statFile,
+} from "../../ffi/files.ts";
 
-/**
- * Points the link at a file. Only a link is ever replaced.
- *
- * @param link Where the link is.
- * @param file The FITS file, as it was named.
- * @returns What there is to say, where the link could not be made.
- */
-export function pointFitsLink(link: string, file: string): string | undefined {
-  if (normalize(file) === normalize(link)) return undefined; // it is the link
-  const target = isAbsolute(file) ? file : join("..", file); // the link's folder is one below the current one
+/** A path with the links on the way to it resolved, but not its own. */
+function placeOf(path: string): string {
+  const whole = resolve(path);
+  return join(realPath(dirname(whole)), basename(whole));
+}
+
+/** What to write into the link: relative where the file was named so. */
+function targetFor(link: string, file: string): string {
+  if (isAbsolute(file)) return file;
+  // A folder that is a link itself is not one below the current one.
+  const linked = statFile(dirname(link), { follow: false })?.kind === "link";
+  return linked ? resolve(file) : join("..", file);
+}
+
+function point(link: string, file: string): string | undefined {
+  if (placeOf(file) === placeOf(link)) return undefined; // it is the link
+  const target = targetFor(link, file);
   const there = statFile(link, { follow: false });
   if (there?.kind === "link" && readLink(link) === target) return undefined;
   if (there !== undefined && there.kind !== "link") {
@@ -23,6 +37,27 @@ export function pointFitsLink(link: string, file: string): string | undefined {
   }
   const temporary = `${link}.${Deno.pid}.tmp`;
   makeLink(target, temporary);
-  renameFile(temporary, link, { replace: true });
+  try {
+    renameFile(temporary, link, { replace: true });
+  } catch (error) {
+    removeFile(temporary);
+    throw error;
+  }
   return undefined;
+}
+
+/**
+ * Points the link at a file. Only a link is ever replaced; nothing else
+ * depends on it, so that it is no failure where it cannot be made.
+ *
+ * @param link Where the link is.
+ * @param file The FITS file, as it was named.
+ * @returns What there is to say, where the link could not be made.
+ */
+export function pointFitsLink(link: string, file: string): string | undefined {
+  try {
+    return point(link, file);
+  } catch (error) {
+    return `"${link}" was not made: ${(error as Error).message}`;
+  }
 }

@@ -3,30 +3,43 @@
  * @module
  */
 
-import { dirname, join } from "@std/path";
-import { removeFile, renameFile, statFile } from "../../ffi/files.ts";
+import { dirname, join, resolve } from "@std/path";
+import { OpenFile, removeFile, renameFile, statFile } from "../../ffi/files.ts";
 import {
   FitsFile,
   type FitsHduChoice,
   parseFitsName,
   toStreamKeywords,
 } from "../fits/mod.ts";
-import { StreamExistsError, StreamNotFoundError } from "../stream/format.ts";
-import type { Keyword } from "../stream/keywords.ts";
-import { streamPlace } from "../stream/names.ts";
+import {
+  StreamExistsError,
+  StreamFormatError,
+  StreamNotFoundError,
+} from "../stream/format.ts";
+import { encodeKeywords, type Keyword } from "../stream/keywords.ts";
+import { type StreamPlace, streamPlace } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import type { DataType } from "../stream/types.ts";
+import { backUp } from "./backup.ts";
+import { requireCast } from "./cast.ts";
 import { fillStream, rehearse } from "./fill.ts";
 import { pointFitsLink } from "./fits_link.ts";
-import { hashFile, hashStream } from "./hash.ts";
-import { writeText } from "./small_file.ts";
-import { fileMark, LoadState, type Remembered } from "./state.ts";
+import {
+  type FileMark,
+  fileMark,
+  hashFile,
+  hashStream,
+  isSettled,
+} from "./hash.ts";
+import { type LockedStream, openLocked } from "./lock.ts";
+import { acquisitionTime, naturalType } from "./own_file.ts";
+import { LoadState, type Remembered } from "./state.ts";
 
 /** What to load, and how. */
 export interface LoadOptions {
   /** The FITS file, with CFITSIO's brackets; `undefined`: by `conf/`. */
   fits?: string;
-  /** The stream, without prefix. */
+  /** The stream without prefix: a name, or a path. */
   stream: string;
   /** Goes before the stream's name in memory. */
   prefix?: string;
@@ -48,8 +61,12 @@ export interface LoadOptions {
   keywords?: boolean;
   /** A keyword that is cut or dropped is an error. */
   strict?: boolean;
-  /** Only say what would be done. */
+  /** CHECKSUM and DATASUM must hold, where the file has them. */
+  verify?: boolean;
+  /** Only say what would be done; nothing is changed or made. */
   dryRun?: boolean;
+  /** Ends the wait for another load of the same stream. */
+  signal?: AbortSignal;
 }
 
 /** What was done, and why. */
@@ -80,6 +97,17 @@ interface Decision {
   readonly reason: string;
   readonly fitsSame: boolean;
   readonly streamSame: boolean;
+  /** Where the decision took it, the hash of the FITS file. */
+  readonly fitsHash?: string;
+}
+
+/** What was loaded. */
+interface Loaded {
+  readonly stream: Stream;
+  readonly cnt0: bigint;
+  readonly notes: readonly string[];
+  /** Of the pixels that were loaded; "" where another writer came between. */
+  readonly pixelHash: string;
 }
 
 const DEFAULT_KEYWORDS = 50;
@@ -94,126 +122,212 @@ interface Plan {
   readonly file: FitsFile;
   readonly type: DataType;
   readonly choice: string;
-  readonly fitsMark: string;
+  readonly mark: FileMark;
 }
 
-function choiceOf(options: LoadOptions): string {
-  const { hdu, slice, flatten, type, keywords } = options;
-  return JSON.stringify({ hdu, slice, flatten, type, keywords });
+/** A stream's name with its prefix, and where it is. */
+export function loadPlace(options: LoadOptions): StreamPlace {
+  const { prefix = "", stream, dir } = options;
+  const { name, path } = streamPlace(stream, dir);
+  if (prefix === "") return { name, path };
+  return streamPlace(join(dirname(path), `${prefix}${name}.im.shm`));
 }
 
-async function openFits(name: string, options: LoadOptions): Promise<FitsFile> {
-  const { hdu, slice, flatten } = options;
-  try {
-    return await FitsFile.open(name, {
+/** The state that belongs to a request. */
+export function loadState(options: LoadOptions): LoadState {
+  const { name } = streamPlace(options.stream, options.dir);
+  return new LoadState(name, (options.prefix ?? "") + name);
+}
+
+/** HDU, section and options as one text. */
+function choiceOf(name: string, type: DataType, options: LoadOptions): string {
+  const { path: _, ...brackets } = parseFitsName(name);
+  const { hdu, slice, flatten, keywords } = options;
+  return JSON.stringify({ ...brackets, hdu, slice, flatten, keywords, type });
+}
+
+const OPEN_TRIES = 5;
+
+/** Opens a file that stays the same meanwhile. */
+async function openFits(
+  name: string,
+  options: LoadOptions,
+): Promise<{ file: FitsFile; mark: FileMark }> {
+  const { path } = parseFitsName(name);
+  const { hdu, slice, flatten, verify } = options;
+  for (let tries = 1;; tries++) {
+    const mark = fileMark(path);
+    if (mark.text === "") {
+      throw new Deno.errors.NotFound(`No FITS file "${path}"`);
+    }
+    const file = await FitsFile.open(name, {
       ...hdu === undefined ? {} : { hdu },
       ...slice === undefined ? {} : { slice },
       ...flatten === undefined ? {} : { flatten },
+      ...verify === undefined ? {} : { verify },
     });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Deno.errors.NotFound(`No FITS file "${name}"`, { cause: error });
+    if (fileMark(path).text === mark.text) return { file, mark };
+    file.close();
+    if (tries === OPEN_TRIES) {
+      throw new Error(`"${path}" keeps changing: it cannot be read`);
+    }
   }
 }
 
-/** What is there now under the stream's name. */
-function present(
+/** What is there now under the stream's name, with other loads kept away. */
+async function present(
   path: string,
   options: LoadOptions,
-): Stream | "link" | undefined {
+): Promise<LockedStream | undefined> {
   if (statFile(path, { follow: false })?.kind === "link") {
-    if (options.remove) return "link";
+    if (options.remove) return undefined;
     throw new StreamExistsError(
       path,
       " as a link: loading would overwrite its source; -r replaces the link",
     );
   }
   try {
-    return Stream.open(path, { writable: true });
+    if (!options.dryRun) return await openLocked(path, options.signal);
+    const stream = Stream.open(path, { writable: false });
+    return { stream, [Symbol.dispose]: () => stream.close() };
   } catch (error) {
-    if (error instanceof StreamNotFoundError || options.remove) {
-      return undefined;
-    }
-    throw error;
+    if (error instanceof StreamNotFoundError) return undefined;
+    if (!(error instanceof StreamFormatError)) throw error;
+    if (options.remove) return undefined;
+    throw new Error(`${error.message}; -r replaces it`, { cause: error });
   }
+}
+
+/** Axes without trailing ones: 50x1 is 50. */
+function bare(size: readonly number[]): string {
+  const axes = [...size];
+  while (axes.length > 1 && axes.at(-1) === 1) axes.pop();
+  return axes.join("x");
 }
 
 async function decide(
   plan: Plan,
   stream: Stream | undefined,
 ): Promise<Decision> {
-  const { options, state, file, type } = plan;
+  const { options, state, file, type, mark } = plan;
   const last = state.remembered();
-  const known = last?.destination === plan.destination ? last : undefined;
-  const fitsSame = known !== undefined &&
-    known.choice === plan.choice &&
-    parseFitsName(known.fits).path === file.path &&
-    known.fits === plan.fitsName &&
-    (known.fitsMark === plan.fitsMark ||
-      known.fitsHash === await hashFile(file.path));
-  const streamSame = known !== undefined && stream !== undefined &&
-    hashStream(stream) === known.pixelHash;
+  let fitsHash: string | undefined;
+  let fitsSame = last?.fits === resolve(file.path);
+  if (fitsSame && last?.fitsMark !== mark.text) {
+    fitsHash = await hashFile(file.path);
+    fitsSame = last?.fitsHash === fitsHash;
+  }
+  const wanted = `${bare(file.image.size)} ${type}`;
+  const found = stream && `${bare(stream.size)} ${stream.type}`;
   const decision = (
     result: LoadResult["result"],
     reason: string,
-  ): Decision => ({ result, reason, fitsSame, streamSame });
-  if (options.remove) return decision("CREATED", "removed first (-r)");
-  if (stream === undefined) return decision("CREATED", "there was no stream");
-  const wanted = `${file.image.size.join("x")} ${type}`;
-  const found = `${stream.size.join("x")} ${stream.type}`;
-  if (wanted !== found) {
-    return decision(
-      "CREATED",
-      `the stream was ${found}, the file is ${wanted}`,
-    );
+    streamSame: boolean,
+  ): Decision => ({
+    result,
+    reason,
+    fitsSame,
+    streamSame,
+    ...fitsHash === undefined ? {} : { fitsHash },
+  });
+  if (options.remove) return decision("CREATED", "removed first (-r)", false);
+  if (stream === undefined) {
+    return decision("CREATED", "there was no stream", false);
   }
-  if (options.force) return decision("LOADED", "forced (-f)");
-  if (known === undefined) return decision("LOADED", "not loaded before");
-  if (!fitsSame) return decision("LOADED", "the FITS file changed");
-  if (!streamSame) return decision("LOADED", "the stream's content changed");
-  return decision("KEPT", "neither the file nor the stream changed");
+  if (wanted !== found) {
+    const reason = `the stream was ${found}, the file is ${wanted}`;
+    return decision("CREATED", reason, false);
+  }
+  // Only where it is loaded in any case are the hints good enough.
+  const untouched = last?.inode === inodeOf(plan.path) &&
+    last.cnt0 === String(stream.cnt0);
+  if (options.force) return decision("LOADED", "forced (-f)", untouched);
+  if (last === undefined) {
+    return decision("LOADED", "not loaded before", false);
+  }
+  if (last.fits !== resolve(file.path)) {
+    return decision("LOADED", `"${last.fits}" was loaded before`, untouched);
+  }
+  if (!fitsSame) return decision("LOADED", "the FITS file changed", untouched);
+  if (last.choice !== plan.choice) {
+    const reason = "it was loaded in another way before";
+    return decision("LOADED", reason, untouched);
+  }
+  if (hashStream(stream) !== last.pixelHash) {
+    return decision("LOADED", "the stream's content changed", false);
+  }
+  return decision("KEPT", "neither the file nor the stream changed", true);
+}
+
+function inodeOf(path: string): string {
+  return String(statFile(path)?.inode);
 }
 
 /** The file's keywords, as far as they fit. */
 function keywordsOf(
   plan: Plan,
-  room: number,
-): { keywords: Keyword[]; notes: string[] } {
+  stream: Stream,
+): { keywords: Keyword[] | undefined; notes: string[] } {
   const { file, options } = plan;
+  if (options.keywords === false) {
+    return { keywords: undefined, notes: [...file.warnings] };
+  }
   const strict = options.strict ?? false;
+  const { keywordCount, keywordRecord } = stream.layout;
   const mapped = toStreamKeywords(file.image.header, { strict });
   const notes = [...file.warnings, ...mapped.losses];
-  const keywords = mapped.keywords.slice(0, room) as Keyword[];
+  const keywords = mapped.keywords.slice(0, keywordCount) as Keyword[];
   const dropped = mapped.keywords.length - keywords.length;
   if (dropped > 0) {
-    const note =
-      `${dropped} keywords do not fit into the ${room} of the stream`;
+    const note = `${dropped} keywords do not fit into the ${keywordCount} of ` +
+      "the stream";
     if (strict) throw new RangeError(note);
     notes.push(note);
   }
+  encodeKeywords(keywords, keywordCount, keywordRecord); // or it throws now
   return { keywords, notes };
 }
 
-/** Fills a stream that is there. */
-async function loadInPlace(
-  plan: Plan,
-  stream: Stream,
-): Promise<{ cnt0: bigint; notes: string[] }> {
-  const wanted = plan.options.keywords ?? true;
-  const { keywords, notes } = wanted
-    ? keywordsOf(plan, stream.layout.keywordCount)
-    : { keywords: [], notes: [...plan.file.warnings] };
-  await rehearse(plan.file.image, plan.type);
-  const { cnt0 } = await fillStream(stream, plan.file, () => {
-    if (wanted) stream.setKeywords(keywords);
-  });
-  return { cnt0, notes };
+/** The FITS file again, the very one that was looked at. */
+function openSource(plan: Plan): OpenFile {
+  const { path } = plan.file;
+  const source = OpenFile.open(path, { writable: false });
+  if (fileMark(path).text === plan.mark.text) return source;
+  source.close();
+  throw new Error(`"${path}" changed while it was being loaded`);
 }
 
-/** Makes a stream, filled, and only then gives it its name. */
-async function loadAnew(
+/** Puts the file's frame into a stream that is there. */
+async function fill(
   plan: Plan,
-): Promise<{ stream: Stream; cnt0: bigint; notes: string[] }> {
+  stream: Stream,
+  fresh: boolean,
+): Promise<Loaded> {
+  const { keywords, notes } = keywordsOf(plan, stream);
+  // What nobody sees yet may fail halfway.
+  if (!fresh) await rehearse(plan.file.image, plan.type);
+  using source = openSource(plan);
+  const restore = fresh ? undefined : backUp(stream);
+  const atimeNs = acquisitionTime(plan.file.image.header, stream.clockOffset);
+  const { cnt0 } = await fillStream(stream, plan.file, {
+    source,
+    ...atimeNs === undefined ? {} : { atimeNs },
+    beforePublish: () => {
+      if (keywords !== undefined) stream.setKeywords(keywords);
+    },
+    ...restore === undefined ? {} : { onFailure: restore },
+  });
+  const hash = hashStream(stream);
+  return {
+    stream,
+    cnt0,
+    notes,
+    pixelHash: stream.cnt0 === cnt0 ? hash : "",
+  };
+}
+
+/** Makes a stream, fills it, and only then gives it its name. */
+async function loadAnew(plan: Plan): Promise<Loaded> {
   const { file, path } = plan;
   const temporary = join(
     dirname(path),
@@ -227,11 +341,11 @@ async function loadAnew(
     keywords: Math.max(DEFAULT_KEYWORDS, mapped.keywords.length),
   });
   try {
-    const facts = await loadInPlace(plan, made);
+    const loaded = await fill(plan, made, true);
     renameFile(temporary, path, { replace: true });
-    return { stream: Stream.open(path, { writable: true }), ...facts };
+    return { ...loaded, stream: Stream.open(path, { writable: true }) };
   } catch (error) {
-    removeFile(temporary);
+    if (statFile(temporary) !== undefined) removeFile(temporary);
     throw error;
   } finally {
     made.close();
@@ -244,45 +358,50 @@ async function carryOut(
   stream: Stream | undefined,
   decision: Decision,
 ): Promise<{ cnt0: bigint; notes: readonly string[] }> {
-  const { state, file } = plan;
-  const fitsHash = await hashFile(file.path);
+  const { state, file, mark, options } = plan;
+  const { result } = decision;
   using open = new DisposableStack();
-  let done: { stream: Stream; cnt0: bigint; notes: readonly string[] };
-  if (decision.result === "KEPT" && stream !== undefined) {
-    done = { stream, cnt0: stream.cnt0, notes: file.warnings };
-  } else if (decision.result === "LOADED" && stream !== undefined) {
-    done = { stream, ...await loadInPlace(plan, stream) };
+  let loaded: Loaded;
+  if (stream === undefined || result === "CREATED") {
+    loaded = await loadAnew(plan);
+    open.use(loaded.stream);
+  } else if (result === "LOADED") {
+    loaded = await fill(plan, stream, false);
   } else {
-    const anew = await loadAnew(plan);
-    open.use(anew.stream);
-    done = anew;
+    const pixelHash = state.remembered()?.pixelHash ?? "";
+    loaded = { stream, cnt0: stream.cnt0, notes: file.warnings, pixelHash };
   }
+  const fitsHash = decision.fitsHash ??
+    (decision.fitsSame ? state.remembered()?.fitsHash : undefined) ??
+    await hashFile(file.path);
+  const still = fileMark(file.path).text === mark.text;
   const record: Remembered = {
     version: 1,
     destination: plan.destination,
-    fits: plan.fitsName,
+    fits: resolve(file.path),
     choice: plan.choice,
-    fitsMark: plan.fitsMark,
-    fitsHash,
-    pixelHash: hashStream(done.stream),
+    fitsMark: still && isSettled(mark) ? mark.text : "",
+    fitsHash: still ? fitsHash : "",
+    pixelHash: loaded.pixelHash,
+    inode: inodeOf(plan.path),
+    cnt0: String(loaded.cnt0),
   };
-  if (plan.options.remove) state.forget();
-  if (plan.options.fits !== undefined) {
-    writeText(state.configuredPath, `${plan.fitsName}\n`);
-  }
+  const afresh = options.remove ?? false;
   const note = pointFitsLink(state.fitsLink, file.path);
   state.write({
     record,
     fitsPath: file.path,
-    stream: done.stream,
-    kept: decision.result === "KEPT",
-    created: decision.result === "CREATED",
-    fitsSame: decision.fitsSame,
-    streamSame: decision.streamSame,
+    stream: loaded.stream,
+    kept: result === "KEPT",
+    created: result === "CREATED",
+    fitsSame: decision.fitsSame && !afresh,
+    streamSame: decision.streamSame && !afresh,
+    afresh,
+    ...options.fits === undefined ? {} : { configure: plan.fitsName },
   });
   return {
-    cnt0: done.cnt0,
-    notes: note === undefined ? done.notes : [...done.notes, note],
+    cnt0: loaded.cnt0,
+    notes: note === undefined ? loaded.notes : [...loaded.notes, note],
   };
 }
 
@@ -302,7 +421,7 @@ function fitsNameOf(options: LoadOptions, state: LoadState): string {
  * Loads a FITS file into a stream, where the file or the stream changed since
  * the last time, the stream is missing, or it is asked for. State is kept in
  * `loadedSM/` and `conf/` of the current folder; it is written after a
- * success only.
+ * success only. A load that fails leaves state and pixels as they were.
  *
  * @param options What, and how.
  * @returns What was done, and why.
@@ -310,12 +429,14 @@ function fitsNameOf(options: LoadOptions, state: LoadState): string {
  * @throws {StreamExistsError} where the stream's name is a link.
  */
 export async function loadFits(options: LoadOptions): Promise<LoadResult> {
-  const destination = (options.prefix ?? "") + options.stream;
-  const { path } = streamPlace(destination, options.dir);
-  const state = new LoadState(options.stream, destination);
-  using _lock = options.dryRun ? undefined : await state.lock();
+  const { name: destination, path } = loadPlace(options);
+  const state = loadState(options);
+  using _lock = options.dryRun ? undefined : await state.lock(options.signal);
   const fitsName = fitsNameOf(options, state);
-  using file = await openFits(fitsName, options);
+  const { file, mark } = await openFits(fitsName, options);
+  using _file = file;
+  const type = options.type ?? naturalType(file.image);
+  requireCast(file.image.type, type);
   const plan: Plan = {
     options,
     state,
@@ -323,16 +444,15 @@ export async function loadFits(options: LoadOptions): Promise<LoadResult> {
     path,
     fitsName,
     file,
-    type: options.type ?? file.image.type,
-    choice: choiceOf(options),
-    fitsMark: fileMark(file.path),
+    type,
+    choice: choiceOf(fitsName, type, options),
+    mark,
   };
-  const found = present(path, options);
-  using stream = found === "link" ? undefined : found;
-  const decision = await decide(plan, stream);
+  using locked = await present(path, options);
+  const decision = await decide(plan, locked?.stream);
   const done = options.dryRun
     ? { notes: file.warnings }
-    : await carryOut(plan, stream, decision);
+    : await carryOut(plan, locked?.stream, decision);
   return {
     result: decision.result,
     reason: decision.reason,

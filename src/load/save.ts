@@ -57,17 +57,22 @@ function headerOf(stream: Stream, options: SaveOptions): FitsWriteOptions {
   };
 }
 
+function tornError(stream: Stream, frame: Frame): Error {
+  return new Error(
+    frame.stalled
+      ? `The writer of "${stream.name}" holds its write flag up: it stalled ` +
+        "or died in the middle of a frame"
+      : `The writer of "${stream.name}" never pauses: no whole frame of it ` +
+        "could be copied",
+  );
+}
+
 async function wholeFrame(stream: Stream): Promise<Frame> {
   const end = performance.now() + RESTLESS_MS;
   for (;;) {
     const frame = stream.read();
     if (!frame.torn) return frame;
-    if (performance.now() > end) {
-      throw new Error(
-        `The writer of "${stream.name}" never pauses: no whole frame of it ` +
-          "could be copied",
-      );
-    }
+    if (performance.now() > end) throw tornError(stream, frame);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
@@ -112,12 +117,7 @@ export async function saveFrames(
   let missed = 0n;
   for await (const frame of frames) {
     if (cube.frames > 0) missed += frame.missed;
-    if (frame.torn) {
-      throw new Error(
-        `The writer of "${stream.name}" never pauses: no whole frame of it ` +
-          "could be copied",
-      );
-    }
+    if (frame.torn) throw tornError(stream, frame);
     await cube.write(frame.bytes, frameInfo(stream, frame));
     options.onFrame?.(cube.frames);
     if (cube.frames < wanted) continue;

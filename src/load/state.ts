@@ -6,7 +6,14 @@
 
 import { statFile } from "../../ffi/files.ts";
 import type { Stream } from "../stream/stream.ts";
-import { mark, readText, remove, writeText } from "./small_file.ts";
+import { lockFile } from "./lock.ts";
+import {
+  FileChanges,
+  readFirstLine,
+  readText,
+  removeEmptyFolder,
+  requireWritableFolder,
+} from "./small_file.ts";
 
 /** Folder of the state. */
 export const STATE_FOLDER = "loadedSM";
@@ -19,23 +26,78 @@ export interface Remembered {
   readonly version: 1;
   /** The stream in memory, prefix included. */
   readonly destination: string;
-  /** The FITS file as it was named, with HDU and section. */
+  /** The FITS file, absolute. */
   readonly fits: string;
-  /** What was chosen by options. */
+  /** HDU, section and options. */
   readonly choice: string;
-  /** Size, time and inode of the FITS file: equal means unchanged. */
+  /** What the FITS file looked like; "": that tells nothing. */
   readonly fitsMark: string;
-  /** SHA-256 of the FITS file. */
+  /** SHA-256 of the FITS file; "": it changed while it was loaded. */
   readonly fitsHash: string;
-  /** SHA-256 of the pixels in the stream after the load. */
+  /** SHA-256 of the pixels; "": another writer came in between. */
   readonly pixelHash: string;
+  /** Inode of the stream's file: a hint only. */
+  readonly inode: string;
+  /** Counter of the frame: a hint only. */
+  readonly cnt0: string;
+}
+
+/** How a request ended. */
+export interface Outcome {
+  /** What to remember. */
+  readonly record: Remembered;
+  /** The FITS file, as it was named. */
+  readonly fitsPath: string;
+  /** The stream in memory. */
+  readonly stream: Stream;
+  /** Whether it was left as it was. */
+  readonly kept: boolean;
+  /** Whether it was created. */
+  readonly created: boolean;
+  /** Whether the FITS file was the one of the last time. */
+  readonly fitsSame: boolean;
+  /** Whether the stream was as the last load had left it. */
+  readonly streamSame: boolean;
+  /** Whether everything before is forgotten. */
+  readonly afresh: boolean;
+  /** To be configured, where a file was named. */
+  readonly configure?: string;
+}
+
+const ENDINGS = [
+  "FITSinfo",
+  "FITSinfo.old",
+  "FITSsame",
+  "FITSchanged",
+  "SMinfo",
+  "SMinfo.old",
+  "SMsame",
+  "SMchanged",
+  "imsize",
+  "new",
+  "changed",
+  "kept",
+  "missing",
+  "state.json",
+] as const;
+
+type Ending = typeof ENDINGS[number];
+
+/** Files of one stem; each stem belongs to one stream in memory. */
+function stemOf(stream: string, destination: string): string {
+  // The plain name as ever; where another prefix has it, one of its own.
+  const stems = [stream, destination, `${stream}.for.${destination}`];
+  const free = stems.find((stem) => {
+    const owner = readRecord(`${STATE_FOLDER}/${stem}.state.json`);
+    return owner === undefined || owner.destination === destination;
+  });
+  return free ?? stream;
 }
 
 /** The state of one stream. */
 export class LoadState {
-  /** Stem of the file names. */
-  readonly stem: string;
   readonly #stream: string;
+  readonly #destination: string;
 
   /**
    * @param stream The stream without prefix, as it was typed.
@@ -43,18 +105,18 @@ export class LoadState {
    */
   constructor(stream: string, destination: string) {
     this.#stream = stream;
-    const owner = readRecord(`${STATE_FOLDER}/${stream}.state.json`);
-    const clash = owner !== undefined && owner.destination !== destination;
-    this.stem = clash ? destination : stream;
+    this.#destination = destination;
   }
 
-  #path(ending: string): string {
-    return `${STATE_FOLDER}/${this.stem}.${ending}`;
+  /** Stem of the file names, as things are now. */
+  get stem(): string {
+    return stemOf(this.#stream, this.#destination);
   }
 
   /** What was loaded last, if that is known. */
   remembered(): Remembered | undefined {
-    return readRecord(this.#path("state.json"));
+    const record = readRecord(`${STATE_FOLDER}/${this.stem}.state.json`);
+    return record?.destination === this.#destination ? record : undefined;
   }
 
   /** The FITS file's name by the configuration, in any of its three forms. */
@@ -67,8 +129,8 @@ export class LoadState {
           `${CONF_FOLDER}/shmim_${stem}_name.txt`,
         ]
       ) {
-        const name = readText(from)?.split("\n")[0]?.trim();
-        if (name !== undefined && name !== "") return { name, from };
+        const name = readFirstLine(from);
+        if (name !== undefined) return { name, from };
       }
     }
     return undefined;
@@ -84,80 +146,79 @@ export class LoadState {
     return `${CONF_FOLDER}/shmim_${this.stem}.fits`;
   }
 
-  /** Only one load of a stream at a time. */
-  async lock(): Promise<Disposable> {
-    Deno.mkdirSync(STATE_FOLDER, { recursive: true });
-    const file = await Deno.open(this.#path("lock"), {
-      write: true,
-      create: true,
-    });
-    await file.lock(true);
-    return { [Symbol.dispose]: () => file.close() };
-  }
-
-  /** Forgets everything of this stream, for `-r`. */
-  forget(): void {
-    for (
-      const ending of [
-        "FITSinfo",
-        "FITSinfo.old",
-        "FITSsame",
-        "FITSchanged",
-        "SMinfo",
-        "SMinfo.old",
-        "SMsame",
-        "SMchanged",
-        "imsize",
-        "new",
-        "changed",
-        "kept",
-        "missing",
-        "state.json",
-      ]
-    ) remove(this.#path(ending));
+  /**
+   * Keeps other loads of this stream away, in this folder, and sees to it
+   * that the state can be written. Folders that it made and that stay empty
+   * go away again.
+   *
+   * @throws {Error} where nothing can be written.
+   */
+  async lock(signal?: AbortSignal): Promise<Disposable> {
+    using held = new DisposableStack();
+    for (const folder of [STATE_FOLDER, CONF_FOLDER]) {
+      if (requireWritableFolder(folder)) {
+        held.defer(() => removeEmptyFolder(folder));
+      }
+    }
+    // All prefixes of one stream share the choice of a stem; the shorter name
+    // first, always, so that no two loads wait for each other.
+    for (const name of new Set([this.#stream, this.#destination])) {
+      held.use(await lockFile(`${STATE_FOLDER}/${name}.lock`, signal));
+    }
+    const everything = new FileChanges();
+    for (const ending of ENDINGS) {
+      everything.drop(`${STATE_FOLDER}/${this.stem}.${ending}`);
+    }
+    everything.drop(this.configuredPath);
+    everything.drop(`${CONF_FOLDER}/shmim_${this.stem}.imsize.txt`);
+    everything.check();
+    return held.move();
   }
 
   /** Writes everything down after a request that did not fail. */
-  write(outcome: {
-    record: Remembered;
-    fitsPath: string;
-    stream: Stream;
-    kept: boolean;
-    created: boolean;
-    fitsSame: boolean;
-    streamSame: boolean;
-  }): void {
-    const { stream } = outcome;
-    this.#info("FITSinfo", outcome.fitsPath);
-    this.#info("SMinfo", stream.path);
-    mark(this.#path("FITSsame"), outcome.fitsSame);
-    mark(this.#path("FITSchanged"), !outcome.fitsSame);
-    mark(this.#path("SMsame"), outcome.streamSame);
-    mark(this.#path("SMchanged"), !outcome.streamSame);
-    const size = sizeLine(stream);
-    writeText(this.#path("imsize"), size);
-    writeText(`${CONF_FOLDER}/shmim_${this.stem}.imsize.txt`, size);
-    // Never `.kept` together with the others, at any moment.
-    if (outcome.kept) {
-      mark(this.#path("new"), false);
-      mark(this.#path("changed"), false);
-      mark(this.#path("kept"), true);
-    } else {
-      mark(this.#path("kept"), false);
-      mark(this.#path("new"), true);
-      mark(this.#path("changed"), true);
+  write(outcome: Outcome): void {
+    const { stem } = this;
+    const path = (ending: Ending): string =>
+      `${STATE_FOLDER}/${stem}.${ending}`;
+    const changes = new FileChanges();
+    const { stream, kept, afresh } = outcome;
+    for (
+      const [ending, file] of [
+        ["FITSinfo", outcome.fitsPath],
+        ["SMinfo", stream.path],
+      ] as const
+    ) {
+      const old = afresh ? undefined : readText(path(ending));
+      if (old === undefined) changes.drop(path(`${ending}.old`));
+      else changes.put(path(`${ending}.old`), old);
+      changes.put(path(ending), `${infoLine(file)}\n`);
     }
-    mark(this.#path("missing"), outcome.created);
-    writeText(
-      this.#path("state.json"),
+    for (
+      const [kind, same] of [
+        ["FITS", outcome.fitsSame],
+        ["SM", outcome.streamSame],
+      ] as const
+    ) {
+      changes.drop(path(`${kind}${same ? "changed" : "same"}`));
+      changes.put(path(`${kind}${same ? "same" : "changed"}`), "");
+    }
+    const size = sizeLine(stream);
+    changes.put(path("imsize"), size);
+    changes.put(`${CONF_FOLDER}/shmim_${stem}.imsize.txt`, size);
+    if (outcome.configure !== undefined) {
+      changes.put(this.configuredPath, `${outcome.configure}\n`);
+    }
+    // Never `.kept` together with the others, at any moment.
+    if (!kept) changes.drop(path("kept"));
+    changes.mark(path("new"), !kept);
+    changes.mark(path("changed"), !kept);
+    if (kept) changes.mark(path("kept"), true);
+    changes.mark(path("missing"), outcome.created);
+    changes.put(
+      path("state.json"),
       `${JSON.stringify(outcome.record, null, 2)}\n`,
     );
-  }
-
-  #info(ending: string, path: string): void {
-    const old = readText(this.#path(ending));
-    if (old !== undefined) writeText(this.#path(`${ending}.old`), old);
-    writeText(this.#path(ending), `${infoLine(path)}\n`);
+    changes.commit();
   }
 }
 
@@ -166,7 +227,7 @@ function readRecord(path: string): Remembered | undefined {
   if (text === undefined) return undefined;
   try {
     const record = JSON.parse(text);
-    return record.version === 1 && typeof record.destination === "string"
+    return record?.version === 1 && typeof record.destination === "string"
       ? record
       : undefined;
   } catch {
@@ -177,14 +238,6 @@ function readRecord(path: string): Remembered | undefined {
 /** Each axis followed by a blank, then a newline. */
 export function sizeLine(stream: Stream): string {
   return `${stream.size.map((axis) => `${axis} `).join("")}\n`;
-}
-
-/** Size, time and inode of a file as one text. */
-export function fileMark(path: string): string {
-  const info = statFile(path);
-  return info === undefined
-    ? ""
-    : `${info.device}:${info.inode}:${info.size}:${info.modifiedNs}`;
 }
 
 /** What `stat -L --format "%n %s %y"` prints. */
