@@ -13,12 +13,19 @@ import { parseArgs } from "node:util";
 import { BRIDGE } from "./bench/bridge.ts";
 import { CALLS } from "./bench/calls.ts";
 import type { Bench, Figure, Row } from "./bench/figure.ts";
+import { FITS } from "./bench/fits.ts";
 import { FLOOR } from "./bench/floor.ts";
 import { NOTIFY } from "./bench/notify.ts";
 import { compilePrograms, Talker } from "./bench/programs.ts";
 import { table } from "./bench/table.ts";
 
-const FIGURES: readonly Figure[] = [...BRIDGE, ...NOTIFY, ...CALLS, ...FLOOR];
+const FIGURES: readonly Figure[] = [
+  ...BRIDGE,
+  ...NOTIFY,
+  ...CALLS,
+  ...FLOOR,
+  ...FITS,
+];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";
 
