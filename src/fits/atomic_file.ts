@@ -124,12 +124,9 @@ export class AtomicFile {
    */
   async commit(gzip: boolean): Promise<void> {
     try {
-      if (gzip) {
-        await this.#compress();
-      } else {
-        await this.#file.sync();
-        this.#file.close();
-      }
+      if (gzip) await this.#compress();
+      else await this.#file.sync();
+      this.#file.close();
       await Deno.rename(this.#temporary, this.target);
       this.#done = true;
     } finally {

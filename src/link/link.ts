@@ -229,9 +229,9 @@ export function linkStream(options: LinkOptions): StreamLink {
   const sizePath = `${CONF_FOLDER}/streamlink_${stem}.imsize.txt`;
   if (size === undefined) changes.drop(sizePath); // that of another source
   else changes.put(sizePath, size);
-  changes.check();
   const made = requireWritableFolder(CONF_FOLDER);
   try {
+    changes.check();
     swapLink(target, path);
     changes.commit();
   } finally {

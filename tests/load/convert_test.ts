@@ -34,7 +34,7 @@ function cases(): Case[] {
     if (other !== undefined) {
       all.push({ bitpix, bzero: other, bscale: "1.0" });
       all.push({ bitpix, blank: "7" });
-      all.push({ bitpix, blank: bitpix === 8 ? "0" : "-1", bscale: "0.25" });
+      all.push({ bitpix, blank: bitpix === 8 ? "255" : "-1", bscale: "0.25" });
       all.push({ bitpix, bzero: other, blank: "7" });
     }
     all.push({ bitpix, bscale: "0.5" });
@@ -124,6 +124,11 @@ function fitsOf(one: Case): Uint8Array<ArrayBuffer> {
   return file;
 }
 
+/** astropy 5.2 fails on BLANK among unsigned integers. */
+function astropyReads({ bitpix, bzero, blank }: Case): boolean {
+  return blank === undefined || bzero === undefined || bzero !== OTHER[bitpix];
+}
+
 function nameOf({ bitpix, bscale, bzero, blank }: Case): string {
   return `BITPIX ${bitpix}` + (bscale ? `, BSCALE ${bscale}` : "") +
     (bzero ? `, BZERO ${bzero}` : "") + (blank ? `, BLANK ${blank}` : "");
@@ -153,9 +158,9 @@ Deno.test("fillStream() converts as src/fits and astropy do", async (t) => {
     Deno.writeFileSync(path, fitsOf(one));
     return { one, path };
   });
-  const astropy = lacksAstropy()
-    ? undefined
-    : await readWithAstropy(all.map(({ path }) => path));
+  const astropy = lacksAstropy() ? undefined : await readWithAstropy(
+    all.filter(({ one }) => astropyReads(one)).map(({ path }) => path),
+  );
   for (const { one, path } of all) {
     await t.step(nameOf(one), async () => {
       using file = await FitsFile.open(path);
