@@ -132,6 +132,7 @@ function exactPlace(path: string): string {
     return join(realPath(dirname(path)), basename(path));
   } catch (error) {
     if (isSystemError(error, "ENOENT", "ELOOP", "ENOTDIR")) return path;
+    if (error instanceof Deno.errors.NotCapable) return path; // as it is spelt
     throw error;
   }
 }

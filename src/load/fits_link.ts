@@ -3,20 +3,21 @@
  * @module
  */
 
-import { basename, dirname, isAbsolute, join, resolve } from "@std/path";
+import { dirname, isAbsolute, join, resolve } from "@std/path";
 import {
   makeLink,
   readLink,
-  realPath,
   removeFile,
   renameFile,
   statFile,
 } from "../../ffi/files.ts";
+import { identityOf } from "../stream/open.ts";
 
-/** A path with the links on the way to it resolved, but not its own. */
-function placeOf(path: string): string {
-  const whole = resolve(path);
-  return join(realPath(dirname(whole)), basename(whole));
+/** Whether two paths are one file, or one link, by whatever spelling. */
+function isSame(a: string, b: string): boolean {
+  const [one, two] = [a, b].map((path) => statFile(path, { follow: false }));
+  return one !== undefined && two !== undefined &&
+    identityOf(one) === identityOf(two);
 }
 
 /** What to write into the link: relative where the file was named so. */
@@ -28,7 +29,7 @@ function targetFor(link: string, file: string): string {
 }
 
 function point(link: string, file: string): string | undefined {
-  if (placeOf(file) === placeOf(link)) return undefined; // it is the link
+  if (isSame(file, link)) return undefined; // to itself
   const target = targetFor(link, file);
   const there = statFile(link, { follow: false });
   if (there?.kind === "link" && readLink(link) === target) return undefined;

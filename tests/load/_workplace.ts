@@ -16,9 +16,13 @@ export class Workplace {
   /** The folder of streams. */
   readonly streams: Folder;
 
-  constructor(work = new Folder()) {
+  /**
+   * @param work The current folder; it goes away with this.
+   * @param streams The folder of streams; it does, too.
+   */
+  constructor(work = new Folder(), streams = new Folder()) {
     this.#work = work;
-    this.streams = new Folder();
+    this.streams = streams;
   }
 
   /** The current folder of the commands. */
