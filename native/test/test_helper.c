@@ -936,6 +936,33 @@ static void test_convert_file(void) {
   drop(&s, "convert");
 }
 
+/* Where no more files can be mapped, the file is read. */
+static void test_convert_unmapped(void) {
+  enum { MOST = 4096 };
+  static struct shmim_stream taken[MOST];
+  struct shmim_stream s;
+  CHECK(make(&s, "convert", 1, 0));
+  const uint8_t *out = (const uint8_t *)(uintptr_t)s.base + DATA;
+  const int fd = shmim_file_create(path_of("fits"), 0600, 100);
+  CHECK(pwrite(fd, stored, DATA_BYTES, 52) == DATA_BYTES);
+  int32_t rc = 0;
+  int count = 0;
+  while (count < MOST && (rc = shmim_map(&taken[count], fd, 100, 0)) == 0) {
+    count++;
+  }
+  CHECK(rc == -EMFILE);
+  const struct shmim_convert c = exactly(8, true);
+  CHECK(shmim_convert_file(&s, 0, fd, 52, 6, &c) == 0);
+  CHECK(out[7] == 0 && out[15] == 0xff && out[16] == 0x08 && out[23] == 0x81);
+  CHECK(shmim_convert_file(&s, 0, fd, 60, 6, &c) == -ENODATA);
+  while (count > 0) {
+    shmim_unmap(&taken[--count]);
+  }
+  shmim_fd_close(fd);
+  shmim_file_unlink(path_of("fits"));
+  drop(&s, "convert");
+}
+
 static void test_lock(void) {
   const int a = shmim_file_create(path_of("lock"), 0600, 1);
   const int b = shmim_file_open(path_of("lock"), false);
@@ -979,6 +1006,7 @@ int main(void) {
   run("shmim_convert_bytes() scaled", test_convert_scaled);
   run("shmim_convert_bytes() stays inside", test_convert_bounds);
   run("shmim_convert_file()", test_convert_file);
+  run("shmim_convert_file() without a mapping", test_convert_unmapped);
   run("shmim_fd_lock()", test_lock);
   if (rmdir(folder) != 0) {
     fprintf(stderr, "the tests left files in %s\n", folder);

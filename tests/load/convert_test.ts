@@ -244,3 +244,49 @@ Deno.test("fillStream() gives the same by slices as at once", async () => {
   for (const frame of frames) assertEquals(frame, frames[0]);
   assertEquals(new Uint16Array(frames[0]?.buffer ?? [])[767], 767 * 85);
 });
+
+Deno.test("fillStream() converts large frames as src/fits does", async (t) => {
+  using folder = new Folder();
+  const path = folder.file("large.fits");
+  for (const bitpix of [8, 16, 32, 64] as const) {
+    for (const bzero of [undefined, OTHER[bitpix]]) {
+      await t.step(
+        `BITPIX ${bitpix}${bzero ? ", other sign" : ""}`,
+        async () => {
+          // More than a window of the helper, and no whole number of vectors.
+          const size = [1025, bitpix === 64 ? 701 : 1201 * 32 / bitpix | 0];
+          const bytes = size.reduce((a, b) => a * b) * bitpix / 8;
+          const file = new Uint8Array(2880 + Math.ceil(bytes / 2880) * 2880);
+          const noise = new Uint32Array(file.buffer, 2880, bytes / 4 | 0);
+          let state: number = bitpix;
+          for (let i = 0; i < noise.length; i++) {
+            state = Math.imul(state, 1664525) + 1013904223 | 0;
+            noise[i] = state;
+          }
+          const cards = [
+            card("SIMPLE", "T"),
+            card("BITPIX", String(bitpix)),
+            card("NAXIS", "2"),
+            ...size.map((axis, i) => card(`NAXIS${i + 1}`, String(axis))),
+            ...bzero === undefined ? [] : [card("BZERO", bzero)],
+            "END".padEnd(80),
+          ].join("").padEnd(2880);
+          file.set(new TextEncoder().encode(cards));
+          Deno.writeFileSync(path, file);
+          using fits = await FitsFile.open(path);
+          using stream = Stream.create("s", {
+            dir: folder.path,
+            type: fits.image.type,
+            size,
+            existing: "replace",
+          });
+          await fillStream(stream, fits);
+          const mine = new Uint8Array((await fits.image.read()).buffer);
+          const { bytes: found } = stream.read();
+          const wrong = found.findIndex((byte, i) => byte !== mine[i]);
+          assertEquals([wrong, found.length], [-1, mine.length]);
+        },
+      );
+    }
+  }
+});

@@ -7,7 +7,9 @@ import { castPixels } from "../../src/load/cast.ts";
 import { fillStream } from "../../src/load/fill.ts";
 import { openLocked } from "../../src/load/lock.ts";
 import type { Stream } from "../../src/stream/stream.ts";
-import { json, Running, until } from "../_support/cli.ts";
+import { Folder, json, Running, until } from "../_support/cli.ts";
+import { run } from "../_support/child.ts";
+import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
 import { Workplace } from "./_workplace.ts";
 
 Deno.test("load notifies the readers of a stream once", async () => {
@@ -230,3 +232,40 @@ Deno.test("castPixels() refuses what does not fit, and rounds", () => {
     throw new Error(`${value} as ${type} was taken`);
   }
 });
+
+testWhere(
+  "load into a full folder leaves the stream and its state",
+  all(root, program("mount", "mount"), program("umount", "mount")),
+  async () => {
+    using streams = new Folder();
+    const args = ["-t", "tmpfs", "-o", "size=128k", "tmpfs", streams.path];
+    const mounted = await run("mount", args);
+    if (mounted.code !== 0) {
+      reportSkip("a full folder", `no mount: ${mounted.stderr.trim()}`);
+      return;
+    }
+    try {
+      using place = new Workplace();
+      const around = { env: { MILK_SHM_DIR: streams.path } };
+      await place.fits("ref.fits", 1);
+      const first = await place.shmim(["load", "ref.fits", "wfs"], around);
+      assertEquals(first.code, 0, first.err);
+      await place.fits("ref.fits", 2, { size: [300, 300] });
+      const before = place.snapshot();
+      const stream = Deno.readFileSync(streams.stream("wfs"));
+      for (const more of [[], ["-r"]]) {
+        const { code, err } = await place.shmim(
+          ["load", "ref.fits", "wfs", ...more],
+          around,
+        );
+        assertEquals(code, 1);
+        assertMatch(err, /ENOSPC|No space left/);
+        assertEquals(place.snapshot(), before);
+        assertEquals(Deno.readFileSync(streams.stream("wfs")), stream);
+        assertEquals(streams.names(), ["wfs.im.shm"]);
+      }
+    } finally {
+      await run("umount", [streams.path]);
+    }
+  },
+);
