@@ -123,7 +123,8 @@ export async function saveFrames(
     if (cube.frames < wanted) continue;
     if (missed > 0n) {
       options.onWarning?.(
-        `${missed} frames came between those that were saved`,
+        `${missed} more ${missed === 1n ? "frame" : "frames"} came between ` +
+          "those that were saved",
       );
     }
     return await cube.finish();
