@@ -180,7 +180,10 @@ export const command = defineCommand<Options>({
   },
   async run(options, io): Promise<number> {
     if (options.watch) await watch(options, io);
-    else tell(await loadFits(options.load), options, io);
+    else {
+      const load = { ...options.load, signal: io.signal };
+      tell(await loadFits(load), options, io);
+    }
     return EXIT.done;
   },
 });

@@ -45,13 +45,15 @@ async function fillSlices(
   stream: Stream,
   image: FitsImage,
   type: DataType,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
   const { mapping } = stream;
   const conversion = helperConversion(image.conversion);
   const bytes = stream.layout.table.dataBytes / image.sliceCount;
   for (let k = 0; k < image.sliceCount; k++) {
-    const raw = await image.readRawSlice(k);
+    signal?.throwIfAborted();
     if (type === image.type) {
+      const raw = await image.readRawSlice(k);
       const count = raw.byteLength / image.conversion.width;
       await mapping.convertBytes(k * bytes, raw, count, conversion);
     } else {
@@ -75,13 +77,16 @@ function isDirect(image: FitsImage, type: DataType): boolean {
  *
  * @param image The image; one slice at a time is held.
  * @param type The type that is wanted.
+ * @param options `signal` ends it between two slices.
  */
 export async function rehearse(
   image: FitsImage,
   type: DataType,
+  options: Pick<FillOptions, "signal"> = {},
 ): Promise<void> {
   if (isDirect(image, type)) return;
   for (let k = 0; k < image.sliceCount; k++) {
+    options.signal?.throwIfAborted();
     if (type === image.type) await image.readRawSlice(k);
     else castPixels(await image.readSlice(k), type);
   }
@@ -93,6 +98,8 @@ export interface FillOptions {
   readonly source?: OpenFile;
   /** Acquisition time by the stream's clock, ns. Default: now. */
   readonly atimeNs?: bigint;
+  /** Ends it between two slices, and before the frame is announced. */
+  readonly signal?: AbortSignal;
   /** Runs when the pixels are in, before they are announced. */
   readonly beforePublish?: () => void;
   /** Runs where it failed, before readers may look again. */
@@ -130,8 +137,9 @@ export async function fillStream(
         helperConversion(image.conversion),
       );
     } else {
-      await fillSlices(stream, image, stream.type);
+      await fillSlices(stream, image, stream.type, options.signal);
     }
+    options.signal?.throwIfAborted();
     options.beforePublish?.();
     done = true;
   } finally {

@@ -65,7 +65,7 @@ export interface LoadOptions {
   verify?: boolean;
   /** Only say what would be done; nothing is changed or made. */
   dryRun?: boolean;
-  /** Ends the wait for another load of the same stream. */
+  /** Ends it, with everything as it was before. */
   signal?: AbortSignal;
 }
 
@@ -305,12 +305,19 @@ async function fill(
 ): Promise<Loaded> {
   const { keywords, notes } = keywordsOf(plan, stream);
   // What nobody sees yet may fail halfway.
-  if (!fresh) await rehearse(plan.file.image, plan.type);
+  const { signal } = plan.options;
+  if (!fresh) {
+    const { image } = plan.file;
+    await rehearse(image, plan.type, signal === undefined ? {} : { signal });
+  }
   using source = openSource(plan);
   const restore = fresh ? undefined : backUp(stream);
   const atimeNs = acquisitionTime(plan.file.image.header, stream.clockOffset);
+  // Where nothing can be put back, it is better to finish.
+  const stop = fresh || restore !== undefined ? signal : undefined;
   const { cnt0 } = await fillStream(stream, plan.file, {
     source,
+    ...stop === undefined ? {} : { signal: stop },
     ...atimeNs === undefined ? {} : { atimeNs },
     beforePublish: () => {
       if (keywords !== undefined) stream.setKeywords(keywords);

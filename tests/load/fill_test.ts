@@ -1,12 +1,12 @@
 /** Filling in place, failures halfway, several loads at once. */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { FitsFile } from "../../src/fits/mod.ts";
+import { FitsFile, writeFits } from "../../src/fits/mod.ts";
 import { backUp } from "../../src/load/backup.ts";
 import { castPixels } from "../../src/load/cast.ts";
 import { fillStream } from "../../src/load/fill.ts";
 import { openLocked } from "../../src/load/lock.ts";
-import type { Stream } from "../../src/stream/stream.ts";
+import { Stream } from "../../src/stream/stream.ts";
 import { Folder, json, Running, until } from "../_support/cli.ts";
 import { run } from "../_support/child.ts";
 import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
@@ -62,7 +62,7 @@ Deno.test("load never shows a half-filled stream where it makes one anew", async
   assertEquals(old.presence(), "replaced");
 });
 
-Deno.test("fillStream() publishes nothing and restores where the file is cut", async () => {
+Deno.test("fillStream() publishes nothing where the file is cut", async () => {
   using place = new Workplace();
   await place.fits("ref.fits", 1, { size: [512, 512] });
   await place.done("load", "ref.fits", "wfs");
@@ -80,6 +80,48 @@ Deno.test("fillStream() publishes nothing and restores where the file is cut", a
   const frame = stream.read();
   assertEquals([frame.cnt0, frame.torn], [1n, false]);
   assert(frame.pixels.every((pixel) => pixel === 1));
+});
+
+Deno.test("fillStream() restores where a later slice cannot be read", async () => {
+  using place = new Workplace();
+  const size = [64, 64, 40];
+  const count = 64 * 64 * 40;
+  using stream = Stream.create("cube", {
+    dir: place.streams.path,
+    type: "u16",
+    size,
+  });
+  stream.setKeywords([{ name: "OLD", type: "L", value: 1n, comment: "" }]);
+  stream.write(new Uint16Array(count).fill(7));
+  const noise = Uint16Array.from({ length: count }, (_, i) => i * 40503);
+  const path = place.file("cube.fits.gz");
+  await writeFits(path, { type: "u16", size, data: noise });
+  const packed = Deno.readFileSync(path);
+  Deno.writeFileSync(path, packed.subarray(0, packed.length * 3 / 4 | 0));
+  using file = await FitsFile.open(path);
+  const restore = backUp(stream);
+  assert(restore !== undefined);
+  let seen = 0;
+  await assertRejects(
+    () =>
+      fillStream(stream, file, {
+        onFailure: () => {
+          const pixels = new Uint8Array(stream.layout.table.dataBytes);
+          stream.mapping.load(stream.layout.table.data, pixels);
+          seen = new Uint16Array(pixels.buffer).filter((one) => one !== 7)
+            .length;
+          assert(stream.fields().writing, "nobody looks yet");
+          restore();
+        },
+      }),
+    Error,
+    "cut short",
+  );
+  assert(seen > 0, "it came that far");
+  const frame = stream.read();
+  assertEquals([frame.cnt0, frame.torn], [1n, false]);
+  assert(frame.pixels.every((pixel) => pixel === 7));
+  assertEquals(stream.keywords()[0]?.name, "OLD");
 });
 
 Deno.test("several loads of one stream come one after another", async () => {
@@ -269,3 +311,20 @@ testWhere(
     }
   },
 );
+
+Deno.test("load that is interrupted leaves the stream and nothing else", async () => {
+  using place = new Workplace();
+  await place.fits("ref.fits", 1);
+  await place.done("load", "ref.fits", "wfs");
+  await place.fits("ref.fits", 2);
+  const before = place.snapshot();
+  // Another load has the stream: this one waits for it.
+  using _locked = await openLocked(place.streams.stream("wfs"));
+  await using running = new Running(["load", "ref.fits", "wfs"], {
+    folder: place.streams,
+    cwd: place.path,
+  });
+  await until("its lock", () => place.names("loadedSM").includes("wfs.lock"));
+  assertEquals(await running.end("SIGINT"), 130);
+  assertEquals(place.snapshot(), before);
+});
