@@ -3,7 +3,7 @@
 import { dirname } from "@std/path";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { GENERAL, type Needs } from "../cli/needs.ts";
 import {
   DIR,
   dirOf,
@@ -21,6 +21,16 @@ interface Options {
   readonly file: string;
   readonly save: SaveOptions;
   readonly json: boolean;
+}
+
+/** The folder of a file, and that of what it leads to. */
+function foldersOf(file: string): string[] {
+  try {
+    const real = dirname(Deno.realPathSync(file));
+    return [...new Set([dirname(file), real])];
+  } catch {
+    return [dirname(file)]; // not there, or not to be looked at
+  }
 }
 
 /** The command. */
@@ -60,7 +70,9 @@ export const command = defineCommand<Options>({
   },
   needs({ name, open, file, save }, scope): Needs {
     const files = scope.stream(name, open.dir);
-    const target = scope.file(dirname(file));
+    // A file that is a link stays one: what it leads to is replaced.
+    const folders = scope === GENERAL ? [] : foldersOf(file);
+    const target = folders.flatMap((folder) => scope.file(folder));
     return {
       read: [...files, ...target],
       write: [...target, ...waitWrites(save.wait) ? files : []],

@@ -30,10 +30,22 @@ Deno.test("save runs with exactly the permissions that are printed", async () =>
     const { line, code, err } = await runPrinted(place, words);
     assertEquals(code, 0, `${line}: ${err}`);
   }
+  using far = new Folder(ELSEWHERE);
+  Deno.writeTextFileSync(far.file("real.fits"), "old");
+  Deno.symlinkSync(far.file("real.fits"), place.file("far.fits"));
+  const linked = await runPrinted(place, ["save", "cam", "far.fits"]);
+  assertEquals(linked.code, 0, linked.err);
+  assertEquals(far.names(), ["real.fits"]);
+  assertEquals(Deno.statSync(far.file("real.fits")).size % 2880, 0);
   const timed = ["save", "cam", "n.fits", "--wait", "semaphore"];
   const { code, err } = await runPrinted(place, [...timed, "--timeout", "0.1"]);
   assertEquals(code, 124, err);
-  assertEquals(place.names("."), ["cam.fits", "conf", "my night"]);
+  assertEquals(place.names("."), [
+    "cam.fits",
+    "conf",
+    "far.fits",
+    "my night",
+  ]);
 });
 
 Deno.test("save says what is wrong with its words, with exit code 2", async () => {

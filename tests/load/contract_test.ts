@@ -459,6 +459,17 @@ const ROWS: readonly Row[] = [
     says: /^CREATED/,
     streams: { wfs: [1, 1], cam: [0, 0] },
   },
+  {
+    name: "a stream may be a path",
+    before: async (place) => {
+      await place.fits("6.fits", 6);
+      await place.done("load", "6.fits", place.streams.stream("wfs"));
+    },
+    command: ["load", "6.fits", "wfs"],
+    says: /^KEPT wfs/,
+    state: { wfs: KEPT },
+    streams: { wfs: [6, 1] },
+  },
 
   // What fails changes nothing.
   {
