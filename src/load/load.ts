@@ -5,23 +5,18 @@
 
 import { dirname, join, resolve } from "@std/path";
 import { OpenFile, removeFile, renameFile, statFile } from "../../ffi/files.ts";
-import {
-  FitsFile,
-  type FitsHduChoice,
-  parseFitsName,
-  toStreamKeywords,
-} from "../fits/mod.ts";
+import { FitsFile, parseFitsName, toStreamKeywords } from "../fits/mod.ts";
 import {
   StreamExistsError,
   StreamFormatError,
   StreamNotFoundError,
 } from "../stream/format.ts";
 import { encodeKeywords, type Keyword } from "../stream/keywords.ts";
-import { type StreamPlace, streamPlace } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import type { DataType } from "../stream/types.ts";
 import { backUp } from "./backup.ts";
 import { requireCast } from "./cast.ts";
+import { decide, type Decision, inodeOf } from "./decide.ts";
 import { fillStream, rehearse } from "./fill.ts";
 import { pointFitsLink } from "./fits_link.ts";
 import {
@@ -33,73 +28,16 @@ import {
 } from "./hash.ts";
 import { type LockedStream, openLocked } from "./lock.ts";
 import { acquisitionTime, naturalType } from "./own_file.ts";
-import { LoadState, type Remembered } from "./state.ts";
+import {
+  type LoadOptions,
+  loadPlace,
+  type LoadResult,
+  loadState,
+  type Plan,
+} from "./plan.ts";
+import type { LoadState, Remembered } from "./state.ts";
 
-/** What to load, and how. */
-export interface LoadOptions {
-  /** The FITS file, with CFITSIO's brackets; `undefined`: by `conf/`. */
-  fits?: string;
-  /** The stream without prefix: a name, or a path. */
-  stream: string;
-  /** Goes before the stream's name in memory. */
-  prefix?: string;
-  /** Folder of streams. */
-  dir?: string;
-  /** Load even where nothing changed. */
-  force?: boolean;
-  /** First remove the stream and all its state. */
-  remove?: boolean;
-  /** HDU, where the name does not say. */
-  hdu?: FitsHduChoice;
-  /** One 2-D slice, counted from 0. */
-  slice?: number;
-  /** Make all axes beyond the second one. */
-  flatten?: boolean;
-  /** Data type of the stream, where it is not the file's. */
-  type?: DataType;
-  /** Take the file's keywords along. Default true. */
-  keywords?: boolean;
-  /** A keyword that is cut or dropped is an error. */
-  strict?: boolean;
-  /** CHECKSUM and DATASUM must hold, where the file has them. */
-  verify?: boolean;
-  /** Only say what would be done; nothing is changed or made. */
-  dryRun?: boolean;
-  /** Ends it, with everything as it was before. */
-  signal?: AbortSignal;
-}
-
-/** What was done, and why. */
-export interface LoadResult {
-  /** What. */
-  readonly result: "LOADED" | "CREATED" | "KEPT";
-  /** Why. */
-  readonly reason: string;
-  /** The stream in memory, prefix included. */
-  readonly stream: string;
-  /** Its file. */
-  readonly path: string;
-  /** The FITS file. */
-  readonly fits: string;
-  /** Data type. */
-  readonly type: DataType;
-  /** Axes, fastest first. */
-  readonly size: readonly number[];
-  /** The frame's number; `undefined` for a dry run. */
-  readonly cnt0?: bigint;
-  /** Keywords that were cut or dropped, and what was read around. */
-  readonly notes: readonly string[];
-}
-
-/** A decision. */
-interface Decision {
-  readonly result: LoadResult["result"];
-  readonly reason: string;
-  readonly fitsSame: boolean;
-  readonly streamSame: boolean;
-  /** Where the decision took it, the hash of the FITS file. */
-  readonly fitsHash?: string;
-}
+export { type LoadOptions, loadPlace, type LoadResult, loadState };
 
 /** What was loaded. */
 interface Loaded {
@@ -111,33 +49,6 @@ interface Loaded {
 }
 
 const DEFAULT_KEYWORDS = 50;
-
-/** Everything that a request is about, opened and checked. */
-interface Plan {
-  readonly options: LoadOptions;
-  readonly state: LoadState;
-  readonly destination: string;
-  readonly path: string;
-  readonly fitsName: string;
-  readonly file: FitsFile;
-  readonly type: DataType;
-  readonly choice: string;
-  readonly mark: FileMark;
-}
-
-/** A stream's name with its prefix, and where it is. */
-export function loadPlace(options: LoadOptions): StreamPlace {
-  const { prefix = "", stream, dir } = options;
-  const { name, path } = streamPlace(stream, dir);
-  if (prefix === "") return { name, path };
-  return streamPlace(join(dirname(path), `${prefix}${name}.im.shm`));
-}
-
-/** The state that belongs to a request. */
-export function loadState(options: LoadOptions): LoadState {
-  const { name } = streamPlace(options.stream, options.dir);
-  return new LoadState(name, (options.prefix ?? "") + name);
-}
 
 /** HDU, section and options as one text. */
 function choiceOf(name: string, type: DataType, options: LoadOptions): string {
@@ -196,71 +107,6 @@ async function present(
     if (options.remove) return undefined;
     throw new Error(`${error.message}; -r replaces it`, { cause: error });
   }
-}
-
-/** Axes without trailing ones: 50x1 is 50. */
-function bare(size: readonly number[]): string {
-  const axes = [...size];
-  while (axes.length > 1 && axes.at(-1) === 1) axes.pop();
-  return axes.join("x");
-}
-
-async function decide(
-  plan: Plan,
-  stream: Stream | undefined,
-): Promise<Decision> {
-  const { options, state, file, type, mark } = plan;
-  const last = state.remembered();
-  let fitsHash: string | undefined;
-  let fitsSame = last?.fits === resolve(file.path);
-  if (fitsSame && last?.fitsMark !== mark.text) {
-    fitsHash = await hashFile(file.path);
-    fitsSame = last?.fitsHash === fitsHash;
-  }
-  const wanted = `${bare(file.image.size)} ${type}`;
-  const found = stream && `${bare(stream.size)} ${stream.type}`;
-  const decision = (
-    result: LoadResult["result"],
-    reason: string,
-    streamSame: boolean,
-  ): Decision => ({
-    result,
-    reason,
-    fitsSame,
-    streamSame,
-    ...fitsHash === undefined ? {} : { fitsHash },
-  });
-  if (options.remove) return decision("CREATED", "removed first (-r)", false);
-  if (stream === undefined) {
-    return decision("CREATED", "there was no stream", false);
-  }
-  if (wanted !== found) {
-    const reason = `the stream was ${found}, the file is ${wanted}`;
-    return decision("CREATED", reason, false);
-  }
-  // Only where it is loaded in any case are the hints good enough.
-  const untouched = last?.inode === inodeOf(plan.path) &&
-    last.cnt0 === String(stream.cnt0);
-  if (options.force) return decision("LOADED", "forced (-f)", untouched);
-  if (last === undefined) {
-    return decision("LOADED", "not loaded before", false);
-  }
-  if (last.fits !== resolve(file.path)) {
-    return decision("LOADED", `"${last.fits}" was loaded before`, untouched);
-  }
-  if (!fitsSame) return decision("LOADED", "the FITS file changed", untouched);
-  if (last.choice !== plan.choice) {
-    const reason = "it was loaded in another way before";
-    return decision("LOADED", reason, untouched);
-  }
-  if (hashStream(stream) !== last.pixelHash) {
-    return decision("LOADED", "the stream's content changed", false);
-  }
-  return decision("KEPT", "neither the file nor the stream changed", true);
-}
-
-function inodeOf(path: string): string {
-  return String(statFile(path)?.inode);
 }
 
 /** The file's keywords, as far as they fit. */
