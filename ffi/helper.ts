@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 2;
+export const HELPER_ABI = 3;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -162,6 +162,20 @@ const HELPER_SYMBOLS = {
   },
   // int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms)
   shmim_socket_tune: { parameters: ["i32", "u64"], result: "i32" },
+  // int32_t shmim_relay(const struct shmim_stream *, struct shmim_stream *,
+  //     const struct shmim_relay *, struct shmim_control *)
+  shmim_relay: {
+    parameters: ["buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_observe(const struct shmim_stream *,
+  //     const struct shmim_wait *, struct shmim_control *)
+  shmim_observe: {
+    parameters: ["buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
   // int32_t shmim_transmit(struct shmim_stream *,
   //     const struct shmim_transmit *, struct shmim_control *)
   shmim_transmit: {

@@ -120,10 +120,11 @@ void raise_flag(const struct shmim_stream *s) {
   atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* The process trace: entry 0 is the last writer. */
+/* The process trace: entry 0 is the last writer, behind it the history of the
+ * stream that triggered it. */
 static void trace(const struct shmim_stream *s,
                   const struct timespec *started, const struct timespec *now,
-                  uint64_t counter) {
+                  const struct trigger *trigger) {
   struct {
     int32_t trigger_mode, pid;
     uint64_t trigger_inode;
@@ -134,11 +135,22 @@ static void trace(const struct shmim_stream *s,
              .started = *started,
              .updated = *now,
              .semaphore = -1,
-             .counter = counter};
+             .counter = load_counter(s)};
   _Static_assert(sizeof entry == SHMIM_TRACE_BYTES, "trace entry");
-  if (s->trace_count > 0) {
-    memcpy(at(s, s->trace), &entry, sizeof entry);
+  if (s->trace_count == 0) {
+    return;
   }
+  if (trigger != NULL) {
+    const struct shmim_stream *from = trigger->stream;
+    const uint64_t room = s->trace_count - 1;
+    const uint64_t n = from->trace_count < room ? from->trace_count : room;
+    memcpy(at(s, s->trace + SHMIM_TRACE_BYTES), at(from, from->trace),
+           n * SHMIM_TRACE_BYTES);
+    entry.trigger_inode = trigger->inode;
+    entry.semaphore = trigger->semaphore;
+    entry.counter = trigger->counter;
+  }
+  memcpy(at(s, s->trace), &entry, sizeof entry);
 }
 
 static void fill_ring(const struct shmim_stream *s) {
@@ -161,7 +173,8 @@ static void fill_ring(const struct shmim_stream *s) {
 
 /* In the order that readers rely on: ring, times, counters, flag, posts. */
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
-                const struct timespec *started, struct shmim_frame *frame) {
+                const struct timespec *started, const struct trigger *trigger,
+                struct shmim_frame *frame) {
   struct timespec now;
   fill_ring(s);
   clock_gettime((clockid_t)s->clock, &now);
@@ -173,7 +186,7 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
     atomic_store_explicit(word(s, s->cnt1), (uint64_t)slice,
                           memory_order_release);
   }
-  trace(s, started, &now, load_counter(s));
+  trace(s, started, &now, trigger);
   const uint64_t before =
       atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel);
   const uint64_t counter = before + 1;
@@ -219,7 +232,7 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
   if (in != NULL && bytes > 0) {
     memcpy(at(s, s->data + offset), in, bytes);
   }
-  return publish(s, slice, atime, &started, frame);
+  return publish(s, slice, atime, &started, NULL, frame);
 }
 
 /* Raises the write flag, for pixels that are changed in several calls. */
@@ -250,7 +263,7 @@ int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
     return guard_status(s);
   }
   clock_gettime((clockid_t)s->clock, &now);
-  return publish(s, -1, atime, &now, frame);
+  return publish(s, -1, atime, &now, NULL, frame);
 }
 
 /* Spins until the counter moves or the time is up. */

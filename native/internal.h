@@ -82,9 +82,18 @@ void guard_claim(const struct shmim_stream *s, int32_t index, bool held);
 
 /* frame.c: counters and times of the frame in the stream now. */
 void note_frame(const struct shmim_stream *s, struct shmim_frame *frame);
-/* frame.c: publishes what is in the data block already. */
+/* frame.c: what made us write, for the process trace. */
+struct trigger {
+  const struct shmim_stream *stream;
+  uint64_t inode;
+  int32_t semaphore;
+  uint64_t counter;
+};
+/* frame.c: publishes what is in the data block already; `trigger` may be
+ * NULL. */
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
-                const struct timespec *started, struct shmim_frame *frame);
+                const struct timespec *started, const struct trigger *trigger,
+                struct shmim_frame *frame);
 /* frame.c: raises the write flag before pixels change. */
 void raise_flag(const struct shmim_stream *s);
 /* frame.c: waits at most until `deadline` (CLOCK_MONOTONIC, ns) or until

@@ -231,6 +231,11 @@ export class Stream {
     return this.#opened.realPath;
   }
 
+  /** Inode number of the file that is open. */
+  get inode(): bigint {
+    return BigInt(this.#opened.identity.split(":")[1] ?? 0);
+  }
+
   /** The frame counter now. */
   get cnt0(): bigint {
     return this.#mapping.counter();
