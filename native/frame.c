@@ -264,6 +264,11 @@ static bool sleep_on(const struct shmim_stream *s, uint64_t last,
                      uint64_t deadline, uint64_t index, const int64_t *stop) {
   const struct timespec t = {.tv_sec = (time_t)(deadline / NS_PER_S),
                              .tv_nsec = (long)(deadline % NS_PER_S)};
+  /* Posts of frames that are handled already. Left there, one of them would
+   * wake every later wait too early; only a post under a raised flag can
+   * belong to a frame that is not counted yet. */
+  while (load_flag(s) == 0 && sem_trywait(semaphore(s, index)) == 0) {
+  }
   while (load_counter(s) == last) {
     if (sem_clockwait(semaphore(s, index), CLOCK_MONOTONIC, &t) == 0) {
       if (load_counter(s) == last && !lagging(s, last, deadline, stop)) {

@@ -18,11 +18,18 @@ interface Task {
   readonly frames: number;
 }
 
+const WARM_UP = 20_000;
+
 function follow({ path, mode, frames }: Task): void {
   using stream = Stream.open(path);
   const waiter = stream.blockingWaiter({ mode });
   const into = new Uint8Array(stream.layout.table.dataBytes);
   const latencies = new Float64Array(frames);
+  // A reader that has run for a while is compiled.
+  for (let i = 0; i < WARM_UP; i++) {
+    waiter.wait(stream.cnt0 - 1n, 0);
+    stream.read({ into });
+  }
   parent.postMessage("ready");
   let last = stream.cnt0;
   for (let n = 0; n < frames;) {
