@@ -130,6 +130,12 @@ const HELPER_SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  // The same, on the calling thread: Workers only.
+  shmim_frame_next_sync: {
+    name: "shmim_frame_next",
+    parameters: ["buffer", "buffer", "buffer", "u64", "u64", "buffer"],
+    result: "i32",
+  },
   // int32_t shmim_socket_take(const char *local, uint32_t port,
   //                           const char *remote, uint32_t port)
   shmim_socket_take: {

@@ -27,14 +27,13 @@ function follow({ path, mode, frames }: Task): void {
   const latencies = new Float64Array(frames);
   // A reader that has run for a while is compiled.
   for (let i = 0; i < WARM_UP; i++) {
-    waiter.wait(stream.cnt0 - 1n, 0);
-    stream.read({ into });
+    waiter.next(stream.cnt0 - 1n, 0, into);
   }
   parent.postMessage("ready");
   let last = stream.cnt0;
   for (let n = 0; n < frames;) {
-    if (!waiter.wait(last, 200)) continue;
-    const frame = stream.read({ into });
+    const frame = waiter.next(last, 200, into);
+    if (frame === undefined) continue;
     latencies[n++] = Number(frame.seenNs - frame.writetimeNs);
     last = frame.cnt0;
   }
