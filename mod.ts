@@ -1,2 +1,118 @@
-export { Stream } from "./src/stream/stream.ts";
+/**
+ * Shared-memory image streams: the `.im.shm` files through which
+ * adaptive-optics cameras, computers and mirrors exchange frames.
+ *
+ * Permissions: ffi for the helper (`native/build/libshmim.so`) and libc, read
+ * of a stream's file, write where it is opened for writing or waited on by
+ * semaphore. Only {@linkcode Stream.view} needs the full `--allow-ffi`.
+ *
+ * @example A writer and a reader
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Stream } from "@shmim/shmim";
+ *
+ * const dir = await Deno.makeTempDir();
+ * {
+ *   using camera = Stream.create("camera", { dir, size: [4, 3], type: "u16" });
+ *   using reader = Stream.open("camera", { dir });
+ *   const frames = reader.frames();
+ *   const next = frames.next();
+ *   camera.write(new Uint16Array(12).fill(42));
+ *   const { value: frame } = await next;
+ *   assertEquals(frame?.cnt0, 1n);
+ *   assertEquals(frame?.pixels[0], 42);
+ *   await frames.return();
+ * }
+ * await Deno.remove(dir, { recursive: true });
+ * ```
+ *
+ * @module
+ */
+
 export { SystemError } from "./ffi/errno.ts";
+export type { FrameFacts } from "./ffi/mapping.ts";
+export { Latencies, type PumpCounters, type Schedule } from "./ffi/pump.ts";
+export type { DestinationOptions } from "./src/bridge/destination.ts";
+export { WireError } from "./src/bridge/milk_wire.ts";
+export { type ReceiveOptions, Receiver } from "./src/bridge/receive.ts";
+export type {
+  BridgeEvent,
+  BridgeStatus,
+  EventSink,
+} from "./src/bridge/session.ts";
+export {
+  type KeywordMode,
+  type SliceMode,
+  type TransmitOptions,
+  Transmitter,
+} from "./src/bridge/transmit.ts";
+export { isNpy, type NpyArray, npyHeader, readNpy } from "./src/image/npy.ts";
+export { type PixelStatistics, pixelStatistics } from "./src/image/stats.ts";
+export {
+  describeStream,
+  type SemaphoreDescription,
+  type StreamDescription,
+  type TraceDescription,
+} from "./src/stream/describe.ts";
+export {
+  type FormatMismatch,
+  type HeaderFields,
+  type Layout,
+  StreamChangedError,
+  StreamExistsError,
+  StreamFormatError,
+  StreamNotFoundError,
+} from "./src/stream/format.ts";
+export type {
+  FollowedFrame,
+  Frame,
+  FramesOptions,
+} from "./src/stream/frames.ts";
+export type { Keyword } from "./src/stream/keywords.ts";
+export {
+  type DamagedStream,
+  type ListedStream,
+  type ListOptions,
+  listStreams,
+} from "./src/stream/list.ts";
+export { streamFolder } from "./src/stream/names.ts";
+export {
+  type RemoveOptions,
+  removeStream,
+  StreamInUseError,
+} from "./src/stream/remove.ts";
+export {
+  type CreateOptions,
+  type OpenOptions,
+  type Presence,
+  type ReadOptions,
+  type SemaphoreInfo,
+  Stream,
+  type WriteOptions,
+} from "./src/stream/stream.ts";
+export { isoTime } from "./src/stream/times.ts";
+export type { TraceEntry } from "./src/stream/trace.ts";
+export {
+  type ArrayOf,
+  type DataType,
+  parseType,
+  type PixelArray,
+  type TypeInfo,
+  TYPES,
+} from "./src/stream/types.ts";
+export type { WaitMode, WaitOptions } from "./src/stream/wait.ts";
+export * from "./src/fits/mod.ts";
+export {
+  type LinkOptions,
+  linkStream,
+  listLinks,
+  removeLink,
+  type StreamLink,
+  StreamLinkError,
+} from "./src/link/link.ts";
+export {
+  loadFits,
+  type LoadOptions,
+  type LoadResult,
+} from "./src/load/load.ts";
+export { saveFrames, type SaveOptions } from "./src/load/save.ts";

@@ -29,6 +29,7 @@ export const ERRNO: Readonly<Record<string, number>> = {
   EBADFD: 77,
   EOVERFLOW: 75,
   ENOTCONN: 107,
+  ENODATA: 61,
   ETIMEDOUT: 110,
   ECONNRESET: 104,
   EHOSTUNREACH: 113,
@@ -58,6 +59,7 @@ const TEXT: Readonly<Record<string, string>> = {
   ELOOP: "too many links, or a link where none is allowed",
   EBADFD: "the file shrank or lost its memory while mapped",
   ENOTCONN: "not connected",
+  ENODATA: "the file ends early",
   ETIMEDOUT: "timed out",
   ECONNRESET: "the peer reset the connection",
   EHOSTUNREACH: "no route to the host",
@@ -82,6 +84,7 @@ const CODE = new Map(
  * ```
  */
 export class SystemError extends Error {
+  /** Name of the class. */
   override name = "SystemError";
   /** The error number, positive. */
   readonly errno: number;
@@ -93,6 +96,8 @@ export class SystemError extends Error {
   readonly path: string | undefined;
 
   /**
+   * Makes the error.
+   *
    * @param errno The positive error number.
    * @param syscall What was being done.
    * @param path The file concerned.
@@ -112,12 +117,13 @@ export class SystemError extends Error {
   }
 }
 
-/** Whether an error is a {@linkcode SystemError} of one of these codes. */
+/** Whether an error is a {@linkcode SystemError}, of one of these codes. */
 export function isSystemError(
   error: unknown,
   ...codes: string[]
 ): error is SystemError {
-  return error instanceof SystemError && codes.includes(error.code);
+  return error instanceof SystemError &&
+    (codes.length === 0 || codes.includes(error.code));
 }
 
 /**

@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 1;
+export const HELPER_ABI = 2;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -109,6 +109,14 @@ const HELPER_SYMBOLS = {
     parameters: ["buffer", "buffer", "u64", "u64", "i64", "buffer", "buffer"],
     result: "i32",
   },
+  // int32_t shmim_frame_begin(const struct shmim_stream *)
+  shmim_frame_begin: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_frame_end(struct shmim_stream *, int32_t published,
+  //     const int64_t *atime, struct shmim_frame *)
+  shmim_frame_end: {
+    parameters: ["buffer", "i32", "buffer", "buffer"],
+    result: "i32",
+  },
   // int32_t shmim_frame_wait(const struct shmim_stream *,
   //                          const struct shmim_wait *)
   shmim_frame_wait: {
@@ -135,6 +143,22 @@ const HELPER_SYMBOLS = {
     name: "shmim_frame_next",
     parameters: ["buffer", "buffer", "buffer", "u64", "u64", "buffer"],
     result: "i32",
+  },
+  // int32_t shmim_convert_bytes(const struct shmim_stream *,
+  //     uint64_t offset, const void *in, uint64_t bytes, uint64_t count,
+  //     const struct shmim_convert *)
+  shmim_convert_bytes: {
+    parameters: ["buffer", "u64", "buffer", "u64", "u64", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_convert_file(const struct shmim_stream *,
+  //     uint64_t offset, int32_t fd, uint64_t from, uint64_t count,
+  //     const struct shmim_convert *)
+  shmim_convert_file: {
+    parameters: ["buffer", "u64", "i32", "u64", "u64", "buffer"],
+    result: "i32",
+    nonblocking: true,
   },
   // int32_t shmim_socket_take(const char *local, uint32_t port,
   //                           const char *remote, uint32_t port)

@@ -15,20 +15,15 @@ const LIBC_SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
- * Where the C library lies, by distribution. A scoped ffi permission needs
- * the absolute path as `dlopen` gets it.
+ * Where the C library lies, by machine and distribution. A scoped ffi
+ * permission needs the absolute path as `dlopen` gets it.
  */
-export const LIBC_PATHS: readonly string[] = Deno.build.arch === "aarch64"
-  ? [
-    "/lib/aarch64-linux-gnu/libc.so.6",
-    "/lib64/libc.so.6",
-    "/usr/lib/libc.so.6",
-  ]
-  : [
-    "/lib/x86_64-linux-gnu/libc.so.6",
-    "/lib64/libc.so.6",
-    "/usr/lib/libc.so.6",
-  ];
+export const LIBC_PATHS: readonly string[] = [
+  "/lib/x86_64-linux-gnu/libc.so.6",
+  "/lib/aarch64-linux-gnu/libc.so.6",
+  "/lib64/libc.so.6",
+  "/usr/lib/libc.so.6",
+];
 
 type Libc = Deno.DynamicLibrary<typeof LIBC_SYMBOLS>["symbols"];
 let loaded: Libc | undefined;

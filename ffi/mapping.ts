@@ -137,8 +137,47 @@ export function putWait(
   words[5] = BigInt(wait.spinUs);
 }
 
+/** How stored, big-endian values become pixels. */
+export interface Conversion {
+  /** Bytes that are reversed together: 1, 2, 4 or 8. */
+  readonly width: number;
+  /** Exact: invert the sign bit. */
+  readonly flipSign: boolean;
+  /** What is stored, where values are scaled. */
+  readonly stored: "u8" | "integer" | "f32" | "f64";
+  /** Values become value x scale + zero, in floats of so many bytes. */
+  readonly scaled?: {
+    readonly bytes: 4 | 8;
+    readonly scale: number;
+    readonly zero: number;
+    /** This integer becomes NaN. */
+    readonly blank?: bigint;
+  };
+}
+
+const STORED = ["u8", "integer", "f32", "f64"] as const;
+
+/** `struct shmim_convert`. */
+function conversionWords(c: Conversion): BigUint64Array<ArrayBuffer> {
+  const words = new BigUint64Array(new ArrayBuffer(9 * 8));
+  const { scaled } = c;
+  words.set([
+    BigInt(c.width),
+    BigInt(scaled?.bytes ?? c.width),
+    c.flipSign ? 1n : 0n,
+    scaled === undefined ? 0n : 1n,
+    BigInt(STORED.indexOf(c.stored)),
+    scaled?.blank === undefined ? 0n : 1n,
+    BigInt.asUintN(64, scaled?.blank ?? 0n),
+  ]);
+  new Float64Array(words.buffer).set(
+    [scaled?.scale ?? 1, scaled?.zero ?? 0],
+    7,
+  );
+  return words;
+}
+
 const NO_FOREIGN = 0xffff_ffff_ffff_ffffn;
-const NOTHING = new Uint8Array(0);
 const TIMED_OUT = -110;
 const AGAIN = -11;
 
@@ -344,6 +383,79 @@ export class Mapping {
     return facts(this.#frame);
   }
 
+  /** Raises the write flag, for pixels that are changed in several calls. */
+  beginFrame(): void {
+    this.#check(this.#helper.shmim_frame_begin(this.#table), "write");
+  }
+
+  /** Publishes what was changed since {@linkcode Mapping.beginFrame}. */
+  endFrame(): FrameFacts {
+    this.#check(
+      this.#helper.shmim_frame_end(this.#table, 1, null, this.#frame),
+      "write",
+    );
+    return facts(this.#frame);
+  }
+
+  /** Only lowers the write flag: the change failed. */
+  abandonFrame(): void {
+    this.#check(
+      this.#helper.shmim_frame_end(this.#table, 0, null, null),
+      "write",
+    );
+  }
+
+  /**
+   * Converts big-endian values of a file into the data block.
+   *
+   * @param offset In the data block.
+   * @param file The file, and where the values begin in it.
+   * @param count How many values.
+   * @throws {SystemError} `ENODATA` where the file ends early.
+   */
+  async convertFile(
+    offset: number,
+    file: { readonly file: OpenFile; readonly at: number },
+    count: number,
+    conversion: Conversion,
+  ): Promise<void> {
+    const words = conversionWords(conversion);
+    const result = await this.#during(() =>
+      file.file.use((fd) =>
+        this.#helper.shmim_convert_file(
+          this.#table,
+          BigInt(offset),
+          fd,
+          BigInt(file.at),
+          BigInt(count),
+          words,
+        )
+      )
+    );
+    check(result, "read", file.file.path);
+  }
+
+  /** Converts big-endian values in memory into the data block. */
+  async convertBytes(
+    offset: number,
+    bytes: Uint8Array<ArrayBuffer>,
+    count: number,
+    conversion: Conversion,
+  ): Promise<void> {
+    const words = conversionWords(conversion);
+    const result = await this.#during(() =>
+      this.#helper.shmim_convert_bytes(
+        this.#table,
+        BigInt(offset),
+        bytes,
+        BigInt(bytes.byteLength),
+        BigInt(count),
+        words,
+      )
+    );
+    this.#check(result, "write");
+  }
+
   /** Runs a nonblocking call; close() waits for it. */
   async #during<T>(call: () => Promise<T>): Promise<T> {
     this.#pending++;
@@ -460,6 +572,7 @@ export class Mapping {
    * that shrinks shows as zeros.
    */
   view(offset: number, bytes: number): ArrayBuffer {
+    this.#check(0, "view");
     const pointer = this.#helper.shmim_map_address(
       this.#table,
       BigInt(offset),

@@ -173,13 +173,13 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
     atomic_store_explicit(word(s, s->cnt1), (uint64_t)slice,
                           memory_order_release);
   }
-  const uint64_t before = load_counter(s);
-  trace(s, started, &now, before);
+  trace(s, started, &now, load_counter(s));
+  const uint64_t before =
+      atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel);
+  const uint64_t counter = before + 1;
   if (s->own_counter != ~0ull && before > s->own_counter) {
     s->foreign += before - s->own_counter;
   }
-  const uint64_t counter =
-      atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel) + 1;
   s->own_counter = counter;
   if (slice >= 0 && (uint64_t)slice < s->slices && s->slice_counters != 0) {
     const uint64_t k = (uint64_t)slice;
@@ -220,6 +220,37 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
     memcpy(at(s, s->data + offset), in, bytes);
   }
   return publish(s, slice, atime, &started, frame);
+}
+
+/* Raises the write flag, for pixels that are changed in several calls. */
+int32_t shmim_frame_begin(const struct shmim_stream *s) {
+  if (s == NULL || s->base == 0) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  raise_flag(s);
+  return guard_status(s);
+}
+
+/* Publishes what was changed since shmim_frame_begin(), or only lowers the
+ * flag where the change failed. */
+int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
+                        const int64_t *atime, struct shmim_frame *frame) {
+  struct timespec now;
+  if (s == NULL || s->base == 0) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if (!published) {
+    atomic_store_explicit(flag(s), 0, memory_order_release);
+    return guard_status(s);
+  }
+  clock_gettime((clockid_t)s->clock, &now);
+  return publish(s, -1, atime, &now, frame);
 }
 
 /* Spins until the counter moves or the time is up. */
@@ -324,9 +355,9 @@ int32_t shmim_frame_wait(const struct shmim_stream *s,
 }
 
 /*
- * Waits for the next frame and copies it. -ETIMEDOUT: none came. -EAGAIN: one
- * came, but its writer holds the write flag up. `frame->torn` is 1 where the
- * writer never paused until the time was up.
+ * Waits for the next frame and copies it. -ETIMEDOUT: none came. -EAGAIN: a
+ * writer holds the write flag up, whether it has counted its frame or not.
+ * `frame->torn` is 1 where the writer never paused until the time was up.
  */
 int32_t shmim_frame_next(const struct shmim_stream *s,
                          const struct shmim_wait *w, void *out,
@@ -337,6 +368,9 @@ int32_t shmim_frame_next(const struct shmim_stream *s,
   }
   const uint64_t deadline = monotonic_ns() + w->timeout_us * 1000;
   int32_t rc = wait_frame(s, w, w->last, deadline, NULL);
+  if (rc == -ETIMEDOUT && load_flag(s) != 0) {
+    return -EAGAIN;
+  }
   if (rc != 0) {
     return rc;
   }

@@ -69,8 +69,12 @@ static inline void relax(void) {
 #endif
 }
 
-/* map.c: 0, or BROKEN once a page of the mapping could not be had. */
+/* map.c: 0, or BROKEN once a page of the mapping could not be had, or the
+ * file is shorter than it. One system call. */
 int32_t guard_status(const struct shmim_stream *s);
+/* map.c: what happens between these is one step for all threads. */
+void guards_lock(void);
+void guards_unlock(void);
 /* map.c: true when a mapping of this process holds the semaphore. */
 bool guard_claimed(const struct shmim_stream *s, int32_t index);
 /* map.c: notes that this mapping holds a semaphore, or no more. */

@@ -3,9 +3,12 @@
  * access. The handler puts anonymous pages over the rest of the mapping,
  * marks it as broken and returns: the access goes on, reads zeros, and every
  * later call says -EBADFD. (Jumping out of the handler would leave V8's
- * memory protection keys wrong in a synchronous call.)
+ * memory protection keys wrong in a synchronous call.) A file that shrinks
+ * within its last page raises nothing, it reads zeros: hence the size is
+ * looked at, too, after every use.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -16,21 +19,24 @@
 #include "internal.h"
 
 /*
- * The table of guarded mappings: the helper's only global. An entry is free
- * while `base` is 0; it is claimed by storing 1 there. `claims` has a bit for
- * each semaphore that this mapping holds, so that two readers of one process
- * never share one.
+ * The table of guarded mappings: the helper's only global, with the lock that
+ * makes a claim of a semaphore one step. An entry is free while `base` is 0;
+ * it is claimed by storing 1 there. `claims` has a bit for each semaphore
+ * that this mapping holds, so that two readers of one process never share
+ * one. `fd` stays open to look at the file's size.
  */
 #define GUARDS 4096
 struct guard {
   _Atomic uint64_t base;
   _Atomic uint64_t length;
   _Atomic int32_t broken;
+  _Atomic int32_t fd;
   _Atomic uint64_t claims;
   _Atomic uint64_t device;
   _Atomic uint64_t inode;
 };
 static struct guard guards[GUARDS];
+static pthread_mutex_t claiming = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction previous;
 static pthread_once_t installed = PTHREAD_ONCE_INIT;
 
@@ -74,7 +80,7 @@ static void install(void) {
 }
 
 /* Maps a file whose size the caller has checked. The descriptor is free to
- * be closed afterwards. */
+ * be closed afterwards: the mapping keeps a duplicate. */
 int32_t shmim_map(struct shmim_stream *s, int32_t fd, uint64_t length,
                   int32_t writable) {
   struct stat st;
@@ -98,13 +104,20 @@ int32_t shmim_map(struct shmim_stream *s, int32_t fd, uint64_t length,
   if (i == GUARDS) {
     return -EMFILE;
   }
+  int32_t rc;
+  const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  if (copy < 0) {
+    rc = -errno;
+    goto fail;
+  }
   void *p = mmap(NULL, length, writable ? PROT_READ | PROT_WRITE : PROT_READ,
                  MAP_SHARED, fd, 0);
   if (p == MAP_FAILED) {
-    const int32_t rc = -errno;
-    atomic_store(&guards[i].base, 0);
-    return rc;
+    rc = -errno;
+    close(copy);
+    goto fail;
   }
+  atomic_store(&guards[i].fd, copy);
   atomic_store(&guards[i].broken, 0);
   atomic_store(&guards[i].claims, 0);
   atomic_store(&guards[i].device, (uint64_t)st.st_dev);
@@ -116,23 +129,55 @@ int32_t shmim_map(struct shmim_stream *s, int32_t fd, uint64_t length,
   s->guard = i;
   s->writable = writable ? 1 : 0;
   return 0;
+fail:
+  atomic_store(&guards[i].base, 0);
+  return rc;
 }
 
-/* Does nothing on a stream that is not mapped. */
+/* Gives back the semaphores that the mapping still holds. Does nothing on a
+ * stream that is not mapped. */
 int32_t shmim_unmap(struct shmim_stream *s) {
   if (s == NULL || s->base == 0) {
     return 0;
   }
+  struct guard *g = &guards[s->guard];
+  const uint64_t claims = atomic_load(&g->claims);
+  for (int32_t i = 0; i < 64; i++) {
+    if (claims >> i & 1) {
+      shmim_sem_release(s, i);
+    }
+  }
+  /* Off the table first: the kernel may give the addresses away at once. */
+  atomic_store(&g->length, 0);
+  atomic_store(&g->base, 1);
   munmap((void *)(uintptr_t)s->base, s->length);
-  atomic_store(&guards[s->guard].length, 0);
-  atomic_store(&guards[s->guard].base, 0);
+  close(atomic_load(&g->fd));
+  atomic_store(&g->base, 0);
   s->base = 0;
   s->length = 0;
   return 0;
 }
 
 int32_t guard_status(const struct shmim_stream *s) {
-  return atomic_load(&guards[s->guard].broken) ? BROKEN : 0;
+  struct guard *g = &guards[s->guard];
+  struct stat st;
+  if (atomic_load(&g->broken)) {
+    return BROKEN;
+  }
+  if (fstat(atomic_load(&g->fd), &st) == 0 && st.st_size >= 0 &&
+      (uint64_t)st.st_size >= s->length) {
+    return 0;
+  }
+  atomic_store(&g->broken, 1);
+  return BROKEN;
+}
+
+void guards_lock(void) {
+  pthread_mutex_lock(&claiming);
+}
+
+void guards_unlock(void) {
+  pthread_mutex_unlock(&claiming);
 }
 
 static uint64_t claim_bit(int32_t index) {

@@ -59,22 +59,27 @@ static bool slot_free(const struct shmim_stream *s, uint64_t index,
   return pid <= 0 || (getpgid(pid) == -1 && errno == ESRCH);
 }
 
+/* One step for the threads of this process, because the slot of a reader and
+ * that of its neighbour hold the same pid. */
 static bool take(const struct shmim_stream *s, uint64_t index) {
   _Atomic int32_t *slot = pid_slot(s, s->reader_pids, index);
+  guards_lock();
   int32_t pid = atomic_load(slot);
-  if (!slot_free(s, index, pid) ||
-      !atomic_compare_exchange_strong(slot, &pid, (int32_t)getpid())) {
-    return false;
+  const bool taken =
+      slot_free(s, index, pid) &&
+      atomic_compare_exchange_strong(slot, &pid, (int32_t)getpid());
+  if (taken) {
+    guard_claim(s, (int32_t)index, true);
   }
-  guard_claim(s, (int32_t)index, true);
-  return true;
+  guards_unlock();
+  return taken;
 }
 
 /*
- * Claims a semaphore for a reader on this mapping and empties it: the preferred one if
- * it is free, else the lowest free one. Number 6 comes last, because milk's
- * transmitters wait on it without registering. A claim of a dead process is
- * free. Returns the index, or -EBUSY when all are taken.
+ * Claims a semaphore for a reader on this mapping and empties it: the
+ * preferred one if it is free, else the lowest free one. Number 6 comes last,
+ * because milk's transmitters wait on it without registering. A claim of a
+ * dead process is free. Returns the index, or -EBUSY when all are taken.
  */
 int32_t shmim_sem_claim(const struct shmim_stream *s, int32_t preferred) {
   const uint64_t unregistered = 6;
@@ -115,6 +120,9 @@ int32_t shmim_sem_release(const struct shmim_stream *s, int32_t index) {
   return guard_status(s);
 }
 
+/* Beyond this a value is damage, not posts: more would take long. */
+#define FLUSH_MAX 100000
+
 /* Takes off the posts that are there now. */
 int32_t shmim_sem_flush(const struct shmim_stream *s, int32_t index) {
   int value = 0;
@@ -122,6 +130,7 @@ int32_t shmim_sem_flush(const struct shmim_stream *s, int32_t index) {
     return -EINVAL;
   }
   sem_getvalue(semaphore(s, (uint64_t)index), &value);
+  value = value < FLUSH_MAX ? value : FLUSH_MAX;
   while (value-- > 0 && sem_trywait(semaphore(s, (uint64_t)index)) == 0) {
   }
   return guard_status(s);

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 1
+#define SHMIM_ABI 2
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -234,12 +234,44 @@ SHMIM_API int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
                                     uint64_t offset, uint64_t bytes,
                                     int64_t slice, const int64_t *atime,
                                     struct shmim_frame *frame);
+SHMIM_API int32_t shmim_frame_begin(const struct shmim_stream *s);
+SHMIM_API int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
+                                  const int64_t *atime,
+                                  struct shmim_frame *frame);
 SHMIM_API int32_t shmim_frame_wait(const struct shmim_stream *s,
                                    const struct shmim_wait *wait);
 SHMIM_API int32_t shmim_frame_next(const struct shmim_stream *s,
                                    const struct shmim_wait *wait, void *out,
                                    uint64_t offset, uint64_t bytes,
                                    struct shmim_frame *frame);
+
+/* convert.c: big-endian pixels of FITS files. */
+enum shmim_stored {
+  SHMIM_STORED_U8 = 0,
+  SHMIM_STORED_INTEGER = 1, /* signed, of `width` bytes */
+  SHMIM_STORED_F32 = 2,
+  SHMIM_STORED_F64 = 3,
+};
+
+struct shmim_convert {
+  uint64_t width;           /* bytes that are reversed together */
+  uint64_t out_bytes;       /* bytes of a value that comes out */
+  uint64_t flip_sign;       /* exact: invert the sign bit */
+  uint64_t scaled;          /* 1: value x scale + zero, as f32 or f64 */
+  uint64_t stored;          /* enum shmim_stored */
+  uint64_t has_blank;
+  int64_t blank;            /* this integer becomes NaN */
+  double scale, zero;
+};
+
+SHMIM_API int32_t shmim_convert_bytes(const struct shmim_stream *s,
+                                      uint64_t offset, const void *in,
+                                      uint64_t bytes, uint64_t count,
+                                      const struct shmim_convert *c);
+SHMIM_API int32_t shmim_convert_file(const struct shmim_stream *s,
+                                     uint64_t offset, int32_t fd,
+                                     uint64_t from, uint64_t count,
+                                     const struct shmim_convert *c);
 
 /* sock.c: sockets that Deno opened. */
 SHMIM_API int32_t shmim_socket_take(const char *local, uint32_t local_port,

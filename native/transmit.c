@@ -30,6 +30,7 @@ struct transmitter {
   uint64_t first_ns;        /* when the first frame went out, 0 = not yet */
   bool sent;                /* `last` went out, it is no baseline */
   bool repeated;
+  bool rolls;               /* cnt1 has been seen to move */
   int64_t tai_ns;
   struct shmim_frame frame;
 };
@@ -319,7 +320,9 @@ static int32_t send_cube(struct transmitter *t) {
   const bool fresh = counter > t->last; /* no restart of the counter */
   const uint64_t news = fresh ? counter - t->last : 1;
   uint64_t steps = slice < n ? (slice + n - t->last_slice % n) % n : 0;
-  if (slice >= n || (steps == 0 && !declared && news % n != 0)) {
+  t->rolls = t->rolls || steps != 0;
+  if (slice >= n ||
+      (steps == 0 && !declared && (!t->rolls || news % n != 0))) {
     return send_frame(t, false);
   }
   if (steps == 0) {

@@ -88,6 +88,7 @@ if (import.meta.main) {
   try {
     build();
   } catch (error) {
+    // deno-lint-ignore no-console -- a build script has no Output
     console.error(`shmim: ${(error as Error).message}`);
     Deno.exitCode = 1;
   }

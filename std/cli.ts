@@ -1,5 +1,3 @@
 /** Typed door to `@std/cli`: npm's `deno-std` ships no types. @module */
 // @ts-types="./types/parse_args.d.ts"
 export { parseArgs } from "npm:deno-std@1.4.0/cli/parse_args.js";
-// @ts-types="./types/unicode_width.d.ts"
-export { unicodeWidth } from "npm:deno-std@1.4.0/cli/unicode_width.js";

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { join } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
 import { StreamExistsError, StreamNotFoundError } from "../stream/format.ts";
-import { streamPlace } from "../stream/names.ts";
+import { streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import type { Announcement } from "./milk_wire.ts";
 import type { EventSink } from "./session.ts";
@@ -37,12 +38,11 @@ export function fits(stream: Stream, peer: Announcement): boolean {
 }
 
 function create(
-  name: string,
+  path: string,
   peer: Announcement,
   options: DestinationOptions,
 ): Stream {
-  return Stream.create(name, {
-    ...options.dir === undefined ? {} : { dir: options.dir },
+  return Stream.create(path, {
     size: peer.size,
     type: peer.type,
     keywords: peer.keywords,
@@ -77,7 +77,9 @@ export function openDestination(
   peer: Announcement,
   options: DestinationOptions,
 ): Stream {
-  const { name, path } = streamPlace(options.as ?? peer.name, options.dir);
+  const name = options.as ?? peer.name;
+  // A name, whatever it looks like: one that ends in .im.shm is no path here.
+  const path = join(streamFolder(options.dir), name + SUFFIX);
   if (statFile(path, { follow: false })?.kind === "link") {
     throw new StreamExistsError(
       path,
@@ -87,12 +89,12 @@ export function openDestination(
   }
   const stream = existing(path, options);
   if (stream === undefined) {
-    return create(options.as ?? peer.name, peer, options);
+    return create(path, peer, options);
   }
   if (!fits(stream, peer)) {
     const found = `${stream.size.join("x")} ${stream.type}`;
     stream.close();
-    if (options.replace) return create(options.as ?? peer.name, peer, options);
+    if (options.replace) return create(path, peer, options);
     throw new StreamExistsError(
       path,
       ` as ${found}, the peer sends ${peer.size.join("x")} ${peer.type}; ` +

@@ -28,6 +28,7 @@ const KEYWORDS_AT = 290;
 
 /** A peer that breaks the rules of the wire. */
 export class WireError extends Error {
+  /** Name of the class. */
   override name = "WireError";
 }
 

@@ -205,11 +205,7 @@ export class Receiver {
         this.#tell("warning", `${peer} refused: ${(error as Error).message}`);
       }
     } finally {
-      try {
-        connection.close();
-      } catch (error) {
-        if (!(error instanceof Deno.errors.BadResource)) throw error;
-      }
+      closeQuietly(connection);
     }
   }
 
@@ -260,10 +256,14 @@ export class Receiver {
     return readHandshake(bytes, this.#options.maxBytes ?? GIB);
   }
 
-  /** Makes room for a peer whose stream another one feeds already. */
-  async #requireFree(name: string): Promise<void> {
-    const other = this.#feeds.get(name);
-    if (other !== undefined) {
+  /**
+   * Gives a feed its place. One that is silent for long makes room. Nothing
+   * is awaited between the last look and the taking: peers may come at once.
+   */
+  async #claim(name: string, feed: Feed): Promise<void> {
+    for (;;) {
+      const other = this.#feeds.get(name);
+      if (other === undefined) break;
       const now = clockNs(CLOCK.MONOTONIC);
       const heard = other.pump?.activeNs || other.started;
       if (now - heard < STALE_NS) {
@@ -273,11 +273,12 @@ export class Receiver {
       other.evicted = true;
       other.pump?.stop();
       await other.pump?.done;
-      this.#feeds.delete(name);
+      if (this.#feeds.get(name) === other) this.#feeds.delete(name);
     }
     if (this.#feeds.size >= MAX_PEERS) {
       throw new WireError(`${MAX_PEERS} peers are served already`);
     }
+    this.#feeds.set(name, feed);
   }
 
   async #feed(
@@ -286,7 +287,6 @@ export class Receiver {
     announcement: Announcement,
   ): Promise<void> {
     const name = this.#options.as ?? announcement.name;
-    await this.#requireFree(name);
     const feed: Feed = {
       peer,
       announcement,
@@ -295,7 +295,7 @@ export class Receiver {
       pump: undefined,
       evicted: false,
     };
-    this.#feeds.set(name, feed);
+    await this.#claim(name, feed);
     try {
       let stream = openDestination(announcement, this.#options);
       this.#tally.connected();
@@ -387,6 +387,15 @@ export class Receiver {
     }
     this.#tell(...explain(peer, announcement.name, end));
     return undefined;
+  }
+}
+
+/** Closes a connection that a time-out or a stop may have closed before. */
+function closeQuietly(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
 

@@ -256,6 +256,8 @@ export class Transmitter {
       ...this.#options.wait,
       onWarning: (message) => this.#tell("warning", message),
     }, stream.name);
+    // What was published before the first connection is nobody's loss.
+    if (this.#tally.status().frames === 0) this.#last = stream.cnt0;
     const pump = startTransmit(stream.mapping, connection, {
       wait: waiter.settings,
       last: this.#last,

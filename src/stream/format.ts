@@ -39,7 +39,11 @@ export interface Layout {
   readonly clockIsTai: boolean;
   /** Whether the first 384 bytes are ImageStreamIO metadata. */
   readonly milkMetadata: boolean;
-  /** Offsets for the helper. */
+  /**
+   * Offsets for the helper.
+   *
+   * @ignore
+   */
   readonly table: StreamTable;
 }
 
@@ -137,6 +141,7 @@ export interface FormatMismatch {
 
 /** A file that is not a stream that shmim can open. */
 export class StreamFormatError extends Error {
+  /** Name of the class. */
   override name = "StreamFormatError";
   /** The file. */
   readonly path: string;
@@ -148,6 +153,8 @@ export class StreamFormatError extends Error {
   readonly found: string | undefined;
 
   /**
+   * Makes the error.
+   *
    * @param path The file.
    * @param reason What is wrong, to be read after `Cannot open stream "…": `.
    * @param mismatch The facts.
@@ -159,15 +166,23 @@ export class StreamFormatError extends Error {
     this.expected = mismatch.expected;
     this.found = mismatch.found;
   }
+
+  /** Whether it looks like a stream that is being made right now. */
+  get unfinished(): boolean {
+    return this.found === "";
+  }
 }
 
 /** No such stream. */
 export class StreamNotFoundError extends Deno.errors.NotFound {
+  /** Name of the class. */
   override name = "StreamNotFoundError";
   /** The file that is missing. */
   readonly path: string;
 
   /**
+   * Makes the error.
+   *
    * @param path The file that is missing.
    * @param hint What else there is to say.
    */
@@ -179,11 +194,14 @@ export class StreamNotFoundError extends Deno.errors.NotFound {
 
 /** A stream that is there already. */
 export class StreamExistsError extends Deno.errors.AlreadyExists {
+  /** Name of the class. */
   override name = "StreamExistsError";
   /** The file that is in the way. */
   readonly path: string;
 
   /**
+   * Makes the error.
+   *
    * @param path The file that is in the way.
    * @param hint What to do.
    */
@@ -195,5 +213,6 @@ export class StreamExistsError extends Deno.errors.AlreadyExists {
 
 /** A stream that was re-created under a reader with another type or size. */
 export class StreamChangedError extends Error {
+  /** Name of the class. */
   override name = "StreamChangedError";
 }

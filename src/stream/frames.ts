@@ -7,6 +7,7 @@ import type { FrameFacts } from "../../ffi/mapping.ts";
 import {
   type Layout,
   StreamChangedError,
+  StreamFormatError,
   StreamNotFoundError,
 } from "./format.ts";
 import { reopenSettled } from "./reopen.ts";
@@ -130,8 +131,8 @@ class Follower {
       this.#noteStall();
       return undefined;
     }
-    if (facts === undefined) return undefined;
     this.#stalledSince = undefined;
+    if (facts === undefined) return undefined;
     const missed = facts.cnt0 > this.#last ? facts.cnt0 - this.#last - 1n : 0n;
     this.#last = facts.cnt0;
     return { ...toFrame(stream.layout, into, facts, slice), missed };
@@ -142,10 +143,13 @@ class Follower {
     this.#stalledSince ??= now - SLICE_MS;
     if (this.#warnedOfStall || now - this.#stalledSince < STALL_MS) return;
     this.#warnedOfStall = true;
-    const writer = this.#stream.trace()[0]?.pid ??
-      this.#stream.semaphores()[0]?.writerPid ?? 0;
+    const writers = [
+      ...this.#stream.trace().slice(0, 1).map(({ pid }) => pid),
+      ...this.#stream.semaphores().map(({ writerPid }) => writerPid),
+    ];
+    const pid = writers.find((writer) => writer > 0) ?? "unknown";
     this.#options.onWarning?.(
-      `The writer of "${this.#stream.name}" (pid ${writer}) holds its write ` +
+      `The writer of "${this.#stream.name}" (pid ${pid}) holds its write ` +
         "flag up: its frame is late",
     );
   }
@@ -160,7 +164,11 @@ class Follower {
     try {
       next = await reopenSettled(this.#stream, this.#options.signal);
     } catch (error) {
-      if (error instanceof StreamNotFoundError) return; // gone once more
+      // Still being made, or gone again: look once more.
+      if (
+        error instanceof StreamNotFoundError ||
+        (error instanceof StreamFormatError && error.unfinished)
+      ) return;
       throw error;
     }
     const reopen = this.#options.reopen ?? "same";

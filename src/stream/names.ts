@@ -3,7 +3,7 @@
  * @module
  */
 
-import { basename, dirname, isAbsolute, join, resolve } from "@std/path";
+import { basename, dirname, join, resolve } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
 import { isType } from "./types.ts";
 
@@ -34,7 +34,7 @@ function byteLength(text: string): number {
  */
 export function requireName(name: string): string {
   // deno-lint-ignore no-control-regex
-  const shown = name.replace(/[\x00-\x1f\x7f-\x9f\ufffd]/g, "?");
+  const shown = name.toWellFormed().replace(/[\x00-\x1f\x7f-\x9f\ufffd]/g, "?");
   const refuse = (reason: string): never => {
     throw new SyntaxError(`Not a stream name: "${shown}" ${reason}`);
   };
@@ -58,11 +58,12 @@ function environment(name: string): string | undefined {
   }
 }
 
-function isFolder(path: string): boolean {
+/** `undefined` where looking is not permitted: the file itself may be. */
+function isFolder(path: string): boolean | undefined {
   try {
     return statFile(path)?.kind === "folder";
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return false;
+    if (error instanceof Deno.errors.NotCapable) return undefined;
     throw error;
   }
 }
@@ -72,22 +73,19 @@ function isFolder(path: string): boolean {
  * `/milk/shm` where that exists, else `/tmp`.
  *
  * @param dir What `--dir` says.
- * @returns An absolute path.
+ * @returns Its absolute path.
  * @throws {Deno.errors.NotFound} where a folder was named that is none.
  */
 export function streamFolder(dir?: string): string {
   const named = dir ?? environment("MILK_SHM_DIR");
   if (named !== undefined) {
-    const path = isAbsolute(named)
-      ? resolve(named)
-      : resolve(Deno.cwd(), named);
-    if (statFile(path)?.kind !== "folder") {
+    if (isFolder(named) === false) {
       throw new Deno.errors.NotFound(
         `${dir === undefined ? "MILK_SHM_DIR is" : "--dir is"} "${named}", ` +
           "which is not a folder",
       );
     }
-    return path;
+    return resolve(named);
   }
   const [first, last] = DEFAULT_FOLDERS as [string, string];
   return isFolder(first) ? first : last;
@@ -119,9 +117,7 @@ export function streamPlace(argument: string, dir?: string): StreamPlace {
     const name = requireName(argument);
     return place(name, join(streamFolder(dir), name + SUFFIX));
   }
-  const path = isAbsolute(argument)
-    ? resolve(argument)
-    : resolve(Deno.cwd(), argument);
+  const path = resolve(argument);
   const file = path.endsWith(SUFFIX) ? path : path + SUFFIX;
   return place(requireName(basename(file, SUFFIX)), file);
 }

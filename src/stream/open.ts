@@ -65,7 +65,11 @@ function mapChecked(path: string, file: OpenFile, writable: boolean): Opened {
       info.size === 0
         ? "it is empty: it is being created, or its creator died"
         : `file is ${info.size} bytes, the smallest stream has ${SMALLEST}`,
-      { offset: 0, expected: String(SMALLEST), found: String(info.size) },
+      {
+        offset: 0,
+        expected: String(SMALLEST),
+        found: info.size === 0 ? "" : String(info.size),
+      },
     );
   }
   const mapping = Mapping.map(file, info.size, writable);

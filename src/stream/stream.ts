@@ -60,6 +60,12 @@ export interface CreateOptions {
   imageType?: bigint;
   /** File mode, whatever the umask. Default 0o666. */
   mode?: number;
+  /**
+   * The name that the file says it has, where the file is to be renamed.
+   *
+   * @ignore
+   */
+  nameInFile?: string;
   /** What to do where the stream exists. Default `refuse`. */
   existing?: "refuse" | "reuse" | "replace";
 }
@@ -171,7 +177,7 @@ export class Stream {
     }
     const plain = options.circular ? IMAGETYPE_CIRCULAR : IMAGETYPE_PLAIN;
     createFile(path, imageStreamIo, {
-      name,
+      name: options.nameInFile ?? name,
       size: options.size,
       type: options.type,
       keywords: options.keywords ?? 50,
@@ -246,6 +252,8 @@ export class Stream {
   /**
    * The mapping behind the stream, for the bridges: it lives as long as this
    * stream, which must not be closed before the pump has ended.
+   *
+   * @ignore
    */
   get mapping(): Mapping {
     return this.#mapping;
@@ -524,6 +532,7 @@ export class Stream {
     this.#mapping.close();
   }
 
+  /** {@linkcode Stream.close}, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -33,7 +33,8 @@ export type PixelArray =
   | Float32Array<ArrayBuffer>
   | Float64Array<ArrayBuffer>;
 
-type ArrayOf = (
+/** Makes an array over memory. */
+export type ArrayOf = (
   buffer: ArrayBuffer,
   offset: number,
   length: number,

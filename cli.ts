@@ -1,0 +1,131 @@
+/**
+ * The command line: finds the command in the table, runs it, sets the exit
+ * code.
+ *
+ * @module
+ */
+
+import { Arguments } from "./src/cli/args.ts";
+import type { Command, Io } from "./src/cli/command.ts";
+import { describe, EXIT, exitCode, UsageError } from "./src/cli/errors.ts";
+import { commandHelp, overview } from "./src/cli/help.ts";
+import { Output, OutputClosed } from "./src/cli/output.ts";
+import { VERSION } from "./src/cli/version.ts";
+import { COMMANDS, findCommand } from "./src/commands/table.ts";
+
+const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGTERM: 15 };
+
+/** Listens for signals from the moment a command asks for its signal. */
+class Interruption {
+  #controller: AbortController | undefined;
+  #number = 0;
+
+  get signal(): AbortSignal {
+    if (this.#controller !== undefined) return this.#controller.signal;
+    const controller = new AbortController();
+    this.#controller = controller;
+    for (const [name, number] of Object.entries(SIGNALS)) {
+      Deno.addSignalListener(name as Deno.Signal, () => {
+        if (controller.signal.aborted) Deno.exit(EXIT.signal + number);
+        this.#number = number;
+        controller.abort();
+      });
+    }
+    return controller.signal;
+  }
+
+  /** 128 + the number of the signal that came, 0 where none came. */
+  get code(): number {
+    return this.#number === 0 ? 0 : EXIT.signal + this.#number;
+  }
+}
+
+/** A word that does not parse is wrong usage, whoever says so. */
+function parse(command: Command, args: Arguments): unknown {
+  try {
+    return command.parse(args);
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RangeError) {
+      throw new UsageError(error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+async function dispatch(
+  words: readonly string[],
+  io: Io,
+): Promise<number> {
+  const [name, ...rest] = words;
+  if (name === undefined || name === "--help" || name === "-h") {
+    const lines = overview(COMMANDS);
+    if (name === undefined) throw new UsageError(lines.join("\n"));
+    for (const line of lines) io.out.line(line);
+    return EXIT.done;
+  }
+  if (name === "--version") {
+    io.out.line(`shmim ${VERSION}`);
+    return EXIT.done;
+  }
+  if (name === "help") {
+    return dispatch(
+      rest[0] === undefined ? ["--help"] : [rest[0], "--help"],
+      io,
+    );
+  }
+  const entry = findCommand(name);
+  const { command } = await entry.load();
+  // `permissions` reads another command's options: only the first are its own.
+  const own = name === "permissions" && rest[0]?.startsWith("-") !== true
+    ? ["--", ...rest]
+    : rest;
+  const args = new Arguments(own, command.options);
+  if (args.flag("help")) {
+    for (const line of commandHelp(entry, command)) io.out.line(line);
+    return EXIT.done;
+  }
+  return await command.run(parse(command, args), io);
+}
+
+function hint(error: unknown, words: readonly string[]): string {
+  if (!(error instanceof UsageError) || words[0] === undefined) return "";
+  const known = COMMANDS.some(({ name }) => name === words[0]);
+  return known ? ` (shmim ${words[0]} --help)` : " (shmim --help)";
+}
+
+/**
+ * Runs a command line.
+ *
+ * @param words What was typed after the program's name.
+ * @returns The exit code.
+ */
+export async function main(words: readonly string[]): Promise<number> {
+  const out = new Output();
+  const interruption = new Interruption();
+  const io: Io = {
+    out,
+    get signal() {
+      return interruption.signal;
+    },
+  };
+  try {
+    const code = await dispatch(words, io);
+    return interruption.code || code;
+  } catch (error) {
+    if (error instanceof OutputClosed) return EXIT.done;
+    const debug = words.includes("--debug");
+    const usage = words.length === 0 ? "" : "shmim: ";
+    out.say(
+      `${usage}${
+        words.length === 0
+          ? (error as Error).message
+          : describe(error, debug) + hint(error, words)
+      }`,
+    );
+    return interruption.code || exitCode(error);
+  }
+}
+
+if (import.meta.main) {
+  Deno.exit(await main(Deno.args));
+}

@@ -1,0 +1,199 @@
+/*
+ * Pixels of FITS files: big-endian in, the stream's own type out. Read in
+ * pieces that stay in the cache, so that memory is crossed once.
+ */
+#define _GNU_SOURCE
+#include <byteswap.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define PIECE 262144
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+#pragma GCC push_options
+#pragma GCC optimize("O3")
+
+#define EXACT(bits)                                                     \
+  WIDE static void exact##bits(uint8_t *restrict out,                   \
+                               const uint8_t *restrict in, uint64_t n,  \
+                               uint##bits##_t flip) {                   \
+    for (uint64_t i = 0; i < n; i++) {                                  \
+      uint##bits##_t v;                                                 \
+      memcpy(&v, in + i * sizeof v, sizeof v);                          \
+      v = (uint##bits##_t)(bswap_##bits(v) ^ flip);                     \
+      memcpy(out + i * sizeof v, &v, sizeof v);                         \
+    }                                                                   \
+  }
+EXACT(16)
+EXACT(32)
+EXACT(64)
+
+WIDE static void exact8(uint8_t *restrict out, const uint8_t *restrict in,
+                        uint64_t n, uint8_t flip) {
+  for (uint64_t i = 0; i < n; i++) {
+    out[i] = in[i] ^ flip;
+  }
+}
+
+#pragma GCC pop_options
+
+static void exact(uint8_t *out, const uint8_t *in, uint64_t n,
+                  uint64_t width, bool flip) {
+  switch (width) {
+  case 1:
+    exact8(out, in, n, flip ? 0x80u : 0);
+    break;
+  case 2:
+    exact16(out, in, n, flip ? 0x8000u : 0);
+    break;
+  case 4:
+    exact32(out, in, n, flip ? 0x80000000u : 0);
+    break;
+  default:
+    exact64(out, in, n, flip ? 0x8000000000000000u : 0);
+    break;
+  }
+}
+
+static double stored_value(const uint8_t *in, enum shmim_stored stored,
+                           const struct shmim_convert *c) {
+  uint64_t bits = 0;
+  for (uint64_t k = 0; k < c->width; k++) {
+    bits = bits << 8 | in[k];
+  }
+  int64_t integer;
+  float single;
+  double number;
+  const uint32_t low = (uint32_t)bits;
+  switch (stored) {
+  case SHMIM_STORED_F32:
+    memcpy(&single, &low, sizeof single);
+    return (double)single * c->scale + c->zero;
+  case SHMIM_STORED_F64:
+    memcpy(&number, &bits, sizeof number);
+    return number * c->scale + c->zero;
+  case SHMIM_STORED_U8:
+    integer = (int64_t)bits;
+    break;
+  default:
+    integer = (int64_t)(bits << (64 - 8 * c->width)) >> (64 - 8 * c->width);
+    break;
+  }
+  if (c->has_blank && integer == c->blank) {
+    return NAN;
+  }
+  return (double)integer * c->scale + c->zero;
+}
+
+static void scaled(uint8_t *out, const uint8_t *in, uint64_t n,
+                   const struct shmim_convert *c) {
+  for (uint64_t i = 0; i < n; i++) {
+    const double v = stored_value(in + i * c->width,
+                                  (enum shmim_stored)c->stored, c);
+    const float f = (float)v;
+    if (c->out_bytes == 4) {
+      memcpy(out + i * 4, &f, 4);
+    } else {
+      memcpy(out + i * 8, &v, 8);
+    }
+  }
+}
+
+static void convert(uint8_t *out, const uint8_t *in, uint64_t n,
+                    const struct shmim_convert *c) {
+  if (c->scaled) {
+    scaled(out, in, n, c);
+  } else {
+    exact(out, in, n, c->width, c->flip_sign != 0);
+  }
+}
+
+static int32_t usable(const struct shmim_stream *s, uint64_t offset,
+                      uint64_t count, const struct shmim_convert *c) {
+  uint64_t bytes;
+  if (s == NULL || s->base == 0 || c == NULL) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if ((c->width != 1 && c->width != 2 && c->width != 4 && c->width != 8) ||
+      c->out_bytes != (c->scaled ? (c->out_bytes == 4 ? 4u : 8u) : c->width)) {
+    return -EINVAL;
+  }
+  if (__builtin_mul_overflow(count, c->out_bytes, &bytes) ||
+      offset > s->data_bytes || bytes > s->data_bytes - offset) {
+    return -ERANGE;
+  }
+  return 0;
+}
+
+/*
+ * Converts `count` values from memory to `offset` of the data block. The
+ * caller has raised the write flag and publishes afterwards.
+ */
+int32_t shmim_convert_bytes(const struct shmim_stream *s, uint64_t offset,
+                            const void *in, uint64_t bytes, uint64_t count,
+                            const struct shmim_convert *c) {
+  const int32_t rc = usable(s, offset, count, c);
+  if (rc != 0) {
+    return rc;
+  }
+  if (in == NULL || bytes / c->width < count) {
+    return -EINVAL;
+  }
+  convert(at(s, s->data + offset), in, count, c);
+  return guard_status(s);
+}
+
+/*
+ * The same from a file at `from`. -ENODATA: the file ends early. Blocks as
+ * long as the file takes: nonblocking calls only.
+ */
+int32_t shmim_convert_file(const struct shmim_stream *s, uint64_t offset,
+                           int32_t fd, uint64_t from, uint64_t count,
+                           const struct shmim_convert *c) {
+  int32_t rc = usable(s, offset, count, c);
+  if (rc != 0) {
+    return rc;
+  }
+  uint8_t *piece = malloc(PIECE);
+  if (piece == NULL) {
+    return -ENOMEM;
+  }
+  uint8_t *out = at(s, s->data + offset);
+  const uint64_t bytes = count * c->width;
+  uint64_t done = 0;
+  uint64_t kept = 0; /* bytes of a value that the last read cut */
+  while (rc == 0 && done + kept < bytes) {
+    const uint64_t left = bytes - done - kept;
+    const uint64_t want = left < PIECE - kept ? left : PIECE - kept;
+    const ssize_t n = pread(fd, piece + kept, want,
+                            (off_t)(from + done + kept));
+    if (n < 0) {
+      rc = errno == EINTR ? 0 : -errno;
+      continue;
+    }
+    if (n == 0) {
+      rc = -ENODATA;
+      continue;
+    }
+    const uint64_t have = kept + (uint64_t)n;
+    const uint64_t values = have / c->width;
+    convert(out + done / c->width * c->out_bytes, piece, values, c);
+    done += values * c->width;
+    kept = have - values * c->width;
+    memmove(piece, piece + values * c->width, kept);
+  }
+  free(piece);
+  return rc != 0 ? rc : guard_status(s);
+}

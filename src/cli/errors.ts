@@ -1,0 +1,55 @@
+/**
+ * Exit codes, and errors as one line.
+ * @module
+ */
+
+/** What the process ends with. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  timedOut: 124,
+  signal: 128,
+} as const;
+
+/** A command line that cannot be understood: exit code 2. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** A failure whose message is all there is to say: exit code 1. */
+export class CommandError extends Error {
+  override name = "CommandError";
+  /** Exit code. */
+  readonly code: number;
+
+  /**
+   * @param message One line: what is wrong, with what, and what to do.
+   * @param code Exit code.
+   */
+  constructor(message: string, code: number = EXIT.failed) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/**
+ * An error as one line; with its causes where asked for.
+ *
+ * @param error What was thrown.
+ * @param debug With stack and causes.
+ */
+export function describe(error: unknown, debug: boolean): string {
+  if (!(error instanceof Error)) return String(error);
+  if (!debug) return (error.message || error.name).replace(/\s*\n\s*/g, " ");
+  const cause = error.cause === undefined
+    ? ""
+    : `\ncaused by ${describe(error.cause, true)}`;
+  return (error.stack ?? `${error.name}: ${error.message}`) + cause;
+}
+
+/** The exit code that belongs to an error. */
+export function exitCode(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage;
+  return error instanceof CommandError ? error.code : EXIT.failed;
+}

@@ -1,0 +1,72 @@
+/**
+ * Help texts, in 80 columns, from the table of commands.
+ * @module
+ */
+
+import { COMMON_OPTIONS, type OptionSpec } from "./args.ts";
+import type { Command, CommandEntry } from "./command.ts";
+import { columns } from "./output.ts";
+
+const WIDTH = 80;
+
+/** Breaks a text into lines. */
+export function wrap(text: string, width: number = WIDTH): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+/** The help of the whole tool. */
+export function overview(entries: readonly CommandEntry[]): string[] {
+  return [
+    "shmim - shared-memory image streams: make, watch, fill and carry them",
+    "",
+    "Usage: shmim COMMAND [ARGS…]",
+    "",
+    "Commands:",
+    ...columns(entries.map(({ name, summary }) => [`  ${name}`, summary])),
+    "",
+    "  shmim COMMAND --help  explains a command",
+    "  shmim --version       prints the version",
+    "",
+    "A stream is a name, found in $MILK_SHM_DIR, else /milk/shm, else /tmp; or",
+    "a path, where it holds a / or ends in .im.shm.",
+    "",
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 124 timed out, 128+n signal.",
+  ];
+}
+
+function optionLine({ name, short, value, help }: OptionSpec): string[] {
+  const letter = short === undefined ? "    " : `-${short}, `;
+  const placeholder = value === undefined ? "" : ` ${value}`;
+  return [`  ${letter}--${name}${placeholder}`, help];
+}
+
+/** The help of one command. */
+export function commandHelp(entry: CommandEntry, command: Command): string[] {
+  const [first = "", ...more] = command.usage;
+  return [
+    `shmim ${entry.name} - ${entry.summary}`,
+    "",
+    `Usage: shmim ${first}`,
+    ...more.map((line) => `       shmim ${line}`),
+    "",
+    ...wrap(command.description),
+    "",
+    "Options:",
+    ...columns([...command.options, ...COMMON_OPTIONS].map(optionLine)),
+    "",
+    command.examples.length > 1 ? "Examples:" : "Example:",
+    ...columns(
+      command.examples.map(([line, what]) => [`  shmim ${line}`, what]),
+    ),
+  ];
+}

@@ -1,0 +1,89 @@
+/**
+ * Options that several commands have in common.
+ * @module
+ */
+
+import { WAIT_MODES, type WaitMode, type WaitOptions } from "../stream/wait.ts";
+import type { Arguments, OptionSpec } from "./args.ts";
+import { integerFrom } from "./args.ts";
+import { UsageError } from "./errors.ts";
+import type { Schedule } from "../../ffi/pump.ts";
+
+/** `--dir`. */
+export const DIR: OptionSpec = {
+  name: "dir",
+  value: "FOLDER",
+  help: "folder of streams (default: $MILK_SHM_DIR, /milk/shm, /tmp)",
+};
+
+/** `--json`. */
+export const JSON_OPTION: OptionSpec = {
+  name: "json",
+  help: "print JSON",
+};
+
+/** `--wait` and what belongs to it. */
+export const WAIT: readonly OptionSpec[] = [
+  {
+    name: "wait",
+    value: "MODE",
+    help: "semaphore, spin, poll or adaptive",
+  },
+  {
+    name: "semaphore",
+    value: "N",
+    help: "semaphore wanted (default: a free one)",
+  },
+];
+
+/** `--priority` and `--cpu`. */
+export const SCHEDULE: readonly OptionSpec[] = [
+  { name: "priority", value: "N", help: "real-time priority, 1 to 99" },
+  {
+    name: "cpu",
+    value: "LIST",
+    many: true,
+    help: "cores to run on, as in 2,3",
+  },
+];
+
+/** The folder, as an object to spread. */
+export function dirOf(args: Arguments): { dir?: string } {
+  const dir = args.text("dir");
+  return dir === undefined ? {} : { dir };
+}
+
+/** How to wait; `undefined` where nothing was said. */
+export function waitOf(args: Arguments): WaitOptions | undefined {
+  const mode = args.choice<WaitMode>("wait", WAIT_MODES);
+  const semaphore = args.integer("semaphore", 0, 65535);
+  if (mode === undefined && semaphore === undefined) return undefined;
+  return {
+    mode: mode ?? "semaphore",
+    ...semaphore === undefined ? {} : { semaphore },
+  };
+}
+
+/** Whether waiting so changes the stream's file. */
+export function waitWrites(wait: WaitOptions | undefined): boolean {
+  return wait?.mode === "semaphore" || wait?.mode === "adaptive";
+}
+
+/** Priority and cores. */
+export function scheduleOf(args: Arguments): Schedule {
+  return {
+    priority: args.integer("priority", 1, 99) ?? 0,
+    cpus: args.list("cpu").map((cpu) => integerFrom("--cpu", cpu, 0, 63)),
+  };
+}
+
+/** Reads `50x40`, fastest axis first. */
+export function sizeFrom(text: string): number[] {
+  const axes = text.split("x");
+  if (axes.length > 3) {
+    throw new UsageError(
+      `A stream has 1 to 3 axes, "${text}" has ${axes.length}`,
+    );
+  }
+  return axes.map((axis) => integerFrom("SIZE", axis, 1, 0xFFFF_FFFF));
+}

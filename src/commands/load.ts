@@ -1,0 +1,154 @@
+/** `shmim load`: a FITS file into a stream, where that is called for. @module */
+
+import { defineCommand, type Io } from "../cli/command.ts";
+import { EXIT, UsageError } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
+import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
+import { parseFitsName, parseHduChoice } from "../fits/mod.ts";
+import { loadFits, type LoadOptions, type LoadResult } from "../load/load.ts";
+import {
+  CONF_FOLDER,
+  fileMark,
+  LoadState,
+  STATE_FOLDER,
+} from "../load/state.ts";
+import { requireName } from "../stream/names.ts";
+import { parseType } from "../stream/types.ts";
+
+interface Options {
+  readonly load: LoadOptions;
+  readonly json: boolean;
+  readonly watch: boolean;
+}
+
+const LOOK_MS = 250;
+
+function tell(result: LoadResult, options: Options, { out }: Io): void {
+  if (options.json) {
+    out.json(result, options.watch);
+    return;
+  }
+  const would = options.load.dryRun ? "would be " : "";
+  for (const note of result.notes) out.say(`shmim: ${note}`);
+  out.line(`${would}${result.result} ${result.stream} (${result.reason})`);
+}
+
+/** Loads again whenever the FITS file changes, until a signal comes. */
+async function watch(options: Options, io: Io): Promise<void> {
+  const { load } = options;
+  const mark = (): string => {
+    const name = load.fits ??
+      new LoadState(load.stream, (load.prefix ?? "") + load.stream)
+        .configuredFits()?.name;
+    return name === undefined ? "" : fileMark(parseFitsName(name).path);
+  };
+  let seen: string | undefined;
+  while (!io.signal.aborted) {
+    const now = mark();
+    if (now !== seen && now !== "") {
+      try {
+        tell(await loadFits({ ...load, remove: false }), options, io);
+      } catch (error) {
+        if (error instanceof Deno.errors.NotCapable) throw error;
+        io.out.say(`shmim: ${(error as Error).message}`); // half-written?
+      }
+      seen = now;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** The command. */
+export const command = defineCommand<Options>({
+  usage: ["load FITS STREAM [OPTIONS]", "load -c [-p PREFIX] STREAM [OPTIONS]"],
+  description:
+    "Loads a FITS file into a stream where that is called for: the " +
+    "file changed since the last load, the stream's content changed since, " +
+    "there is no such stream, or -f. FITS may name an HDU and a section, as " +
+    "in file.fits[SCI,2][*,*,3:3]. With -c the file is the one that " +
+    "conf/shmim_STREAM.name.txt names. A stream of the same type and size is " +
+    "filled in place. State is kept in loadedSM/ and conf/ of the current " +
+    "folder.",
+  options: [
+    { name: "configured", short: "c", help: "the file named in conf/" },
+    { name: "prefix", short: "p", value: "PREFIX", help: "goes before STREAM" },
+    { name: "force", short: "f", help: "load in any case" },
+    {
+      name: "remove",
+      short: "r",
+      help: "first remove the stream and all its state",
+    },
+    { name: "hdu", value: "HDU", help: "number, EXTNAME or EXTNAME,EXTVER" },
+    { name: "slice", value: "K", help: "one slice of a cube, from 0" },
+    { name: "flatten", help: "all axes beyond the second become one" },
+    { name: "type", value: "TYPE", help: "data type of the stream" },
+    { name: "keywords", value: "MODE", help: "all (default) or none" },
+    { name: "strict", help: "keywords that do not fit are an error" },
+    { name: "dry-run", help: "say what would be done, and why" },
+    { name: "watch", help: "again whenever the file changes" },
+    DIR,
+    JSON_OPTION,
+  ],
+  examples: [[
+    "load -c -p aol8_ wfsref0",
+    "the loop's reference, if it changed",
+  ]],
+  samples: [["ref.fits", "wfsref0"]],
+  parse(args): Options {
+    const configured = args.flag("configured");
+    const [first = "", second] = configured
+      ? args.exactly("STREAM")
+      : args.exactly("FITS", "STREAM");
+    const stream = requireName(second ?? first);
+    const prefix = args.text("prefix");
+    if (prefix !== undefined) requireName(prefix + stream);
+    if (!configured) parseFitsName(first);
+    const dir = args.text("dir");
+    const hdu = args.text("hdu");
+    const slice = args.integer("slice", 0);
+    const type = args.text("type");
+    if (args.flag("watch") && (args.flag("dry-run") || args.flag("remove"))) {
+      throw new UsageError("--watch goes with neither --dry-run nor -r");
+    }
+    return {
+      json: args.flag("json"),
+      watch: args.flag("watch"),
+      load: {
+        ...configured ? {} : { fits: first },
+        stream,
+        ...prefix === undefined ? {} : { prefix },
+        ...dir === undefined ? {} : { dir },
+        force: args.flag("force"),
+        remove: args.flag("remove"),
+        ...hdu === undefined ? {} : { hdu: parseHduChoice(hdu) },
+        ...slice === undefined ? {} : { slice },
+        ...args.flag("flatten") ? { flatten: true } : {},
+        ...type === undefined ? {} : { type: parseType(type) },
+        keywords: (args.choice("keywords", ["all", "none"]) ?? "all") === "all",
+        strict: args.flag("strict"),
+        dryRun: args.flag("dry-run"),
+      },
+    };
+  },
+  needs({ load }, scope): Needs {
+    const name = (load.prefix ?? "") + load.stream;
+    const folder = scope.folder(name, load.dir);
+    const state = [CONF_FOLDER, STATE_FOLDER].flatMap((path) =>
+      scope.file(path)
+    );
+    const fits = load.fits ??
+      new LoadState(load.stream, name).configuredFits()?.name;
+    const source = fits === undefined
+      ? []
+      : scope.file(parseFitsName(fits).path);
+    return {
+      read: [...folder, ...state, ...source],
+      write: [...folder, ...load.dryRun ? [] : state],
+    };
+  },
+  async run(options, io): Promise<number> {
+    if (options.watch) await watch(options, io);
+    else tell(await loadFits(options.load), options, io);
+    return EXIT.done;
+  },
+});

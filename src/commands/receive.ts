@@ -1,0 +1,103 @@
+/** `shmim receive`: takes streams from transmitters, milk's or ours. @module */
+
+import { integerFrom } from "../cli/args.ts";
+import { BridgeReporter } from "../cli/bridge_status.ts";
+import { defineCommand } from "../cli/command.ts";
+import { EXIT } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
+import { DIR, dirOf, SCHEDULE, scheduleOf } from "../cli/shared_options.ts";
+import { type ReceiveOptions, Receiver } from "../bridge/receive.ts";
+import { requireName } from "../stream/names.ts";
+
+interface Options {
+  readonly receive: ReceiveOptions;
+  readonly statsFile: string | undefined;
+}
+
+/** The command. */
+export const command = defineCommand<Options>({
+  usage: ["receive PORT [OPTIONS]"],
+  description: "Listens for transmitters, milk's or ours, and publishes what " +
+    "they send. Goes on listening when they leave. A stream of the same type " +
+    "and size is used as it is, so that its readers go on; another one is " +
+    "left alone. What peers claim is checked, but nobody is asked who he is: " +
+    "bind to an address that only trusted hosts reach.",
+  options: [
+    {
+      name: "bind",
+      value: "ADDRESS",
+      help: "listen there (default 127.0.0.1)",
+    },
+    {
+      name: "allow",
+      value: "ADDRESS",
+      many: true,
+      help: "only these peers may connect",
+    },
+    { name: "as", value: "NAME", help: "this name instead of the peer's" },
+    { name: "replace", help: "replace a stream of another type or size" },
+    { name: "once", help: "end with the first peer, as milk does" },
+    {
+      name: "max-bytes",
+      value: "N",
+      help: "largest stream accepted (default 1 GiB)",
+    },
+    {
+      name: "idle-timeout",
+      value: "S",
+      help: "drop a peer that is silent so long (default: never)",
+    },
+    ...SCHEDULE,
+    { name: "stats-json", value: "FILE", help: "append an object a second" },
+    DIR,
+  ],
+  examples: [["receive 8803 --bind 192.168.2.2", "on the RTC"]],
+  samples: [["8886"]],
+  parse(args): Options {
+    const [port = ""] = args.exactly("PORT");
+    const as = args.text("as");
+    const bind = args.text("bind") ?? "127.0.0.1";
+    return {
+      statsFile: args.text("stats-json"),
+      receive: {
+        port: integerFrom("PORT", port, 0, 65535),
+        bind: bind.replace(/^\[(.*)\]$/, "$1"),
+        allow: args.list("allow"),
+        ...as === undefined ? {} : { as: requireName(as) },
+        ...dirOf(args),
+        replace: args.flag("replace"),
+        once: args.flag("once"),
+        maxBytes: args.integer("max-bytes", 1) ?? 2 ** 30,
+        idleTimeoutMs: (args.number("idle-timeout", 0) ?? 0) * 1000,
+        schedule: scheduleOf(args),
+      },
+    };
+  },
+  needs({ receive, statsFile }, scope): Needs {
+    const folder = scope.folder(receive.as, receive.dir);
+    const stats = statsFile === undefined ? [] : scope.file(statsFile);
+    return {
+      read: folder,
+      write: [...folder, ...stats],
+      net: scope.host(receive.bind ?? "127.0.0.1", receive.port),
+    };
+  },
+  async run({ receive, statsFile }, { out, signal }): Promise<number> {
+    using reporter = new BridgeReporter(out, "receive");
+    const receiver = Receiver.listen({
+      ...receive,
+      signal,
+      onEvent: reporter.event,
+    });
+    const where = `${receive.bind}:${receiver.port}`;
+    reporter.event({ level: "note", message: `listening on ${where}` });
+    reporter.watch({
+      kind: "receive",
+      label: where,
+      status: () => receiver.status(),
+      state: () => receiver.streams.join(", "),
+    }, statsFile);
+    await receiver.done;
+    return EXIT.done;
+  },
+});

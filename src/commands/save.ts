@@ -1,0 +1,95 @@
+/** `shmim save`: frames of a stream into a FITS file. @module */
+
+import { dirname } from "@std/path";
+import { defineCommand, type Io } from "../cli/command.ts";
+import { CommandError, EXIT } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
+import {
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  WAIT,
+  waitOf,
+  waitWrites,
+} from "../cli/shared_options.ts";
+import { saveFrames, type SaveOptions } from "../load/save.ts";
+import { Stream } from "../stream/stream.ts";
+
+interface Options {
+  readonly name: string;
+  readonly open: { dir?: string };
+  readonly file: string;
+  readonly save: SaveOptions;
+  readonly json: boolean;
+}
+
+/** The command. */
+export const command = defineCommand<Options>({
+  usage: ["save STREAM FILE [OPTIONS]"],
+  description: "Writes the frame that is in a stream to a FITS file, with " +
+    "keywords, times and counters; with --count N or --wait, new frames, as a " +
+    "cube with a table of their counters and times. A name that ends in .gz " +
+    "is packed. The file appears when it is complete.",
+  options: [
+    { name: "count", value: "N", help: "so many new frames" },
+    { name: "timeout", value: "S", help: "longest wait for a frame" },
+    ...WAIT,
+    { name: "strict", help: "keywords that cannot be written are an error" },
+    DIR,
+    JSON_OPTION,
+  ],
+  examples: [["save wfs wfs.fits.gz --count 100", "a hundred frames, packed"]],
+  samples: [["cam", "cam.fits"], ["cam", "cam.fits", "--wait", "semaphore"]],
+  parse(args): Options {
+    const [name = "", file = ""] = args.exactly("STREAM", "FILE");
+    const wait = waitOf(args);
+    const count = args.integer("count", 1);
+    const timeout = args.number("timeout", 0);
+    return {
+      name,
+      file,
+      open: dirOf(args),
+      json: args.flag("json"),
+      save: {
+        ...count === undefined ? {} : { count },
+        ...wait === undefined ? {} : { wait },
+        ...timeout === undefined ? {} : { timeoutMs: timeout * 1000 },
+        strict: args.flag("strict"),
+      },
+    };
+  },
+  needs({ name, open, file, save }, scope): Needs {
+    const files = scope.stream(name, open.dir);
+    const target = scope.file(dirname(file));
+    return {
+      read: [...files, ...target],
+      write: [...target, ...waitWrites(save.wait) ? files : []],
+    };
+  },
+  async run({ name, open, file, save, json }, io: Io): Promise<number> {
+    using stream = Stream.open(name, {
+      ...open,
+      writable: waitWrites(save.wait),
+    });
+    const report = await saveFrames(stream, file, {
+      ...save,
+      signal: io.signal,
+      onWarning: (message) => io.out.say(`shmim: ${message}`),
+      onFrame: (frames) => io.out.live(`${stream.name}: ${frames} frames`),
+    });
+    if (report === undefined) {
+      if (io.signal.aborted) return EXIT.failed;
+      throw new CommandError(
+        `Too few new frames of "${stream.name}" in time; "${file}" was not ` +
+          "written",
+        EXIT.timedOut,
+      );
+    }
+    for (const loss of report.losses) io.out.say(`shmim: ${loss}`);
+    if (json) io.out.json({ ...report, name: stream.name });
+    else {io.out.say(
+        `${report.path}: ${report.frames} frames of ${stream.name}`,
+      );}
+    return EXIT.done;
+  },
+});

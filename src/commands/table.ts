@@ -1,0 +1,91 @@
+/**
+ * The table of commands: dispatch, help, permission sets and completions all
+ * come from it. A command's own file is loaded when it is called.
+ * @module
+ */
+
+import { didYouMean } from "../cli/args.ts";
+import type { CommandEntry } from "../cli/command.ts";
+import { UsageError } from "../cli/errors.ts";
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "create",
+    summary: "make a stream",
+    load: () => import("./create.ts"),
+  },
+  {
+    name: "ls",
+    summary: "list streams with rate, age, writer and readers",
+    load: () => import("./ls.ts"),
+  },
+  {
+    name: "info",
+    summary: "everything about one stream",
+    load: () => import("./info.ts"),
+  },
+  {
+    name: "read",
+    summary: "frames as statistics, numbers or files",
+    load: () => import("./read.ts"),
+  },
+  {
+    name: "write",
+    summary: "frames from a file, standard input or a pattern",
+    load: () => import("./write.ts"),
+  },
+  {
+    name: "poke",
+    summary: "publish once more without new pixels",
+    load: () => import("./poke.ts"),
+  },
+  { name: "rm", summary: "remove streams", load: () => import("./rm.ts") },
+  {
+    name: "load",
+    summary: "a FITS file into a stream, where something changed",
+    load: () => import("./load.ts"),
+  },
+  {
+    name: "save",
+    summary: "frames of a stream into a FITS file",
+    load: () => import("./save.ts"),
+  },
+  {
+    name: "link",
+    summary: "point one stream's name at another",
+    load: () => import("./link.ts"),
+  },
+  {
+    name: "transmit",
+    summary: "send a stream to a receiver, milk's or ours",
+    load: () => import("./transmit.ts"),
+  },
+  {
+    name: "receive",
+    summary: "take streams from transmitters, milk's or ours",
+    load: () => import("./receive.ts"),
+  },
+  {
+    name: "demo",
+    summary: "a stream crosses a bridge on this machine",
+    load: () => import("./demo.ts"),
+  },
+  {
+    name: "permissions",
+    summary: "the exact permissions of a call",
+    load: () => import("./permissions.ts"),
+  },
+];
+
+/**
+ * Finds a command.
+ *
+ * @throws {UsageError} where there is none of this name.
+ */
+export function findCommand(name: string): CommandEntry {
+  const entry = COMMANDS.find((candidate) => candidate.name === name);
+  if (entry !== undefined) return entry;
+  const known = COMMANDS.map((candidate) => candidate.name);
+  throw new UsageError(`Unknown command "${name}"${didYouMean(name, known)}`);
+}

@@ -1,0 +1,115 @@
+/** `shmim transmit`: sends a stream to a receiver, milk's or ours. @module */
+
+import { integerFrom } from "../cli/args.ts";
+import { BridgeReporter } from "../cli/bridge_status.ts";
+import { defineCommand } from "../cli/command.ts";
+import { EXIT } from "../cli/errors.ts";
+import type { Needs } from "../cli/needs.ts";
+import {
+  DIR,
+  dirOf,
+  SCHEDULE,
+  scheduleOf,
+  WAIT,
+  waitOf,
+  waitWrites,
+} from "../cli/shared_options.ts";
+import {
+  type KeywordMode,
+  type SliceMode,
+  type TransmitOptions,
+  Transmitter,
+} from "../bridge/transmit.ts";
+
+interface Options {
+  readonly transmit: TransmitOptions;
+  readonly statsFile: string | undefined;
+}
+
+/** The command. */
+export const command = defineCommand<Options>({
+  usage: ["transmit NAME HOST PORT [OPTIONS]"],
+  description: "Sends each new frame of a stream over TCP, in the way of " +
+    "milk's shmimTCPtransmit. Connects again when the connection is lost. " +
+    "The frame that is there goes at once, and once more after a second if " +
+    "the source has not moved, because milk's receiver drops early frames.",
+  options: [
+    ...WAIT,
+    {
+      name: "slices",
+      value: "MODE",
+      help: "of a cube: auto, rolling (new slices), whole",
+    },
+    { name: "keywords", value: "MODE", help: "all (default), used or none" },
+    {
+      name: "reopen",
+      value: "MODE",
+      help: "a re-created source: same (shape, default), any, never",
+    },
+    { name: "allow-torn", help: "send frames of a source that never pauses" },
+    { name: "no-reconnect", help: "end when the connection is lost" },
+    ...SCHEDULE,
+    { name: "stats-json", value: "FILE", help: "append an object a second" },
+    DIR,
+  ],
+  examples: [[
+    "transmit dm01disp03 192.168.2.2 8803",
+    "a DM channel to the RTC",
+  ]],
+  samples: [["cam", "localhost", "8886"]],
+  parse(args): Options {
+    const [stream = "", hostname = "", port = ""] = args.exactly(
+      "NAME",
+      "HOST",
+      "PORT",
+    );
+    const wait = waitOf(args);
+    return {
+      statsFile: args.text("stats-json"),
+      transmit: {
+        stream,
+        hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
+        port: integerFrom("PORT", port, 1, 65535),
+        ...dirOf(args),
+        ...wait === undefined ? {} : { wait },
+        slices:
+          args.choice<SliceMode>("slices", ["auto", "rolling", "whole"]) ??
+            "auto",
+        keywords:
+          args.choice<KeywordMode>("keywords", ["all", "used", "none"]) ??
+            "all",
+        reopen: args.choice("reopen", ["same", "any", "never"]) ?? "same",
+        allowTorn: args.flag("allow-torn"),
+        reconnect: !args.flag("no-reconnect"),
+        schedule: scheduleOf(args),
+      },
+    };
+  },
+  needs({ transmit, statsFile }, scope): Needs {
+    const files = scope.stream(transmit.stream, transmit.dir);
+    const stats = statsFile === undefined ? [] : scope.file(statsFile);
+    const writes = transmit.wait === undefined || waitWrites(transmit.wait);
+    return {
+      read: files,
+      write: [...writes ? files : [], ...stats],
+      net: scope.host(transmit.hostname, transmit.port),
+    };
+  },
+  async run({ transmit, statsFile }, { out, signal }): Promise<number> {
+    const label = `${transmit.stream} -> ${transmit.hostname}:${transmit.port}`;
+    using reporter = new BridgeReporter(out, "transmit");
+    const transmitter = Transmitter.start({
+      ...transmit,
+      signal,
+      onEvent: reporter.event,
+    });
+    reporter.watch({
+      kind: "transmit",
+      label,
+      status: () => transmitter.status(),
+      state: () => transmitter.state,
+    }, statsFile);
+    await transmitter.done;
+    return EXIT.done;
+  },
+});

@@ -1,0 +1,132 @@
+/**
+ * Frames of a stream into a FITS file.
+ * @module
+ */
+
+import {
+  FitsCubeWriter,
+  type FitsFrameInfo,
+  type FitsWriteOptions,
+  type FitsWriteReport,
+  writeFits,
+} from "../fits/mod.ts";
+import type { Frame } from "../stream/frames.ts";
+import type { Stream } from "../stream/stream.ts";
+import type { WaitOptions } from "../stream/wait.ts";
+
+/** What to save. */
+export interface SaveOptions {
+  /** So many new frames, as a cube; `undefined`: the frame that is there. */
+  count?: number;
+  /** How to wait for new frames. */
+  wait?: WaitOptions;
+  /** Longest wait for a frame. */
+  timeoutMs?: number;
+  /** A keyword that cannot be written is an error. */
+  strict?: boolean;
+  /** Ends it. */
+  signal?: AbortSignal;
+  /** Takes warnings. */
+  onWarning?: (message: string) => void;
+  /** Told after each frame of a cube. */
+  onFrame?: (frames: number) => void;
+}
+
+const RESTLESS_MS = 1000;
+
+function utc(ns: bigint, offset: number): bigint | undefined {
+  return ns === 0n ? undefined : ns - BigInt(offset) * 1_000_000_000n;
+}
+
+function frameInfo(stream: Stream, frame: Frame): FitsFrameInfo {
+  const acquired = utc(frame.atimeNs, stream.clockOffset);
+  const written = utc(frame.writetimeNs, stream.clockOffset);
+  return {
+    cnt0: frame.cnt0,
+    cnt1: frame.cnt1,
+    ...acquired === undefined ? {} : { acquired },
+    ...written === undefined ? {} : { written },
+  };
+}
+
+function headerOf(stream: Stream, options: SaveOptions): FitsWriteOptions {
+  return {
+    stream: stream.name,
+    keywords: stream.keywords(),
+    strict: options.strict ?? false,
+  };
+}
+
+async function wholeFrame(stream: Stream): Promise<Frame> {
+  const end = performance.now() + RESTLESS_MS;
+  for (;;) {
+    const frame = stream.read();
+    if (!frame.torn) return frame;
+    if (performance.now() > end) {
+      throw new Error(
+        `The writer of "${stream.name}" never pauses: no whole frame of it ` +
+          "could be copied",
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/**
+ * Saves frames.
+ *
+ * @param stream The stream.
+ * @param path The file; `.gz` at its end packs it.
+ * @param options Which frames.
+ * @returns What was written; `undefined` where too few frames came: then
+ * there is no file.
+ * @throws {FitsError} in strict mode, where a keyword cannot be written.
+ */
+export async function saveFrames(
+  stream: Stream,
+  path: string,
+  options: SaveOptions = {},
+): Promise<FitsWriteReport | undefined> {
+  const header = headerOf(stream, options);
+  if (options.count === undefined && options.wait === undefined) {
+    const frame = await wholeFrame(stream);
+    return await writeFits(
+      path,
+      { type: stream.type, size: stream.size, data: frame.bytes },
+      { ...header, ...frameInfo(stream, frame), cnt2: frame.cnt2 },
+    );
+  }
+  const wanted = options.count ?? 1;
+  await using cube = await FitsCubeWriter.create(
+    path,
+    stream.type,
+    stream.size,
+    header,
+  );
+  const frames = stream.frames({
+    ...options.wait,
+    ...options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs },
+    ...options.signal === undefined ? {} : { signal: options.signal },
+    ...options.onWarning === undefined ? {} : { onWarning: options.onWarning },
+  });
+  let missed = 0n;
+  for await (const frame of frames) {
+    if (cube.frames > 0) missed += frame.missed;
+    if (frame.torn) {
+      throw new Error(
+        `The writer of "${stream.name}" never pauses: no whole frame of it ` +
+          "could be copied",
+      );
+    }
+    await cube.write(frame.bytes, frameInfo(stream, frame));
+    options.onFrame?.(cube.frames);
+    if (cube.frames < wanted) continue;
+    if (missed > 0n) {
+      options.onWarning?.(
+        `${missed} frames came between those that were saved`,
+      );
+    }
+    return await cube.finish();
+  }
+  return undefined;
+}

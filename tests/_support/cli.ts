@@ -1,0 +1,264 @@
+/**
+ * Runs the real command as child processes, each test in a stream folder of
+ * its own.
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { fromFileUrl } from "@std/path";
+import { helper } from "../../ffi/helper.ts";
+
+helper(); // here, or the sanitizers blame the first test for the library
+
+/** The root of the project. */
+export const ROOT = fromFileUrl(new URL("../../", import.meta.url));
+/** The command's file. */
+export const CLI = `${ROOT}cli.ts`;
+
+/** How long a condition may take on a slow machine, ms. */
+export const PATIENCE_MS = 30_000;
+
+/** A folder that goes away with its content. */
+export class Folder {
+  /** Its path. */
+  readonly path: string = Deno.makeTempDirSync({ prefix: "shmim-test-" });
+
+  /** A path inside. */
+  file(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  /** The file of a stream inside. */
+  stream(name: string): string {
+    return this.file(`${name}.im.shm`);
+  }
+
+  /** What lies in it, sorted. */
+  names(): string[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** What a command left behind. */
+export interface Outcome {
+  /** Exit code. */
+  readonly code: number;
+  /** Standard output as text. */
+  readonly out: string;
+  /** Standard output as it came. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Standard error as text. */
+  readonly err: string;
+}
+
+/** What is around a command. */
+export interface Around {
+  /** The stream folder, as `$MILK_SHM_DIR`. */
+  readonly folder?: Folder;
+  /** Standard input. */
+  readonly stdin?: Uint8Array | string;
+  /** Flags of `deno run` instead of `-A`. */
+  readonly flags?: readonly string[];
+  /** More variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The working directory. */
+  readonly cwd?: string;
+}
+
+function command(
+  words: readonly string[],
+  around: Around,
+  stdin: "piped" | "null",
+): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-q",
+      "--no-prompt",
+      ...around.flags ?? ["-A"],
+      CLI,
+      ...words,
+    ],
+    env: {
+      MILK_SHM_DIR: around.folder?.path ?? "",
+      NO_COLOR: "1",
+      ...around.env,
+    },
+    ...around.cwd === undefined ? {} : { cwd: around.cwd },
+    stdin,
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+const decoder = new TextDecoder();
+
+/** Runs a command to its end. */
+export async function shmim(
+  words: readonly string[],
+  around: Around = {},
+): Promise<Outcome> {
+  const { stdin } = around;
+  const child = command(words, around, stdin === undefined ? "null" : "piped")
+    .spawn();
+  if (stdin !== undefined) {
+    const bytes = typeof stdin === "string"
+      ? new TextEncoder().encode(stdin)
+      : stdin;
+    const writer = child.stdin.getWriter();
+    await writer.write(bytes).catch(() => {}); // it may refuse before reading
+    await writer.close().catch(() => {});
+  }
+  const { code, stdout, stderr } = await child.output();
+  return {
+    code,
+    out: decoder.decode(stdout),
+    bytes: stdout as Uint8Array<ArrayBuffer>,
+    err: decoder.decode(stderr),
+  };
+}
+
+/** Runs a command that must do well; returns its standard output. */
+export async function done(
+  words: readonly string[],
+  around: Around = {},
+): Promise<string> {
+  const { code, out, err } = await shmim(words, around);
+  assertEquals(code, 0, `shmim ${words.join(" ")}: ${err}`);
+  return out;
+}
+
+/** Waits for a condition, with patience. */
+export async function until<T>(
+  what: string | (() => string),
+  condition: () => T | Promise<T>,
+): Promise<NonNullable<T>> {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (performance.now() > end) {
+      throw new Error(
+        `Waited in vain: ${typeof what === "string" ? what : what()}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A command that runs beside the test. */
+export class Running implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #readers: Promise<void>[];
+  #out = "";
+  #err = "";
+
+  /** Starts `shmim` with these words. */
+  constructor(words: readonly string[], around: Around = {}) {
+    this.#child = command(words, around, "null").spawn();
+    const gather = async (
+      stream: ReadableStream<Uint8Array>,
+      take: (text: string) => void,
+    ): Promise<void> => {
+      const text = new TextDecoder();
+      for await (const chunk of stream) {
+        take(text.decode(chunk, { stream: true }));
+      }
+    };
+    this.#readers = [
+      gather(this.#child.stdout, (text) => this.#out += text),
+      gather(this.#child.stderr, (text) => this.#err += text),
+    ];
+  }
+
+  /** Its process. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Standard output so far. */
+  get out(): string {
+    return this.#out;
+  }
+
+  /** Standard error so far. */
+  get err(): string {
+    return this.#err;
+  }
+
+  /** Sends a signal. */
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits until standard error matches. */
+  async says(pattern: RegExp): Promise<RegExpMatchArray> {
+    let ended = false;
+    this.#child.status.then(() => ended = true);
+    return await until(() => `${pattern} in ${this.#err}`, () => {
+      const match = this.#err.match(pattern);
+      if (match === null && ended) {
+        throw new Error(`It ended without ${pattern}: ${this.#err}`);
+      }
+      return match;
+    });
+  }
+
+  /** Waits for its end. */
+  async ended(): Promise<number> {
+    const { code } = await this.#child.status;
+    await Promise.all(this.#readers);
+    return code;
+  }
+
+  /** Sends a signal and waits for the end, which must come soon. */
+  async end(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
+    try {
+      this.kill(signal);
+      return await this.ended();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // it has ended
+    }
+    await this.ended();
+  }
+}
+
+/** Parses one JSON document. */
+// deno-lint-ignore no-explicit-any
+export function json(text: string): any {
+  return JSON.parse(text);
+}
+
+/**
+ * Whether a program that only tests need is there. With `CI=true` it must be;
+ * elsewhere the reason for the skip is printed.
+ */
+export function hasProgram(program: string, debianPackage: string): boolean {
+  const folders = (Deno.env.get("PATH") ?? "").split(":");
+  const found = folders.some((folder) => {
+    try {
+      return Deno.statSync(`${folder}/${program}`).isFile;
+    } catch {
+      return false;
+    }
+  });
+  if (found) return true;
+  const reason = `needs "${program}" (Debian package ${debianPackage})`;
+  if (Deno.env.get("CI") === "true") throw new Error(reason);
+  // deno-lint-ignore no-console
+  console.log(`skipped: ${reason}`);
+  return false;
+}

@@ -1,0 +1,11 @@
+/**
+ * Loads the libraries when a test file is imported: loaded inside a test they
+ * would count as its leak, since they stay open for the life of the process.
+ * @module
+ */
+
+import { helper } from "../../ffi/helper.ts";
+import { processExists } from "../../ffi/libc.ts";
+
+helper();
+processExists(Deno.pid);

@@ -1,0 +1,11 @@
+/**
+ * Loads the native libraries before any test: they stay for the life of the
+ * process, and the first test would be blamed for them.
+ * @module
+ */
+
+import { helper } from "../../ffi/helper.ts";
+import { processExists } from "../../ffi/libc.ts";
+
+helper();
+processExists(Deno.pid);
