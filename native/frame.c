@@ -340,8 +340,11 @@ int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
       moved = sleep_on(s, last, deadline, (uint64_t)w->sem, stop);
     }
   }
+  if (moved) {
+    return 0; /* the copy that follows looks at the mapping */
+  }
   const int32_t rc = guard_status(s);
-  return rc != 0 ? rc : moved ? 0 : -ETIMEDOUT;
+  return rc != 0 ? rc : -ETIMEDOUT;
 }
 
 /* Waits for a counter other than w->last: 0, or -ETIMEDOUT. */
@@ -350,8 +353,9 @@ int32_t shmim_frame_wait(const struct shmim_stream *s,
   if (s == NULL || s->base == 0 || w == NULL) {
     return -EINVAL;
   }
-  return wait_frame(s, w, w->last, monotonic_ns() + w->timeout_us * 1000,
-                    NULL);
+  const int32_t rc = wait_frame(s, w, w->last,
+                                monotonic_ns() + w->timeout_us * 1000, NULL);
+  return rc == 0 ? guard_status(s) : rc;
 }
 
 /*
