@@ -138,6 +138,12 @@ const HELPER_SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  // The same, on the calling thread: Workers only.
+  shmim_frame_next_sync: {
+    name: "shmim_frame_next",
+    parameters: ["buffer", "buffer", "buffer", "u64", "u64", "buffer"],
+    result: "i32",
+  },
   // int32_t shmim_convert_bytes(const struct shmim_stream *,
   //     uint64_t offset, const void *in, uint64_t bytes, uint64_t count,
   //     const struct shmim_convert *)

@@ -189,6 +189,7 @@ const AGAIN = -11;
 export class Mapping {
   readonly #table = new BigUint64Array(new ArrayBuffer(MEMBERS.length * 8));
   readonly #helper: Helper;
+  readonly #waitWords = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
   readonly #frame = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
   readonly #path: string;
   #pending = 0;
@@ -488,9 +489,11 @@ export class Mapping {
 
   /** The same on the calling thread, which it blocks. */
   waitSync(settings: WaitSettings, last: bigint, timeoutMs: number): boolean {
-    const words = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
-    putWait(words, settings, last, timeoutMs);
-    const result = this.#helper.shmim_frame_wait_sync(this.#table, words);
+    putWait(this.#waitWords, settings, last, timeoutMs);
+    const result = this.#helper.shmim_frame_wait_sync(
+      this.#table,
+      this.#waitWords,
+    );
     if (result === TIMED_OUT) return false;
     this.#check(result, "wait for");
     return true;
@@ -526,6 +529,29 @@ export class Mapping {
     if (result === AGAIN) return "stalled";
     this.#check(result, "read");
     return facts(frame);
+  }
+
+  /** The same on the calling thread, which it blocks. */
+  nextSync(
+    settings: WaitSettings,
+    last: bigint,
+    timeoutMs: number,
+    into: Uint8Array<ArrayBuffer>,
+    offset: number,
+  ): FrameFacts | "stalled" | undefined {
+    putWait(this.#waitWords, settings, last, timeoutMs);
+    const result = this.#helper.shmim_frame_next_sync(
+      this.#table,
+      this.#waitWords,
+      into,
+      BigInt(offset),
+      BigInt(into.byteLength),
+      this.#frame,
+    );
+    if (result === TIMED_OUT) return undefined;
+    if (result === AGAIN) return "stalled";
+    this.#check(result, "read");
+    return facts(this.#frame);
   }
 
   /**

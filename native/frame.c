@@ -308,6 +308,11 @@ static bool sleep_on(const struct shmim_stream *s, uint64_t last,
                      uint64_t deadline, uint64_t index, const int64_t *stop) {
   const struct timespec t = {.tv_sec = (time_t)(deadline / NS_PER_S),
                              .tv_nsec = (long)(deadline % NS_PER_S)};
+  /* Posts of frames that are handled already. Left there, one of them would
+   * wake every later wait too early; only a post under a raised flag can
+   * belong to a frame that is not counted yet. */
+  while (load_flag(s) == 0 && sem_trywait(semaphore(s, index)) == 0) {
+  }
   while (load_counter(s) == last) {
     if (sem_clockwait(semaphore(s, index), CLOCK_MONOTONIC, &t) == 0) {
       if (load_counter(s) == last && !lagging(s, last, deadline, stop)) {
@@ -348,8 +353,11 @@ int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
       moved = sleep_on(s, last, deadline, (uint64_t)w->sem, stop);
     }
   }
+  if (moved) {
+    return 0; /* the copy that follows looks at the mapping */
+  }
   const int32_t rc = guard_status(s);
-  return rc != 0 ? rc : moved ? 0 : -ETIMEDOUT;
+  return rc != 0 ? rc : -ETIMEDOUT;
 }
 
 /* Waits for a counter other than w->last: 0, or -ETIMEDOUT. */
@@ -358,8 +366,9 @@ int32_t shmim_frame_wait(const struct shmim_stream *s,
   if (s == NULL || s->base == 0 || w == NULL) {
     return -EINVAL;
   }
-  return wait_frame(s, w, w->last, monotonic_ns() + w->timeout_us * 1000,
-                    NULL);
+  const int32_t rc = wait_frame(s, w, w->last,
+                                monotonic_ns() + w->timeout_us * 1000, NULL);
+  return rc == 0 ? guard_status(s) : rc;
 }
 
 /*

@@ -394,10 +394,17 @@ export class Stream {
    * nothing else runs on it meanwhile. In Workers only.
    *
    * @param options How to wait.
-   * @returns `wait(since, timeoutMs)`, at most 200 ms at a time, and `close`.
+   * @returns `wait(since, timeoutMs)`, at most 200 ms at a time; `next`, which
+   * waits so and copies the frame in the same call, so that nothing but the
+   * copy lies between the wake-up and the pixels; and `close`.
    */
   blockingWaiter(options: WaitOptions = {}): {
     wait(since: bigint, timeoutMs: number): boolean;
+    next(
+      since: bigint,
+      timeoutMs: number,
+      into?: Uint8Array<ArrayBuffer>,
+    ): Frame | undefined;
     close(): void;
   } {
     if (!("WorkerGlobalScope" in globalThis)) {
@@ -413,6 +420,19 @@ export class Stream {
           since,
           Math.min(200, timeoutMs),
         ),
+      next: (since, timeoutMs, into) => {
+        const bytes = this.#buffer(into, this.#table.dataBytes);
+        const facts = this.#mapping.nextSync(
+          waiter.settings,
+          since,
+          Math.min(200, timeoutMs),
+          bytes,
+          0,
+        );
+        return facts === undefined || facts === "stalled"
+          ? undefined
+          : toFrame(this.layout, bytes, facts, undefined);
+      },
       close: () => waiter.close(),
     };
   }
