@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 3;
+export const HELPER_ABI = 4;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)

@@ -44,6 +44,7 @@ const MEMBERS = [
   "clock",
   "ownCounter",
   "foreign",
+  "pid",
 ] as const;
 
 type Internal =
@@ -52,7 +53,8 @@ type Internal =
   | "guard"
   | "writable"
   | "ownCounter"
-  | "foreign";
+  | "foreign"
+  | "pid";
 
 /**
  * A format's table compiled to byte offsets and sizes: see `struct
@@ -108,6 +110,7 @@ function facts(w: BigUint64Array): FrameFacts {
 }
 
 const FRAME_WORDS = 12;
+const TORN = 7;
 const WAIT_WORDS = 6;
 
 /** How the helper waits: `struct shmim_wait`. */
@@ -192,6 +195,7 @@ export class Mapping {
   readonly #waitWords = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
   readonly #frame = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
   readonly #path: string;
+  #frameBytes = 0n;
   #pending = 0;
   #closeLater = false;
   #views: ArrayBuffer[] = [];
@@ -260,6 +264,7 @@ export class Mapping {
     for (const [member, value] of Object.entries(table)) {
       this.#table[INDEX[member as keyof StreamTable]] = BigInt(value);
     }
+    this.#frameBytes = BigInt(table.dataBytes);
     this.#table[INDEX.ownCounter] = NO_FOREIGN;
     this.#table[INDEX.foreign] = 0n;
     this.#check(this.#helper.shmim_stream_check(this.#table), "use");
@@ -381,6 +386,44 @@ export class Mapping {
       "write",
     );
     return facts(this.#frame);
+  }
+
+  /**
+   * Publishes a whole frame now and gives its number back: what a loop at
+   * full speed needs, and no more.
+   */
+  publishWhole(pixels: ArrayBufferView<ArrayBuffer>): bigint {
+    const result = this.#helper.shmim_frame_write(
+      this.#table,
+      pixels as Uint8Array<ArrayBuffer>,
+      0n,
+      this.#frameBytes,
+      -1n,
+      null,
+      this.#frame,
+    );
+    if (result !== 0) this.#check(result, "write");
+    return this.#frame[0] ?? 0n;
+  }
+
+  /**
+   * Copies a whole frame and gives its number back; `undefined` where no
+   * writer paused for it.
+   */
+  copyWhole(
+    into: ArrayBufferView<ArrayBuffer>,
+    tries: number,
+  ): bigint | undefined {
+    const result = this.#helper.shmim_frame_read(
+      this.#table,
+      into as Uint8Array<ArrayBuffer>,
+      0n,
+      this.#frameBytes,
+      tries,
+      this.#frame,
+    );
+    if (result !== 0) this.#check(result, "read");
+    return this.#frame[TORN] === 0n ? this.#frame[0] : undefined;
   }
 
   /** Raises the write flag, for pixels that are changed in several calls. */

@@ -116,8 +116,8 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
 }
 
 void raise_flag(const struct shmim_stream *s) {
-  atomic_store_explicit(flag(s), 1, memory_order_seq_cst);
-  atomic_thread_fence(memory_order_seq_cst);
+  atomic_store_explicit(flag(s), 1, memory_order_relaxed);
+  atomic_thread_fence(memory_order_release); /* before any pixel */
 }
 
 /* The process trace: entry 0 is the last writer, behind it the history of the
@@ -131,7 +131,7 @@ static void trace(const struct shmim_stream *s,
     struct timespec started, updated;
     int32_t semaphore, status;
     uint64_t counter;
-  } entry = {.pid = (int32_t)getpid(),
+  } entry = {.pid = (int32_t)s->pid,
              .started = *started,
              .updated = *now,
              .semaphore = -1,
@@ -186,7 +186,7 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
     atomic_store_explicit(word(s, s->cnt1), (uint64_t)slice,
                           memory_order_release);
   }
-  trace(s, started, &now, trigger);
+  trace(s, started != NULL ? started : &now, &now, trigger);
   const uint64_t before =
       atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel);
   const uint64_t counter = before + 1;
@@ -203,8 +203,17 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
   atomic_store_explicit(flag(s), 0, memory_order_release);
   const int32_t rc = shmim_sem_post(s, -1);
   if (frame != NULL) {
-    note_frame(s, frame);
-    frame->cnt0 = counter;
+    *frame = (struct shmim_frame){
+        .cnt0 = counter,
+        .cnt1 = *word(s, s->cnt1),
+        .cnt2 = *word(s, s->cnt2),
+        .atime_s = acquired[0],
+        .atime_ns = acquired[1],
+        .writetime_s = write_time[0],
+        .writetime_ns = write_time[1],
+        .seen_s = write_time[0],
+        .seen_ns = write_time[1],
+    };
   }
   return rc;
 }
@@ -217,7 +226,6 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
 int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
                           uint64_t offset, uint64_t bytes, int64_t slice,
                           const int64_t *atime, struct shmim_frame *frame) {
-  struct timespec started;
   if (s == NULL || s->base == 0) {
     return -EINVAL;
   }
@@ -227,12 +235,11 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
   if (offset > s->data_bytes || bytes > s->data_bytes - offset) {
     return -ERANGE;
   }
-  clock_gettime((clockid_t)s->clock, &started);
   raise_flag(s);
   if (in != NULL && bytes > 0) {
     memcpy(at(s, s->data + offset), in, bytes);
   }
-  return publish(s, slice, atime, &started, NULL, frame);
+  return publish(s, slice, atime, NULL, NULL, frame);
 }
 
 /* Raises the write flag, for pixels that are changed in several calls. */
@@ -251,7 +258,6 @@ int32_t shmim_frame_begin(const struct shmim_stream *s) {
  * flag where the change failed. */
 int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
                         const int64_t *atime, struct shmim_frame *frame) {
-  struct timespec now;
   if (s == NULL || s->base == 0) {
     return -EINVAL;
   }
@@ -262,8 +268,7 @@ int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
     atomic_store_explicit(flag(s), 0, memory_order_release);
     return guard_status(s);
   }
-  clock_gettime((clockid_t)s->clock, &now);
-  return publish(s, -1, atime, &now, NULL, frame);
+  return publish(s, -1, atime, NULL, NULL, frame);
 }
 
 /* Spins until the counter moves or the time is up. */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 3
+#define SHMIM_ABI 4
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -57,6 +57,7 @@ struct shmim_stream {
   uint64_t clock;           /* clock id of the format's times */
   uint64_t own_counter;     /* cnt0 after our last frame, ~0 before it */
   uint64_t foreign;         /* frames that another writer counted meanwhile */
+  uint64_t pid;             /* of this process, set by shmim_map() */
 };
 
 #define SHMIM_SEM_BYTES 32

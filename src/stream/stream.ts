@@ -29,7 +29,7 @@ import { decodeKeywords, encodeKeywords, type Keyword } from "./keywords.ts";
 import { streamPlace } from "./names.ts";
 import { identityOf, type Opened, openFile } from "./open.ts";
 import { decodeTrace, type TraceEntry } from "./trace.ts";
-import { type DataType, type PixelArray, pixelsOf } from "./types.ts";
+import { type DataType, type PixelArray, pixelsOf, TYPES } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
 
 /** How to open a stream. */
@@ -126,6 +126,7 @@ const DEFAULT_TRIES = 8;
 export class Stream {
   readonly #opened: Opened;
   readonly #table: Layout["table"];
+  readonly #arrayType: new (length: number) => PixelArray;
   /** Name without folder and suffix, as it was asked for. */
   readonly name: string;
   /** The file that was asked for, perhaps a link. */
@@ -139,6 +140,8 @@ export class Stream {
     this.layout = opened.layout;
     this.#opened = opened;
     this.#table = opened.layout.table;
+    this.#arrayType = TYPES[opened.layout.type].array(new ArrayBuffer(0), 0, 0)
+      .constructor as new (length: number) => PixelArray;
   }
 
   /**
@@ -338,8 +341,7 @@ export class Stream {
     options: WriteOptions = {},
   ): FrameFacts {
     const { offset, bytes } = this.#sliceRange(options.slice);
-    const own = pixelsOf(this.type, new Uint8Array(0));
-    const same = pixels.constructor === own.constructor;
+    const same = pixels instanceof this.#arrayType;
     if (!same && !(pixels instanceof Uint8Array)) {
       throw new TypeError(
         `Stream "${this.name}" holds ${this.type}, not ` +
@@ -358,6 +360,42 @@ export class Stream {
       options.slice ?? -1,
       options.atimeNs,
     );
+  }
+
+  #requireFrame(pixels: PixelArray | Uint8Array<ArrayBuffer>): void {
+    if (
+      pixels.byteLength === this.#table.dataBytes &&
+      (pixels instanceof Uint8Array || pixels instanceof this.#arrayType)
+    ) return;
+    throw new RangeError(
+      `A frame of "${this.name}" is ${this.#table.dataBytes} bytes of ` +
+        `${this.#arrayType.name}, not ${pixels.byteLength} of ${pixels.constructor.name}`,
+    );
+  }
+
+  /**
+   * Publishes a whole frame, now: {@linkcode Stream.write} for loops at full
+   * speed.
+   *
+   * @param pixels All pixels in memory order: an array, or their bytes.
+   * @returns The frame's number (cnt0).
+   */
+  publish(pixels: PixelArray | Uint8Array<ArrayBuffer>): bigint {
+    this.#requireFrame(pixels);
+    return this.#mapping.publishWhole(pixels);
+  }
+
+  /**
+   * Copies the whole frame that is in the stream now: {@linkcode Stream.read}
+   * for loops at full speed.
+   *
+   * @param into Takes all pixels: an array of the stream's type, or bytes.
+   * @returns The frame's number (cnt0); `undefined` where no writer paused
+   * for it: then `into` may mix two frames.
+   */
+  readInto(into: PixelArray | Uint8Array<ArrayBuffer>): bigint | undefined {
+    this.#requireFrame(into);
+    return this.#mapping.copyWhole(into, DEFAULT_TRIES);
   }
 
   /** Publishes once more without new pixels. */
