@@ -2,7 +2,12 @@
 
 import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
-import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
+import {
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  streamArgument,
+} from "../cli/shared_options.ts";
 import { Stream } from "../stream/stream.ts";
 
 interface Options {
@@ -21,7 +26,11 @@ export const command = defineCommand<Options>({
   samples: [["cam"]],
   parse(args): Options {
     const [name = ""] = args.exactly("NAME");
-    return { name, open: dirOf(args), json: args.flag("json") };
+    return {
+      name: streamArgument(name),
+      open: dirOf(args),
+      json: args.flag("json"),
+    };
   },
   needs({ name, open }, scope) {
     const files = scope.stream(name, open.dir);

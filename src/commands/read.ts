@@ -7,6 +7,7 @@ import {
   DIR,
   dirOf,
   JSON_OPTION,
+  streamArgument,
   WAIT,
   waitOf,
   waitWrites,
@@ -193,7 +194,7 @@ export const command = defineCommand<Options>({
       throw new UsageError(`--json does not go with --format ${format}`);
     }
     return {
-      name,
+      name: streamArgument(name),
       open: dirOf(args),
       wait: waitOf(args),
       count: args.integer("count", 1) ?? 1,
