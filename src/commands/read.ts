@@ -224,7 +224,7 @@ export const command = defineCommand<Options>({
     using sink = openSink(options.out, io.out);
     const got = await copy(stream, options, io, sink);
     const complete = got === options.count;
-    if (complete || options.format !== "npy") sink.finish();
+    if (complete) sink.finish();
     if (complete || io.signal.aborted) return EXIT.done;
     throw new CommandError(
       `No new frame of "${stream.name}" within ${options.timeoutS} s` +
