@@ -6,7 +6,7 @@
 
 import type { BridgeEvent, BridgeStatus } from "../bridge/session.ts";
 import { every } from "../bridge/session.ts";
-import type { Output } from "./output.ts";
+import { jsonValue, type Output } from "./output.ts";
 
 /** What is being watched. */
 export interface Watched {
@@ -128,7 +128,7 @@ export class BridgeReporter {
     const encoder = new TextEncoder();
     const write = (): void => {
       const object = statsObject(watched, meter.take(watched.status()));
-      file.writeSync(encoder.encode(`${JSON.stringify(object)}\n`));
+      file.writeSync(encoder.encode(`${JSON.stringify(object, jsonValue)}\n`));
     };
     const stop = every(STATS_MS, write);
     this.#undo.push(() => {

@@ -113,6 +113,7 @@ const CASES: Readonly<
       () => framesOf(recording.bytes).at(-1)?.cnt0 === 2n,
     );
     assertEquals(await transmitter.end(), 143);
+    assertEquals(json(Deno.readTextFileSync(folder.file("stats"))).frames, 2);
     assert(!transmitter.err.includes("warning"), transmitter.err);
   },
   async receive(folder, cam) {
