@@ -348,6 +348,32 @@ Deno.test("shmim receive refuses with its options, and goes on", async () => {
   assertEquals(await receiver.end("SIGINT"), 130);
 });
 
+Deno.test("shmim receive goes on where its statistics cannot be written", async () => {
+  using folder = new Folder();
+  const { receiver, port } = await receiving(
+    folder,
+    "--stats-json",
+    "/dev/full",
+  );
+  await using _ = receiver;
+  await receiver.says(/warning: cannot write "\/dev\/full": [^\n]+; no more/);
+  using sender = await Sender.connect(port);
+  await sender.send(join(handshake(), wireFrame(flat(1), 1n)));
+  await receiver.says(/sends "cam"/);
+  assertEquals(await receiver.end(), 143);
+  assertEquals(receiver.err.match(/\/dev\/full/g)?.length, 1);
+});
+
+Deno.test("shmim receive ends with 1 where its statistics have no place", async () => {
+  using folder = new Folder();
+  const { code, err } = await shmim(
+    ["receive", "0", "--stats-json", "/nowhere/x"],
+    { folder },
+  );
+  assertEquals(code, 1);
+  assertMatch(err, /shmim: Cannot write "\/nowhere\/x": [^\n]+\n$/);
+});
+
 Deno.test("shmim receive --replace gives the name to a new stream", async () => {
   using folder = new Folder();
   using local = Stream.create("cam", {
