@@ -438,6 +438,19 @@ Deno.test("Receiver.stop() ends it though a peer is inside a frame", async () =>
   assertEquals([stream.cnt0, stream.fields().writing], [0n, false]);
 });
 
+Deno.test("Receiver.stop() ends it though a peer has announced nothing yet", async () => {
+  using folder = new Folder();
+  await using receiving = new Receiving(folder);
+  using sender = await Sender.connect(receiving.port);
+  await sender.send(handshake().slice(0, 100));
+  using other = await sendOne(receiving, 1);
+  receiving.receiver.stop();
+  receiving.receiver.stop();
+  await receiving.receiver.done;
+  assert(await sender.closedByPeer());
+  assert(await other.closedByPeer());
+});
+
 Deno.test("Receiver.listen() that is told to end before it starts does", async () => {
   using folder = new Folder();
   await using receiving = new Receiving(folder, {

@@ -36,7 +36,7 @@ function rich(folder: Folder): Stream {
 function steady(text: string, folder: Folder): string {
   return text.replaceAll(folder.path, "FOLDER")
     .replace(/("(?:creatorPid|writerPid|writer|pid)": |pid )\d+/g, "$1PID")
-    .replace(/^(writer +|  \d  1      -       )\d+/gm, "$1PID")
+    .replace(/^(writer +| +\d +1 +- +)\d+/gm, "$1PID")
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME")
     .replace(/("inode": )\d+/g, "$1INODE");
 }
