@@ -26,7 +26,7 @@ export class Folder {
   /** @param dir Where it is made; the permission sets name `/tmp`. */
   constructor(dir?: string) {
     this.path = Deno.makeTempDirSync({
-      prefix: "shmim-test-",
+      prefix: "shmim-cli-test-",
       ...dir === undefined ? {} : { dir },
     });
   }
