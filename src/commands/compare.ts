@@ -3,7 +3,12 @@
 import { defineCommand } from "../cli/command.ts";
 import { CommandError, EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
-import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
+import {
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  streamArgument,
+} from "../cli/shared_options.ts";
 import { comparePixels } from "../image/compare.ts";
 import { wholeFrame } from "../stream/whole.ts";
 import { Stream } from "../stream/stream.ts";
@@ -49,8 +54,8 @@ export const command = defineCommand<Options>({
   parse(args): Options {
     const [a = "", b = ""] = args.exactly("A", "B");
     return {
-      a,
-      b,
+      a: streamArgument(a),
+      b: streamArgument(b),
       open: dirOf(args),
       tolerance: args.number("tolerance", 0) ?? 0,
       json: args.flag("json"),

@@ -7,6 +7,7 @@ import {
   DIR,
   dirOf,
   JSON_OPTION,
+  streamArgument,
   WAIT,
   waitOf,
   waitWrites,
@@ -87,8 +88,8 @@ export const command = defineCommand<Options>({
   parse(args): Options {
     const [from = "", to = ""] = args.exactly("FROM", "TO");
     return {
-      from,
-      to,
+      from: streamArgument(from),
+      to: streamArgument(to),
       open: dirOf(args),
       follow: args.flag("follow"),
       force: args.flag("force"),

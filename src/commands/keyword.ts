@@ -4,7 +4,12 @@ import { defineCommand } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns, jsonValue } from "../cli/output.ts";
-import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
+import {
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  streamArgument,
+} from "../cli/shared_options.ts";
 import { keywordFrom, withKeywords } from "../stream/keyword_edit.ts";
 import type { Keyword } from "../stream/keywords.ts";
 import { Stream } from "../stream/stream.ts";
@@ -95,7 +100,7 @@ export const command = defineCommand<Options>({
       throw new UsageError("A keyword needs a name");
     }
     return {
-      name,
+      name: streamArgument(name),
       open: dirOf(args),
       words,
       type,

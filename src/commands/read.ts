@@ -8,6 +8,7 @@ import {
   DIR,
   dirOf,
   JSON_OPTION,
+  streamArgument,
   WAIT,
   waitOf,
   waitWrites,
@@ -170,7 +171,7 @@ export const command = defineCommand<Options>({
       throw new UsageError(`--json does not go with --format ${format}`);
     }
     return {
-      name,
+      name: streamArgument(name),
       open: dirOf(args),
       wait: waitOf(args),
       count: args.integer("count", 1) ?? 1,
@@ -200,7 +201,7 @@ export const command = defineCommand<Options>({
     using sink = openSink(options.out, io.out);
     const got = await copy(stream, options, io, sink);
     const complete = got === options.count;
-    if (complete || options.format !== "npy") sink.finish();
+    if (complete) sink.finish();
     if (complete || io.signal.aborted) return EXIT.done;
     throw new CommandError(
       `No new frame of "${stream.name}" within ${options.timeoutS} s` +

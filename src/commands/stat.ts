@@ -8,6 +8,7 @@ import {
   DIR,
   dirOf,
   JSON_OPTION,
+  streamArgument,
   WAIT,
   waitOf,
   waitWrites,
@@ -76,7 +77,7 @@ export const command = defineCommand<Options>({
   parse(args): Options {
     const [name = ""] = args.exactly("NAME");
     return {
-      name,
+      name: streamArgument(name),
       open: dirOf(args),
       seconds: args.number("duration", 0.05, 86400) ?? 2,
       wait: waitOf(args) ?? { mode: "poll" },

@@ -21,7 +21,15 @@ export const PATIENCE_MS = 30_000;
 /** A folder that goes away with its content. */
 export class Folder {
   /** Its path. */
-  readonly path: string = Deno.makeTempDirSync({ prefix: "shmim-test-" });
+  readonly path: string;
+
+  /** @param dir Where it is made; the permission sets name `/tmp`. */
+  constructor(dir?: string) {
+    this.path = Deno.makeTempDirSync({
+      prefix: "shmim-cli-test-",
+      ...dir === undefined ? {} : { dir },
+    });
+  }
 
   /** A path inside. */
   file(name: string): string {
