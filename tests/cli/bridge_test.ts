@@ -85,7 +85,7 @@ Deno.test("shmim transmit and receive carry a stream, count it and end with 143"
     assert(performance.now() - start < 2000, "it ends soon");
     assertMatch(
       running.err,
-      /shmim [^\n]*: [\d.]+ Hz, .* 20 frames, 0 skipped/,
+      /shmim [^\n]*: 20 frames, 0 skipped/,
     );
     assert(!running.err.includes("    at "), running.err);
   }

@@ -21,7 +21,7 @@ Deno.test("shmim create makes a stream with milk's defaults", async () => {
   assertEquals([stream.size, stream.type, stream.cnt0], [[50, 40], "f32", 0n]);
   assertEquals(stream.layout.keywordCount, 50);
   assertEquals(stream.semaphores().length, 10);
-  assertEquals(Deno.statSync(folder.stream("dm")).mode! & 0o777, 0o666);
+  assertEquals((Deno.statSync(folder.stream("dm")).mode ?? 0) & 0o777, 0o666);
 });
 
 Deno.test("shmim create takes every option", async () => {
@@ -52,7 +52,7 @@ Deno.test("shmim create takes every option", async () => {
   ]);
   assertEquals(made.semaphores.length, 7);
   assertEquals(made.other.imageType, "0x20001");
-  assertEquals(Deno.statSync(folder.stream("cube")).mode! & 0o777, 0o640);
+  assertEquals((Deno.statSync(folder.stream("cube")).mode ?? 0) & 0o777, 0o640);
 });
 
 Deno.test("shmim create takes imagetype bits", async () => {

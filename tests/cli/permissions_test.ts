@@ -34,7 +34,8 @@ const TMP = "/tmp"; // the sets name it
 
 /** Runs a command under its own set only. */
 function own(words: readonly string[], folder: Folder): Promise<Outcome> {
-  return shmim(words, { folder, flags: [`-P=${words[0]}`] });
+  const flags = [`-P=${words[0]}`];
+  return shmim(words, { folder, flags, cwd: folder.path });
 }
 
 function good({ code, out, err }: Outcome): string {
@@ -47,12 +48,12 @@ function good({ code, out, err }: Outcome): string {
 const CASES: Readonly<
   Record<string, (folder: Folder, cam: Stream) => Promise<void>>
 > = {
-  async create(folder) {
+  async create(folder): Promise<void> {
     good(await own(["create", "new", "4x3", "f32"], folder));
     good(await own(["create", "new", "4x3", "u8", "--force"], folder));
     assert(folder.names().includes("new.im.shm"));
   },
-  async ls(folder) {
+  async ls(folder): Promise<void> {
     Deno.symlinkSync(folder.stream("cam"), folder.stream("alias"));
     const out = good(await own(["ls", "--json", "--watch", "0"], folder));
     assertEquals(
@@ -63,11 +64,11 @@ const CASES: Readonly<
       [["alias", undefined], ["cam", undefined]],
     );
   },
-  async info(folder) {
+  async info(folder): Promise<void> {
     const out = good(await own(["info", "cam", "--json"], folder));
     assertEquals(json(out).cnt0, 1);
   },
-  async read(folder, cam) {
+  async read(folder, cam): Promise<void> {
     assertMatch(good(await own(["read", "cam"], folder)), /^cnt0 1 /);
     await using reader = new Running(["read", "cam", "--wait", "semaphore"], {
       folder,
@@ -81,21 +82,74 @@ const CASES: Readonly<
     assertEquals(await reader.ended(), 0);
     assertEquals(reader.err, "");
   },
-  async write(folder, cam) {
+  async write(folder, cam): Promise<void> {
     good(await own(["write", "cam", "--pattern", "sine"], folder));
     Deno.writeFileSync(folder.file("a.raw"), new Uint8Array(24).fill(1));
     good(await own(["write", "cam", folder.file("a.raw")], folder));
     assertEquals(cam.cnt0, 3n);
   },
-  async poke(folder, cam) {
+  async poke(folder, cam): Promise<void> {
     good(await own(["poke", "cam"], folder));
     assertEquals(cam.cnt0, 2n);
   },
-  async rm(folder) {
+  async keyword(folder, cam): Promise<void> {
+    using noted = Stream.create("noted", {
+      dir: folder.path,
+      size: [1],
+      type: "u8",
+      keywords: 2,
+    });
+    good(await own(["keyword", "noted", "A=1"], folder));
+    assertEquals(
+      json(good(await own(["keyword", "cam", "--json"], folder))),
+      [],
+    );
+    assertEquals([noted.keywords()[0]?.value, cam.cnt0], [1n, 1n]);
+  },
+  async stat(folder): Promise<void> {
+    const words = ["stat", "cam", "--duration", "0.1", "--wait", "semaphore"];
+    good(await own(words, folder));
+  },
+  async compare(folder): Promise<void> {
+    good(await own(["compare", "cam", "cam"], folder));
+  },
+  async copy(folder, cam): Promise<void> {
+    good(await own(["copy", "cam", "made"], folder));
+    assert(folder.names().includes("made.im.shm"));
+    await using follower = new Running(["copy", "cam", "made", "--follow"], {
+      folder,
+      flags: ["-P=copy"],
+    });
+    await until(
+      "its claim",
+      () =>
+        cam.semaphores().some(({ readerPid }) => readerPid === follower.pid),
+    );
+    cam.poke();
+    using made = Stream.open("made", { dir: folder.path });
+    await until("the frame", () => made.cnt0 === 2n);
+    assertEquals(await follower.end(), 143);
+  },
+  async load(folder): Promise<void> {
+    good(await own(["save", "cam", "cam.fits"], folder));
+    good(await own(["load", "cam.fits", "ref"], folder));
+    assert(folder.names().includes("ref.im.shm"));
+  },
+  async save(folder): Promise<void> {
+    good(await own(["save", "cam", "cam.fits"], folder));
+    assert(folder.names().includes("cam.fits"));
+  },
+  async link(folder): Promise<void> {
+    good(await own(["link", "cam", "wfsim"], folder));
+    assertEquals(Deno.readLinkSync(folder.stream("wfsim")), "cam.im.shm");
+    good(await own(["link", "--list"], folder));
+    good(await own(["link", "--remove", "wfsim"], folder));
+  },
+  async rm(folder): Promise<void> {
     good(await own(["rm", "--yes", "--force", "cam"], folder));
     assertEquals(folder.names(), []);
   },
-  async transmit(folder, cam) {
+  async transmit(folder, cam): Promise<void> {
     await using recorder = new Recorder();
     await using transmitter = new Running([
       "transmit",
@@ -116,7 +170,7 @@ const CASES: Readonly<
     assertEquals(json(Deno.readTextFileSync(folder.file("stats"))).frames, 2);
     assert(!transmitter.err.includes("warning"), transmitter.err);
   },
-  async receive(folder, cam) {
+  async receive(folder, cam): Promise<void> {
     await using receiver = new Running(["receive", "0"], {
       folder,
       flags: ["-P=receive"],
@@ -131,12 +185,12 @@ const CASES: Readonly<
     assert(folder.names().includes("made.im.shm"));
     assertEquals(await receiver.end(), 143);
   },
-  async demo(folder) {
+  async demo(folder): Promise<void> {
     const { code, out, err } = await own(["demo", "--seconds", "0.2"], folder);
     assertEquals(code, 0, err);
     assertMatch(out, /^different +0$/m);
   },
-  async permissions(folder) {
+  async permissions(folder): Promise<void> {
     const out = good(await own(["permissions", "info", "cam"], folder));
     assertStringIncludes(out, `--allow-read=${folder.stream("cam")} `);
   },
