@@ -216,8 +216,25 @@ function override(): string | undefined {
   }
 }
 
+type SymbolName = keyof typeof HELPER_SYMBOLS;
+
+function open(path: string, name: SymbolName): Helper[SymbolName] {
+  try {
+    const definition = { [name]: HELPER_SYMBOLS[name] };
+    return Deno.dlopen(path, definition as typeof HELPER_SYMBOLS).symbols[name];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new Deno.errors.NotFound(
+      `Cannot load the helper "${path}": build it with \`deno task build\``,
+      { cause: error },
+    );
+  }
+}
+
 /**
  * The helper, loaded at the first call and kept for the life of the process.
+ * Each function is bound when it is first used: binding all of them would
+ * take longer (17 ms) than most commands run.
  *
  * @returns Its functions.
  * @throws {Deno.errors.NotFound} where it was not built.
@@ -226,15 +243,16 @@ function override(): string | undefined {
 export function helper(): Helper {
   if (loaded !== undefined) return loaded;
   const path = override() ?? HELPER_PATH;
-  let symbols: Helper;
-  try {
-    symbols = Deno.dlopen(path, HELPER_SYMBOLS).symbols;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new Deno.errors.NotFound(
-      `Cannot load the helper "${path}": build it with \`deno task build\``,
-      { cause: error },
-    );
+  const symbols = {} as Helper;
+  for (const name of Object.keys(HELPER_SYMBOLS) as SymbolName[]) {
+    Object.defineProperty(symbols, name, {
+      configurable: true,
+      get(): Helper[SymbolName] {
+        const value = open(path, name);
+        Object.defineProperty(symbols, name, { value });
+        return value;
+      },
+    });
   }
   const abi = symbols.shmim_abi_version();
   if (abi !== HELPER_ABI) {
@@ -245,6 +263,14 @@ export function helper(): Helper {
   }
   loaded = symbols;
   return symbols;
+}
+
+/** Binds every function of the helper, for whoever must not do it later. */
+export function bindAll(): void {
+  const symbols = helper();
+  for (const name of Object.keys(HELPER_SYMBOLS) as SymbolName[]) {
+    void symbols[name];
+  }
 }
 
 const encoder = new TextEncoder();

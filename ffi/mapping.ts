@@ -196,6 +196,8 @@ export class Mapping {
   readonly #frame = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
   readonly #path: string;
   #frameBytes = 0n;
+  #write: Helper["shmim_frame_write"] | undefined;
+  #read: Helper["shmim_frame_read"] | undefined;
   #pending = 0;
   #closeLater = false;
   #views: ArrayBuffer[] = [];
@@ -393,7 +395,8 @@ export class Mapping {
    * full speed needs, and no more.
    */
   publishWhole(pixels: ArrayBufferView<ArrayBuffer>): bigint {
-    const result = this.#helper.shmim_frame_write(
+    this.#write ??= this.#helper.shmim_frame_write;
+    const result = this.#write(
       this.#table,
       pixels as Uint8Array<ArrayBuffer>,
       0n,
@@ -414,7 +417,8 @@ export class Mapping {
     into: ArrayBufferView<ArrayBuffer>,
     tries: number,
   ): bigint | undefined {
-    const result = this.#helper.shmim_frame_read(
+    this.#read ??= this.#helper.shmim_frame_read;
+    const result = this.#read(
       this.#table,
       into as Uint8Array<ArrayBuffer>,
       0n,

@@ -6,9 +6,9 @@
 
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { helper } from "../../ffi/helper.ts";
+import { bindAll } from "../../ffi/helper.ts";
 
-helper(); // here, or the sanitizers blame the first test for the library
+bindAll(); // here, or the sanitizers blame the first test for the library
 
 /** The root of the project. */
 export const ROOT = fromFileUrl(new URL("../../", import.meta.url));
