@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 2;
+export const HELPER_ABI = 4;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -140,6 +140,12 @@ const HELPER_SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  // The same, on the calling thread: Workers only.
+  shmim_frame_next_sync: {
+    name: "shmim_frame_next",
+    parameters: ["buffer", "buffer", "buffer", "u64", "u64", "buffer"],
+    result: "i32",
+  },
   // int32_t shmim_convert_bytes(const struct shmim_stream *,
   //     uint64_t offset, const void *in, uint64_t bytes, uint64_t count,
   //     const struct shmim_convert *)
@@ -164,6 +170,20 @@ const HELPER_SYMBOLS = {
   },
   // int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms)
   shmim_socket_tune: { parameters: ["i32", "u64"], result: "i32" },
+  // int32_t shmim_relay(const struct shmim_stream *, struct shmim_stream *,
+  //     const struct shmim_relay *, struct shmim_control *)
+  shmim_relay: {
+    parameters: ["buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_observe(const struct shmim_stream *,
+  //     const struct shmim_wait *, struct shmim_control *)
+  shmim_observe: {
+    parameters: ["buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
   // int32_t shmim_transmit(struct shmim_stream *,
   //     const struct shmim_transmit *, struct shmim_control *)
   shmim_transmit: {
@@ -198,8 +218,25 @@ function override(): string | undefined {
   }
 }
 
+type SymbolName = keyof typeof HELPER_SYMBOLS;
+
+function open(path: string, name: SymbolName): Helper[SymbolName] {
+  try {
+    const definition = { [name]: HELPER_SYMBOLS[name] };
+    return Deno.dlopen(path, definition as typeof HELPER_SYMBOLS).symbols[name];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new Deno.errors.NotFound(
+      `Cannot load the helper "${path}": build it with \`deno task build\``,
+      { cause: error },
+    );
+  }
+}
+
 /**
  * The helper, loaded at the first call and kept for the life of the process.
+ * Each function is bound when it is first used: binding all of them would
+ * take longer (17 ms) than most commands run.
  *
  * @returns Its functions.
  * @throws {Deno.errors.NotFound} where it was not built.
@@ -208,15 +245,16 @@ function override(): string | undefined {
 export function helper(): Helper {
   if (loaded !== undefined) return loaded;
   const path = override() ?? HELPER_PATH;
-  let symbols: Helper;
-  try {
-    symbols = Deno.dlopen(path, HELPER_SYMBOLS).symbols;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    throw new Deno.errors.NotFound(
-      `Cannot load the helper "${path}": build it with \`deno task build\``,
-      { cause: error },
-    );
+  const symbols = {} as Helper;
+  for (const name of Object.keys(HELPER_SYMBOLS) as SymbolName[]) {
+    Object.defineProperty(symbols, name, {
+      configurable: true,
+      get(): Helper[SymbolName] {
+        const value = open(path, name);
+        Object.defineProperty(symbols, name, { value });
+        return value;
+      },
+    });
   }
   const abi = symbols.shmim_abi_version();
   if (abi !== HELPER_ABI) {
@@ -227,6 +265,14 @@ export function helper(): Helper {
   }
   loaded = symbols;
   return symbols;
+}
+
+/** Binds every function of the helper, for whoever must not do it later. */
+export function bindAll(): void {
+  const symbols = helper();
+  for (const name of Object.keys(HELPER_SYMBOLS) as SymbolName[]) {
+    void symbols[name];
+  }
 }
 
 const encoder = new TextEncoder();

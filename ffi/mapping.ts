@@ -44,6 +44,7 @@ const MEMBERS = [
   "clock",
   "ownCounter",
   "foreign",
+  "pid",
 ] as const;
 
 type Internal =
@@ -52,7 +53,8 @@ type Internal =
   | "guard"
   | "writable"
   | "ownCounter"
-  | "foreign";
+  | "foreign"
+  | "pid";
 
 /**
  * A format's table compiled to byte offsets and sizes: see `struct
@@ -114,6 +116,7 @@ function timespec(ns: bigint | undefined): BigInt64Array<ArrayBuffer> | null {
 }
 
 const FRAME_WORDS = 12;
+const TORN = 7;
 const WAIT_WORDS = 6;
 
 /** How the helper waits: `struct shmim_wait`. */
@@ -195,8 +198,12 @@ const AGAIN = -11;
 export class Mapping {
   readonly #table = new BigUint64Array(new ArrayBuffer(MEMBERS.length * 8));
   readonly #helper: Helper;
+  readonly #waitWords = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
   readonly #frame = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
   readonly #path: string;
+  #frameBytes = 0n;
+  #write: Helper["shmim_frame_write"] | undefined;
+  #read: Helper["shmim_frame_read"] | undefined;
   #pending = 0;
   #closeLater = false;
   #views: ArrayBuffer[] = [];
@@ -265,6 +272,7 @@ export class Mapping {
     for (const [member, value] of Object.entries(table)) {
       this.#table[INDEX[member as keyof StreamTable]] = BigInt(value);
     }
+    this.#frameBytes = BigInt(table.dataBytes);
     this.#table[INDEX.ownCounter] = NO_FOREIGN;
     this.#table[INDEX.foreign] = 0n;
     this.#check(this.#helper.shmim_stream_check(this.#table), "use");
@@ -385,6 +393,46 @@ export class Mapping {
     return facts(this.#frame);
   }
 
+  /**
+   * Publishes a whole frame now and gives its number back: what a loop at
+   * full speed needs, and no more.
+   */
+  publishWhole(pixels: ArrayBufferView<ArrayBuffer>): bigint {
+    this.#write ??= this.#helper.shmim_frame_write;
+    const result = this.#write(
+      this.#table,
+      pixels as Uint8Array<ArrayBuffer>,
+      0n,
+      this.#frameBytes,
+      -1n,
+      null,
+      this.#frame,
+    );
+    if (result !== 0) this.#check(result, "write");
+    return this.#frame[0] ?? 0n;
+  }
+
+  /**
+   * Copies a whole frame and gives its number back; `undefined` where no
+   * writer paused for it.
+   */
+  copyWhole(
+    into: ArrayBufferView<ArrayBuffer>,
+    tries: number,
+  ): bigint | undefined {
+    this.#read ??= this.#helper.shmim_frame_read;
+    const result = this.#read(
+      this.#table,
+      into as Uint8Array<ArrayBuffer>,
+      0n,
+      this.#frameBytes,
+      tries,
+      this.#frame,
+    );
+    if (result !== 0) this.#check(result, "read");
+    return this.#frame[TORN] === 0n ? this.#frame[0] : undefined;
+  }
+
   /** Raises the write flag, for pixels that are changed in several calls. */
   beginFrame(): void {
     this.#check(this.#helper.shmim_frame_begin(this.#table), "write");
@@ -500,9 +548,11 @@ export class Mapping {
 
   /** The same on the calling thread, which it blocks. */
   waitSync(settings: WaitSettings, last: bigint, timeoutMs: number): boolean {
-    const words = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
-    putWait(words, settings, last, timeoutMs);
-    const result = this.#helper.shmim_frame_wait_sync(this.#table, words);
+    putWait(this.#waitWords, settings, last, timeoutMs);
+    const result = this.#helper.shmim_frame_wait_sync(
+      this.#table,
+      this.#waitWords,
+    );
     if (result === TIMED_OUT) return false;
     this.#check(result, "wait for");
     return true;
@@ -538,6 +588,29 @@ export class Mapping {
     if (result === AGAIN) return "stalled";
     this.#check(result, "read");
     return facts(frame);
+  }
+
+  /** The same on the calling thread, which it blocks. */
+  nextSync(
+    settings: WaitSettings,
+    last: bigint,
+    timeoutMs: number,
+    into: Uint8Array<ArrayBuffer>,
+    offset: number,
+  ): FrameFacts | "stalled" | undefined {
+    putWait(this.#waitWords, settings, last, timeoutMs);
+    const result = this.#helper.shmim_frame_next_sync(
+      this.#table,
+      this.#waitWords,
+      into,
+      BigInt(offset),
+      BigInt(into.byteLength),
+      this.#frame,
+    );
+    if (result === TIMED_OUT) return undefined;
+    if (result === AGAIN) return "stalled";
+    this.#check(result, "read");
+    return facts(this.#frame);
   }
 
   /**

@@ -138,6 +138,15 @@ export class Latencies {
     this.#maxNs = Math.max(this.#maxNs, other.#maxNs);
   }
 
+  /** The buckets that hold anything: their bounds in µs, and how much. */
+  buckets(): { fromUs: number; toUs: number; count: number }[] {
+    return Array.from(this.#counts, (count, index) => ({
+      fromUs: bucketNs(index) / 1000,
+      toUs: bucketNs(index + 1) / 1000,
+      count,
+    })).filter(({ count }) => count > 0);
+  }
+
   /**
    * A percentile in µs, to the middle of its bucket.
    *
@@ -360,5 +369,46 @@ export function startReceive(
   ]);
   return new Pump((control) =>
     mapping.pump((helper, table) => helper.shmim_receive(table, words, control))
+  );
+}
+
+/** What a copying pump is told. */
+export interface RelayPump {
+  /** How to wait for the source. */
+  readonly wait: WaitSettings;
+  /** Frames up to this counter are known already. */
+  readonly last: bigint;
+  /** Inode of the source, for the process trace. */
+  readonly inode: bigint;
+  /** Copy the keyword records, too. */
+  readonly keywords: boolean;
+}
+
+/** Starts a pump that copies one stream into another. */
+export function startRelay(
+  from: Mapping,
+  to: Mapping,
+  settings: RelayPump,
+): Pump {
+  const words = new BigUint64Array(new ArrayBuffer(8 * 8));
+  putWait(words, settings.wait, settings.last, 0);
+  words.set([settings.inode, settings.keywords ? 1n : 0n], 6);
+  return new Pump((control) =>
+    from.pump((helper, source) =>
+      to.pump((_, target) => helper.shmim_relay(source, target, words, control))
+    )
+  );
+}
+
+/** Starts a pump that only takes the times between frames. */
+export function startObserve(
+  mapping: Mapping,
+  wait: WaitSettings,
+  last: bigint,
+): Pump {
+  const words = new BigUint64Array(new ArrayBuffer(6 * 8));
+  putWait(words, wait, last, 0);
+  return new Pump((control) =>
+    mapping.pump((helper, table) => helper.shmim_observe(table, words, control))
   );
 }

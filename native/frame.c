@@ -116,29 +116,41 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
 }
 
 void raise_flag(const struct shmim_stream *s) {
-  atomic_store_explicit(flag(s), 1, memory_order_seq_cst);
-  atomic_thread_fence(memory_order_seq_cst);
+  atomic_store_explicit(flag(s), 1, memory_order_relaxed);
+  atomic_thread_fence(memory_order_release); /* before any pixel */
 }
 
-/* The process trace: entry 0 is the last writer. */
+/* The process trace: entry 0 is the last writer, behind it the history of the
+ * stream that triggered it. */
 static void trace(const struct shmim_stream *s,
                   const struct timespec *started, const struct timespec *now,
-                  uint64_t counter) {
+                  const struct trigger *trigger) {
   struct {
     int32_t trigger_mode, pid;
     uint64_t trigger_inode;
     struct timespec started, updated;
     int32_t semaphore, status;
     uint64_t counter;
-  } entry = {.pid = (int32_t)getpid(),
+  } entry = {.pid = (int32_t)s->pid,
              .started = *started,
              .updated = *now,
              .semaphore = -1,
-             .counter = counter};
+             .counter = load_counter(s)};
   _Static_assert(sizeof entry == SHMIM_TRACE_BYTES, "trace entry");
-  if (s->trace_count > 0) {
-    memcpy(at(s, s->trace), &entry, sizeof entry);
+  if (s->trace_count == 0) {
+    return;
   }
+  if (trigger != NULL) {
+    const struct shmim_stream *from = trigger->stream;
+    const uint64_t room = s->trace_count - 1;
+    const uint64_t n = from->trace_count < room ? from->trace_count : room;
+    memcpy(at(s, s->trace + SHMIM_TRACE_BYTES), at(from, from->trace),
+           n * SHMIM_TRACE_BYTES);
+    entry.trigger_inode = trigger->inode;
+    entry.semaphore = trigger->semaphore;
+    entry.counter = trigger->counter;
+  }
+  memcpy(at(s, s->trace), &entry, sizeof entry);
 }
 
 static void fill_ring(const struct shmim_stream *s) {
@@ -161,7 +173,8 @@ static void fill_ring(const struct shmim_stream *s) {
 
 /* In the order that readers rely on: ring, times, counters, flag, posts. */
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
-                const struct timespec *started, struct shmim_frame *frame) {
+                const struct timespec *started, const struct trigger *trigger,
+                struct shmim_frame *frame) {
   struct timespec now;
   fill_ring(s);
   clock_gettime((clockid_t)s->clock, &now);
@@ -173,7 +186,7 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
     atomic_store_explicit(word(s, s->cnt1), (uint64_t)slice,
                           memory_order_release);
   }
-  trace(s, started, &now, load_counter(s));
+  trace(s, started != NULL ? started : &now, &now, trigger);
   const uint64_t before =
       atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel);
   const uint64_t counter = before + 1;
@@ -190,8 +203,17 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
   atomic_store_explicit(flag(s), 0, memory_order_release);
   const int32_t rc = shmim_sem_post(s, -1);
   if (frame != NULL) {
-    note_frame(s, frame);
-    frame->cnt0 = counter;
+    *frame = (struct shmim_frame){
+        .cnt0 = counter,
+        .cnt1 = *word(s, s->cnt1),
+        .cnt2 = *word(s, s->cnt2),
+        .atime_s = acquired[0],
+        .atime_ns = acquired[1],
+        .writetime_s = write_time[0],
+        .writetime_ns = write_time[1],
+        .seen_s = write_time[0],
+        .seen_ns = write_time[1],
+    };
   }
   return rc;
 }
@@ -204,7 +226,6 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
 int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
                           uint64_t offset, uint64_t bytes, int64_t slice,
                           const int64_t *atime, struct shmim_frame *frame) {
-  struct timespec started;
   if (s == NULL || s->base == 0) {
     return -EINVAL;
   }
@@ -214,12 +235,11 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
   if (offset > s->data_bytes || bytes > s->data_bytes - offset) {
     return -ERANGE;
   }
-  clock_gettime((clockid_t)s->clock, &started);
   raise_flag(s);
   if (in != NULL && bytes > 0) {
     memcpy(at(s, s->data + offset), in, bytes);
   }
-  return publish(s, slice, atime, &started, frame);
+  return publish(s, slice, atime, NULL, NULL, frame);
 }
 
 /* Raises the write flag, for pixels that are changed in several calls. */
@@ -238,7 +258,6 @@ int32_t shmim_frame_begin(const struct shmim_stream *s) {
  * flag where the change failed. */
 int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
                         const int64_t *atime, struct shmim_frame *frame) {
-  struct timespec now;
   if (s == NULL || s->base == 0) {
     return -EINVAL;
   }
@@ -249,8 +268,7 @@ int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
     atomic_store_explicit(flag(s), 0, memory_order_release);
     return guard_status(s);
   }
-  clock_gettime((clockid_t)s->clock, &now);
-  return publish(s, -1, atime, &now, frame);
+  return publish(s, -1, atime, NULL, NULL, frame);
 }
 
 /* Spins until the counter moves or the time is up. */
@@ -295,6 +313,11 @@ static bool sleep_on(const struct shmim_stream *s, uint64_t last,
                      uint64_t deadline, uint64_t index, const int64_t *stop) {
   const struct timespec t = {.tv_sec = (time_t)(deadline / NS_PER_S),
                              .tv_nsec = (long)(deadline % NS_PER_S)};
+  /* Posts of frames that are handled already. Left there, one of them would
+   * wake every later wait too early; only a post under a raised flag can
+   * belong to a frame that is not counted yet. */
+  while (load_flag(s) == 0 && sem_trywait(semaphore(s, index)) == 0) {
+  }
   while (load_counter(s) == last) {
     if (sem_clockwait(semaphore(s, index), CLOCK_MONOTONIC, &t) == 0) {
       if (load_counter(s) == last && !lagging(s, last, deadline, stop)) {
@@ -335,8 +358,11 @@ int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
       moved = sleep_on(s, last, deadline, (uint64_t)w->sem, stop);
     }
   }
+  if (moved) {
+    return 0; /* the copy that follows looks at the mapping */
+  }
   const int32_t rc = guard_status(s);
-  return rc != 0 ? rc : moved ? 0 : -ETIMEDOUT;
+  return rc != 0 ? rc : -ETIMEDOUT;
 }
 
 /* Waits for a counter other than w->last: 0, or -ETIMEDOUT. */
@@ -345,8 +371,9 @@ int32_t shmim_frame_wait(const struct shmim_stream *s,
   if (s == NULL || s->base == 0 || w == NULL) {
     return -EINVAL;
   }
-  return wait_frame(s, w, w->last, monotonic_ns() + w->timeout_us * 1000,
-                    NULL);
+  const int32_t rc = wait_frame(s, w, w->last,
+                                monotonic_ns() + w->timeout_us * 1000, NULL);
+  return rc == 0 ? guard_status(s) : rc;
 }
 
 /*

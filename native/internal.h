@@ -61,6 +61,19 @@ static inline uint64_t monotonic_ns(void) {
   return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
+/* A clock for nothing but "a moment ago": about 10 ns, no system call. */
+static inline uint64_t ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  uint64_t t;
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(t));
+  return t;
+#else
+  return monotonic_ns();
+#endif
+}
+
 static inline void relax(void) {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -82,9 +95,18 @@ void guard_claim(const struct shmim_stream *s, int32_t index, bool held);
 
 /* frame.c: counters and times of the frame in the stream now. */
 void note_frame(const struct shmim_stream *s, struct shmim_frame *frame);
-/* frame.c: publishes what is in the data block already. */
+/* frame.c: what made us write, for the process trace. */
+struct trigger {
+  const struct shmim_stream *stream;
+  uint64_t inode;
+  int32_t semaphore;
+  uint64_t counter;
+};
+/* frame.c: publishes what is in the data block already. NULL: `atime` and
+ * `started` are now, nothing triggered it, nobody asks for `frame`. */
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
-                const struct timespec *started, struct shmim_frame *frame);
+                const struct timespec *started, const struct trigger *trigger,
+                struct shmim_frame *frame);
 /* frame.c: raises the write flag before pixels change. */
 void raise_flag(const struct shmim_stream *s);
 /* frame.c: waits at most until `deadline` (CLOCK_MONOTONIC, ns) or until

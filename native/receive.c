@@ -115,7 +115,7 @@ static int32_t take_frame(struct receiver *r, uint64_t started) {
   memcpy(at(s, s->data + slice * (s->slices > 1 ? pixels : 0)), r->frame,
          pixels);
   memcpy(at(s, s->keywords), r->frame + pixels + 16, r->keyword_bytes);
-  const int32_t rc = publish(s, (int64_t)slice, NULL, &begun, NULL);
+  const int32_t rc = publish(s, (int64_t)slice, NULL, &begun, NULL, NULL);
   const uint64_t now = monotonic_ns();
   ctl->foreign = s->foreign;
   ctl->frames++;

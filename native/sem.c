@@ -153,7 +153,7 @@ int32_t shmim_sem_post(const struct shmim_stream *s, int32_t index) {
   if (!s->writable) {
     return -EACCES;
   }
-  const int32_t pid = (int32_t)getpid();
+  const int32_t pid = (int32_t)s->pid;
   const uint64_t from = index < 0 ? 0 : (uint64_t)index;
   const uint64_t to = index < 0 ? s->sem_count : from + 1;
   for (uint64_t i = from; i < to; i++) {

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 2
+#define SHMIM_ABI 4
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -57,6 +57,7 @@ struct shmim_stream {
   uint64_t clock;           /* clock id of the format's times */
   uint64_t own_counter;     /* cnt0 after our last frame, ~0 before it */
   uint64_t foreign;         /* frames that another writer counted meanwhile */
+  uint64_t pid;             /* of this process, set by shmim_map() */
 };
 
 #define SHMIM_SEM_BYTES 32
@@ -278,6 +279,20 @@ SHMIM_API int32_t shmim_convert_file(const struct shmim_stream *s,
 SHMIM_API int32_t shmim_socket_take(const char *local, uint32_t local_port,
                                     const char *remote, uint32_t remote_port);
 SHMIM_API int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms);
+
+/* local.c: pumps between streams of this host. */
+struct shmim_relay {
+  struct shmim_wait wait;
+  uint64_t inode;           /* of the source, for the process trace */
+  uint64_t keywords;        /* 1: copy the keyword records, too */
+};
+SHMIM_API int32_t shmim_relay(const struct shmim_stream *from,
+                              struct shmim_stream *to,
+                              const struct shmim_relay *config,
+                              struct shmim_control *control);
+SHMIM_API int32_t shmim_observe(const struct shmim_stream *s,
+                                const struct shmim_wait *wait,
+                                struct shmim_control *control);
 
 /* transmit.c, receive.c: the pumps. */
 SHMIM_API int32_t shmim_transmit(struct shmim_stream *s,

@@ -61,6 +61,7 @@ async function measure(
     Deno.exit(130);
   };
   Deno.addSignalListener("SIGINT", interrupt);
+  Deno.addSignalListener("SIGTERM", interrupt);
   try {
     const rows: Row[] = [];
     for (const figure of figures) {
@@ -72,6 +73,7 @@ async function measure(
     return rows;
   } finally {
     Deno.removeSignalListener("SIGINT", interrupt);
+    Deno.removeSignalListener("SIGTERM", interrupt);
     clean();
   }
 }

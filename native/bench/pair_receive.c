@@ -4,6 +4,7 @@
  * times, counter, posts. Prints the port it listens on.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "isio.h"
@@ -46,6 +48,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: pair_receive STREAM\n");
     return 2;
   }
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlives the bench */
   struct isio s = isio_open(argv[1]);
   const int fd = answer();
   if (!take(fd, &sent, sizeof sent) ||

@@ -4,6 +4,7 @@
  * counters and keywords into one buffer, one blocking send.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "isio.h"
@@ -36,6 +38,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: pair_transmit STREAM PORT\n");
     return 2;
   }
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlives the bench */
   struct isio s = isio_open(argv[1]);
   const int fd = dial((uint16_t)number(argv[2]));
   const uint64_t pixels = s.md->data_bytes;

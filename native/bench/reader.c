@@ -4,9 +4,11 @@
  * the copies were complete. Ends after FRAMES; the first SKIP do not count.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "isio.h"
@@ -38,6 +40,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: reader STREAM semaphore|spin FRAMES SKIP\n");
     return 2;
   }
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlives the bench */
   struct isio s = isio_open(argv[1]);
   const bool spin = strcmp(argv[2], "spin") == 0;
   const int64_t frames = number(argv[3]);

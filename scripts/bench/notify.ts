@@ -24,7 +24,7 @@ async function follow(
   mode: Mode,
   ours: boolean,
 ): Promise<Report> {
-  const { label: _, size } = SIZES["20 kB"];
+  const { size } = SIZES["20 kB"];
   const frames = bench.quick ? 300 : 1100;
   const path = makeStream(bench.dir, "notify", size);
   await using reader = ours
@@ -37,12 +37,12 @@ async function follow(
       SKIP,
     );
   await reader.line();
-  // A few more, should the reader miss some.
+  // Writes until the reader has all it wants: a slow one misses some.
   await using _writer = Talker.c(
     "drive",
     "paced",
     HZ,
-    frames + 200,
+    frames * 20,
     0,
     1,
     path,

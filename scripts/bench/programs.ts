@@ -46,6 +46,8 @@ export function compilePrograms(): void {
   }
 }
 
+const PATIENCE_MS = 120_000;
+
 /** A process that talks in lines. */
 export class Talker {
   readonly #child: Deno.ChildProcess;
@@ -87,8 +89,21 @@ export class Talker {
     return this.#child.pid;
   }
 
-  /** The next line it prints. */
+  /**
+   * The next line it prints.
+   *
+   * @throws {Error} where it says nothing for two minutes, or has ended.
+   */
   async line(): Promise<string> {
+    const patience = setTimeout(() => this.#reader.cancel(), PATIENCE_MS);
+    try {
+      return await this.#line();
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  async #line(): Promise<string> {
     for (;;) {
       const end = this.#text.indexOf("\n");
       if (end >= 0) {
@@ -97,7 +112,9 @@ export class Talker {
         return line;
       }
       const { value, done } = await this.#reader.read();
-      if (done) throw new Error("A program of the bench ended too early");
+      if (done) {
+        throw new Error("A program of the bench ended too early or hangs");
+      }
       this.#text += value;
     }
   }

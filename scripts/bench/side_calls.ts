@@ -15,10 +15,10 @@ function measure(): void {
   const into = new Uint8Array(stream.layout.table.dataBytes);
   const count = Number(frames);
   const write = (): void => {
-    for (let i = 0; i < count; i++) stream.write(pixels);
+    for (let i = 0; i < count; i++) stream.publish(pixels);
   };
   const read = (): void => {
-    for (let i = 0; i < count; i++) stream.read({ into });
+    for (let i = 0; i < count; i++) stream.readInto(into);
   };
   const round = what === "write" ? write : read;
   round(); // compiled from here on

@@ -79,7 +79,8 @@ export function readHandshake(
     );
   }
   const { size, type, keywords, imageType } = shape;
-  const total = pixelCount(size) * BigInt(TYPES[type].bytes);
+  const pixels = pixelCount(size) * BigInt(TYPES[type].bytes);
+  const total = pixels + BigInt(keywordBytes(keywords));
   if (total > BigInt(maxBytes)) {
     throw new WireError(
       `it announces ${total} bytes, more than the ${maxBytes} allowed ` +
@@ -87,7 +88,7 @@ export function readHandshake(
     );
   }
   const slices = size.length === 3 ? size[2] ?? 1 : 1;
-  const pixelBytes = size.length === 1 ? 0 : Number(total) / slices;
+  const pixelBytes = size.length === 1 ? 0 : Number(pixels) / slices;
   if (pixelBytes + frameOverhead(keywords) > MAX_FRAME_BYTES) {
     throw new WireError("its frames are larger than 2 GiB");
   }

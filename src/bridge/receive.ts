@@ -81,6 +81,15 @@ function shown(address: Deno.NetAddr): string {
     : `${host}:${address.port}`;
 }
 
+/** Closes a connection that may be closed already. */
+function closeOnce(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}
+
 /** A receiver at work. */
 export class Receiver {
   readonly #options: ReceiveOptions;
@@ -143,7 +152,7 @@ export class Receiver {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#listener.close();
-    for (const connection of this.#greetings) connection.close();
+    for (const connection of this.#greetings) closeOnce(connection);
     for (const feed of this.#feeds.values()) feed.pump?.stop();
   }
 
@@ -205,7 +214,7 @@ export class Receiver {
         this.#tell("warning", `${peer} refused: ${(error as Error).message}`);
       }
     } finally {
-      closeQuietly(connection);
+      closeOnce(connection);
     }
   }
 
@@ -387,15 +396,6 @@ export class Receiver {
     }
     this.#tell(...explain(peer, announcement.name, end));
     return undefined;
-  }
-}
-
-/** Closes a connection that a time-out or a stop may have closed before. */
-function closeQuietly(connection: Deno.TcpConn): void {
-  try {
-    connection.close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BadResource)) throw error;
   }
 }
 

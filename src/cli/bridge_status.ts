@@ -6,7 +6,8 @@
 
 import type { BridgeEvent, BridgeStatus } from "../bridge/session.ts";
 import { every } from "../bridge/session.ts";
-import type { Output } from "./output.ts";
+import { CommandError } from "./errors.ts";
+import { jsonValue, type Output } from "./output.ts";
 
 /** What is being watched. */
 export interface Watched {
@@ -83,6 +84,17 @@ export function statsObject(
   };
 }
 
+function openAppending(path: string): Deno.FsFile {
+  try {
+    return Deno.openSync(path, { append: true, create: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    throw new CommandError(
+      `Cannot write "${path}": ${(error as Error).message}`,
+    );
+  }
+}
+
 /** Tells of events and of progress until it is closed. */
 export class BridgeReporter {
   readonly #out: Output;
@@ -126,12 +138,26 @@ export class BridgeReporter {
   }
 
   #logStats(watched: Watched, path: string): void {
-    const file = Deno.openSync(path, { append: true, create: true });
+    const file = openAppending(path);
     const meter = new Meter();
     const encoder = new TextEncoder();
+    let broken = false;
     const write = (): void => {
+      if (broken) return;
       const object = statsObject(watched, meter.take(watched.status()));
-      file.writeSync(encoder.encode(`${JSON.stringify(object)}\n`));
+      const line = encoder.encode(`${JSON.stringify(object, jsonValue)}\n`);
+      try {
+        for (let at = 0; at < line.length;) {
+          at += file.writeSync(line.subarray(at));
+        }
+      } catch (error) { // a full disk must not end a bridge
+        broken = true;
+        const reason = (error as Error).message;
+        this.event({
+          level: "warning",
+          message: `cannot write "${path}": ${reason}; no more statistics`,
+        });
+      }
     };
     const stop = every(STATS_MS, write);
     this.#undo.push(() => {

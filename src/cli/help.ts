@@ -5,9 +5,10 @@
 
 import { COMMON_OPTIONS, type OptionSpec } from "./args.ts";
 import type { Command, CommandEntry } from "./command.ts";
-import { columns } from "./output.ts";
 
 const WIDTH = 80;
+/** Longer words on the left have a line of their own. */
+const LEFT = 48;
 
 /** Breaks a text into lines. */
 export function wrap(text: string, width: number = WIDTH): string[] {
@@ -24,6 +25,20 @@ export function wrap(text: string, width: number = WIDTH): string[] {
   return [...lines, line];
 }
 
+/** What to type on the left, what it does on the right, in 80 columns. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const lefts = rows.map(([left = ""]) => left.length);
+  const indent = Math.max(...lefts.filter((length) => length <= LEFT), 6) + 2;
+  return rows.flatMap(([left = "", right = ""]) => {
+    const [first = "", ...more] = wrap(right, WIDTH - indent)
+      .map((line) => " ".repeat(indent) + line);
+    const lines = left.length <= LEFT
+      ? [left + first.slice(left.length), ...more]
+      : [left, first, ...more];
+    return lines.map((line) => line.trimEnd()).filter((line) => line !== "");
+  });
+}
+
 /** The help of the whole tool. */
 export function overview(entries: readonly CommandEntry[]): string[] {
   return [
@@ -32,7 +47,7 @@ export function overview(entries: readonly CommandEntry[]): string[] {
     "Usage: shmim COMMAND [ARGS…]",
     "",
     "Commands:",
-    ...columns(entries.map(({ name, summary }) => [`  ${name}`, summary])),
+    ...table(entries.map(({ name, summary }) => [`  ${name}`, summary])),
     "",
     "  shmim COMMAND --help  explains a command",
     "  shmim --version       prints the version",
@@ -62,10 +77,10 @@ export function commandHelp(entry: CommandEntry, command: Command): string[] {
     ...wrap(command.description),
     "",
     "Options:",
-    ...columns([...command.options, ...COMMON_OPTIONS].map(optionLine)),
+    ...table([...command.options, ...COMMON_OPTIONS].map(optionLine)),
     "",
     command.examples.length > 1 ? "Examples:" : "Example:",
-    ...columns(
+    ...table(
       command.examples.map(([line, what]) => [`  shmim ${line}`, what]),
     ),
   ];

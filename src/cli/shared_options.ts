@@ -3,6 +3,8 @@
  * @module
  */
 
+import { basename } from "@std/path";
+import { isStreamPath, requireName, SUFFIX } from "../stream/names.ts";
 import { WAIT_MODES, type WaitMode, type WaitOptions } from "../stream/wait.ts";
 import type { Arguments, OptionSpec } from "./args.ts";
 import { integerFrom } from "./args.ts";
@@ -51,6 +53,16 @@ export const SCHEDULE: readonly OptionSpec[] = [
 export function dirOf(args: Arguments): { dir?: string } {
   const dir = args.text("dir");
   return dir === undefined ? {} : { dir };
+}
+
+/**
+ * A stream argument as it was typed, when it can be one.
+ *
+ * @throws {SyntaxError} where no stream has such a name.
+ */
+export function streamArgument(argument: string): string {
+  requireName(isStreamPath(argument) ? basename(argument, SUFFIX) : argument);
+  return argument;
 }
 
 /** How to wait; `undefined` where nothing was said. */

@@ -4,7 +4,13 @@ import { type Arguments, integerFrom } from "../cli/args.ts";
 import { defineCommand } from "../cli/command.ts";
 import { CommandError, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
-import { DIR, dirOf, JSON_OPTION, sizeFrom } from "../cli/shared_options.ts";
+import {
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  sizeFrom,
+  streamArgument,
+} from "../cli/shared_options.ts";
 import { describeStream } from "../stream/describe.ts";
 import { StreamExistsError } from "../stream/format.ts";
 import { parseMilkName, requireName } from "../stream/names.ts";
@@ -82,7 +88,9 @@ export const command = defineCommand<Options>({
     const [spelled, ...rest] = args.words;
     if (spelled === undefined) throw new UsageError("NAME is missing");
     const milk = parseMilkName(spelled);
-    const name = spelled.includes(">") ? requireName(milk.name) : spelled;
+    const name = spelled.includes(">")
+      ? requireName(milk.name)
+      : streamArgument(spelled);
     const mode = args.text("mode") ?? "0666";
     if (!/^[0-7]{3,4}$/.test(mode)) {
       throw new UsageError(
@@ -90,12 +98,16 @@ export const command = defineCommand<Options>({
       );
     }
     const imageType = args.text("imagetype");
+    const shape = sizeAndType(rest, milk.type);
+    if (args.flag("circular") && shape.size.length !== 3) {
+      throw new UsageError("A rolling cube has 3 axes, as in 50x40x8");
+    }
     return {
       name,
       json: args.flag("json"),
       create: {
         ...dirOf(args),
-        ...sizeAndType(rest, milk.type),
+        ...shape,
         keywords: args.integer("keywords", 0, 65535) ?? 50,
         semaphores: args.integer("semaphores", 0, 65535) ?? 10,
         circularBuffer: args.integer("cb", 0, 0xFFFF_FFFF) ?? 0,

@@ -4,7 +4,12 @@ import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns, jsonValue } from "../cli/output.ts";
-import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
+import {
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  streamArgument,
+} from "../cli/shared_options.ts";
 import { describeStream, type StreamDescription } from "../stream/describe.ts";
 import { Stream } from "../stream/stream.ts";
 
@@ -98,7 +103,11 @@ export const command = defineCommand<Options>({
   samples: [["cam"]],
   parse(args): Options {
     const [name = ""] = args.exactly("NAME");
-    return { name, open: dirOf(args), json: args.flag("json") };
+    return {
+      name: streamArgument(name),
+      open: dirOf(args),
+      json: args.flag("json"),
+    };
   },
   needs({ name, open }, scope): Needs {
     return { read: scope.stream(name, open.dir), libc: true };

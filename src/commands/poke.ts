@@ -3,7 +3,12 @@
 import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
-import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
+import {
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  streamArgument,
+} from "../cli/shared_options.ts";
 import { Stream } from "../stream/stream.ts";
 
 interface Options {
@@ -22,7 +27,11 @@ export const command = defineCommand<Options>({
   samples: [["cam"]],
   parse(args): Options {
     const [name = ""] = args.exactly("NAME");
-    return { name, open: dirOf(args), json: args.flag("json") };
+    return {
+      name: streamArgument(name),
+      open: dirOf(args),
+      json: args.flag("json"),
+    };
   },
   needs({ name, open }, scope): Needs {
     const files = scope.stream(name, open.dir);

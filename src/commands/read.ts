@@ -8,6 +8,7 @@ import {
   DIR,
   dirOf,
   JSON_OPTION,
+  streamArgument,
   WAIT,
   waitOf,
   waitWrites,
@@ -15,12 +16,12 @@ import {
 import { openSink, partName, type Sink } from "../cli/sink.ts";
 import { npyHeader } from "../image/npy.ts";
 import { pixelStatistics } from "../image/stats.ts";
-import { lastWriter } from "../stream/describe.ts";
 import type { Frame, FramesOptions } from "../stream/frames.ts";
 import { Stream } from "../stream/stream.ts";
 import { isoTime } from "../stream/times.ts";
 import { TYPES } from "../stream/types.ts";
 import type { WaitOptions } from "../stream/wait.ts";
+import { tornError, wholeFrame } from "../stream/whole.ts";
 
 const FORMATS = ["stats", "text", "json", "raw", "npy"] as const;
 
@@ -37,7 +38,6 @@ interface Options {
 }
 
 const encoder = new TextEncoder();
-const RESTLESS_MS = 1000;
 
 function facts(stream: Stream, frame: Frame): Record<string, unknown> {
   const offset = stream.clockOffset;
@@ -103,29 +103,6 @@ function encode(stream: Stream, frame: Frame, options: Options): Uint8Array {
   }
 }
 
-function tornError(stream: Stream, frame: Frame): CommandError {
-  return new CommandError(
-    frame.stalled
-      ? `The writer of "${stream.name}" (pid ${
-        lastWriter(stream) ?? "unknown"
-      }) ` +
-        "holds its write flag up: its frame is not whole"
-      : `The writer of "${stream.name}" never pauses: no whole frame of it ` +
-        "could be copied",
-  );
-}
-
-/** The frame that is there now, whole. */
-async function current(stream: Stream, slice?: number): Promise<Frame> {
-  const end = performance.now() + RESTLESS_MS;
-  for (;;) {
-    const frame = stream.read(slice === undefined ? {} : { slice });
-    if (!frame.torn) return frame;
-    if (performance.now() > end) throw tornError(stream, frame);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 /** Writes the frames asked for; returns how many came. */
 async function copy(
   stream: Stream,
@@ -145,7 +122,7 @@ async function copy(
     got++;
   };
   if (options.wait === undefined && options.count === 1) {
-    take(await current(stream, options.slice));
+    take(await wholeFrame(stream, options.slice));
     return got;
   }
   const frames: FramesOptions = {
@@ -194,7 +171,7 @@ export const command = defineCommand<Options>({
       throw new UsageError(`--json does not go with --format ${format}`);
     }
     return {
-      name,
+      name: streamArgument(name),
       open: dirOf(args),
       wait: waitOf(args),
       count: args.integer("count", 1) ?? 1,
@@ -224,7 +201,7 @@ export const command = defineCommand<Options>({
     using sink = openSink(options.out, io.out);
     const got = await copy(stream, options, io, sink);
     const complete = got === options.count;
-    if (complete || options.format !== "npy") sink.finish();
+    if (complete) sink.finish();
     if (complete || io.signal.aborted) return EXIT.done;
     throw new CommandError(
       `No new frame of "${stream.name}" within ${options.timeoutS} s` +

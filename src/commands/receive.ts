@@ -7,11 +7,18 @@ import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { DIR, dirOf, SCHEDULE, scheduleOf } from "../cli/shared_options.ts";
 import { type ReceiveOptions, Receiver } from "../bridge/receive.ts";
-import { requireName } from "../stream/names.ts";
+import { requireName, SUFFIX } from "../stream/names.ts";
 
 interface Options {
   readonly receive: ReceiveOptions;
   readonly statsFile: string | undefined;
+}
+
+/** A name without the ending that every stream's file has. */
+function bareName(name: string): string {
+  return requireName(
+    name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name,
+  );
 }
 
 /** The command. */
@@ -63,7 +70,7 @@ export const command = defineCommand<Options>({
         port: integerFrom("PORT", port, 0, 65535),
         bind: bind.replace(/^\[(.*)\]$/, "$1"),
         allow: args.list("allow"),
-        ...as === undefined ? {} : { as: requireName(as) },
+        ...as === undefined ? {} : { as: bareName(as) },
         ...dirOf(args),
         replace: args.flag("replace"),
         once: args.flag("once"),

@@ -4,7 +4,7 @@ import { defineCommand } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import type { Output } from "../cli/output.ts";
-import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
+import { DIR, JSON_OPTION, streamArgument } from "../cli/shared_options.ts";
 import { removeStream } from "../stream/remove.ts";
 
 interface Options {
@@ -43,7 +43,7 @@ export const command = defineCommand<Options>({
   parse(args): Options {
     if (args.words.length === 0) throw new UsageError("NAME is missing");
     return {
-      names: args.words,
+      names: args.words.map(streamArgument),
       dir: args.text("dir"),
       yes: args.flag("yes"),
       force: args.flag("force"),

@@ -40,6 +40,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "publish once more without new pixels",
     load: () => import("./poke.ts"),
   },
+  {
+    name: "keyword",
+    summary: "list, read, set and delete keywords",
+    load: () => import("./keyword.ts"),
+  },
+  {
+    name: "stat",
+    summary: "times between frames, pixels over many",
+    load: () => import("./stat.ts"),
+  },
+  {
+    name: "compare",
+    summary: "hold two streams against each other",
+    load: () => import("./compare.ts"),
+  },
+  {
+    name: "copy",
+    summary: "one stream into another, once or from now on",
+    load: () => import("./copy.ts"),
+  },
   { name: "rm", summary: "remove streams", load: () => import("./rm.ts") },
   {
     name: "load",

@@ -10,6 +10,7 @@ import {
   dirOf,
   SCHEDULE,
   scheduleOf,
+  streamArgument,
   WAIT,
   waitOf,
   waitWrites,
@@ -67,7 +68,7 @@ export const command = defineCommand<Options>({
     return {
       statsFile: args.text("stats-json"),
       transmit: {
-        stream,
+        stream: streamArgument(stream),
         hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
         port: integerFrom("PORT", port, 1, 65535),
         ...dirOf(args),

@@ -3,7 +3,12 @@
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
-import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
+import {
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  streamArgument,
+} from "../cli/shared_options.ts";
 import { isNpy, readNpy } from "../image/npy.ts";
 import { type Pattern, patternFrame, PATTERNS } from "../image/pattern.ts";
 import { CLOCK, clockNs, sleepUntil } from "../../ffi/clock.ts";
@@ -188,7 +193,7 @@ export const command = defineCommand<Options>({
       ? args.exactly("NAME", "FILE (or --pattern)")
       : args.exactly("NAME");
     return {
-      name,
+      name: streamArgument(name),
       open: dirOf(args),
       file,
       pattern,

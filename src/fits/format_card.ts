@@ -188,19 +188,3 @@ export function formatCard(input: FitsCardInput): FormattedCard {
   const card = said === "" ? head : `${head} / ${said}`;
   return { cards: [fill(card)], commentCut: said.length < comment.length };
 }
-
-/**
- * Writes a commentary keyword, over as many cards as the text needs.
- *
- * @param keyword `COMMENT`, `HISTORY` or "".
- * @param text Printable ASCII.
- * @returns The cards, each of 80 characters.
- */
-export function formatCommentary(keyword: string, text: string): string[] {
-  const cards: string[] = [];
-  for (let at = 0; at === 0 || at < text.length; at += 72) {
-    const line = text.slice(at, at + 72);
-    cards.push(`${keyword.padEnd(8)}${line}`.padEnd(CARD_BYTES));
-  }
-  return cards;
-}

@@ -62,11 +62,6 @@ export class FrameTable {
     return this.#rows.length;
   }
 
-  /** The first frame. */
-  get first(): FitsFrameInfo | undefined {
-    return this.#rows[0];
-  }
-
   /** The last frame. */
   get last(): FitsFrameInfo | undefined {
     return this.#rows.at(-1);

@@ -29,7 +29,7 @@ import { decodeKeywords, encodeKeywords, type Keyword } from "./keywords.ts";
 import { streamPlace } from "./names.ts";
 import { identityOf, type Opened, openFile } from "./open.ts";
 import { decodeTrace, type TraceEntry } from "./trace.ts";
-import { type DataType, type PixelArray, pixelsOf } from "./types.ts";
+import { type DataType, type PixelArray, pixelsOf, TYPES } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
 
 /** How to open a stream. */
@@ -126,6 +126,7 @@ const DEFAULT_TRIES = 8;
 export class Stream {
   readonly #opened: Opened;
   readonly #table: Layout["table"];
+  readonly #arrayType: new (length: number) => PixelArray;
   /** Name without folder and suffix, as it was asked for. */
   readonly name: string;
   /** The file that was asked for, perhaps a link. */
@@ -139,6 +140,8 @@ export class Stream {
     this.layout = opened.layout;
     this.#opened = opened;
     this.#table = opened.layout.table;
+    this.#arrayType = TYPES[opened.layout.type].array(new ArrayBuffer(0), 0, 0)
+      .constructor as new (length: number) => PixelArray;
   }
 
   /**
@@ -229,6 +232,11 @@ export class Stream {
   /** The file with every link resolved, when it was opened. */
   get realPath(): string {
     return this.#opened.realPath;
+  }
+
+  /** Inode number of the file that is open. */
+  get inode(): bigint {
+    return BigInt(this.#opened.identity.split(":")[1] ?? 0);
   }
 
   /** The frame counter now. */
@@ -333,8 +341,7 @@ export class Stream {
     options: WriteOptions = {},
   ): FrameFacts {
     const { offset, bytes } = this.#sliceRange(options.slice);
-    const own = pixelsOf(this.type, new Uint8Array(0));
-    const same = pixels.constructor === own.constructor;
+    const same = pixels instanceof this.#arrayType;
     if (!same && !(pixels instanceof Uint8Array)) {
       throw new TypeError(
         `Stream "${this.name}" holds ${this.type}, not ` +
@@ -353,6 +360,42 @@ export class Stream {
       options.slice ?? -1,
       options.atimeNs,
     );
+  }
+
+  #requireFrame(pixels: PixelArray | Uint8Array<ArrayBuffer>): void {
+    if (
+      pixels.byteLength === this.#table.dataBytes &&
+      (pixels instanceof Uint8Array || pixels instanceof this.#arrayType)
+    ) return;
+    throw new RangeError(
+      `A frame of "${this.name}" is ${this.#table.dataBytes} bytes of ` +
+        `${this.#arrayType.name}, not ${pixels.byteLength} of ${pixels.constructor.name}`,
+    );
+  }
+
+  /**
+   * Publishes a whole frame, now: {@linkcode Stream.write} for loops at full
+   * speed.
+   *
+   * @param pixels All pixels in memory order: an array, or their bytes.
+   * @returns The frame's number (cnt0).
+   */
+  publish(pixels: PixelArray | Uint8Array<ArrayBuffer>): bigint {
+    this.#requireFrame(pixels);
+    return this.#mapping.publishWhole(pixels);
+  }
+
+  /**
+   * Copies the whole frame that is in the stream now: {@linkcode Stream.read}
+   * for loops at full speed.
+   *
+   * @param into Takes all pixels: an array of the stream's type, or bytes.
+   * @returns The frame's number (cnt0); `undefined` where no writer paused
+   * for it: then `into` may mix two frames.
+   */
+  readInto(into: PixelArray | Uint8Array<ArrayBuffer>): bigint | undefined {
+    this.#requireFrame(into);
+    return this.#mapping.copyWhole(into, DEFAULT_TRIES);
   }
 
   /** Publishes once more without new pixels. */
@@ -389,10 +432,17 @@ export class Stream {
    * nothing else runs on it meanwhile. In Workers only.
    *
    * @param options How to wait.
-   * @returns `wait(since, timeoutMs)`, at most 200 ms at a time, and `close`.
+   * @returns `wait(since, timeoutMs)`, at most 200 ms at a time; `next`, which
+   * waits so and copies the frame in the same call, so that nothing but the
+   * copy lies between the wake-up and the pixels; and `close`.
    */
   blockingWaiter(options: WaitOptions = {}): {
     wait(since: bigint, timeoutMs: number): boolean;
+    next(
+      since: bigint,
+      timeoutMs: number,
+      into?: Uint8Array<ArrayBuffer>,
+    ): Frame | undefined;
     close(): void;
   } {
     if (!("WorkerGlobalScope" in globalThis)) {
@@ -408,6 +458,19 @@ export class Stream {
           since,
           Math.min(200, timeoutMs),
         ),
+      next: (since, timeoutMs, into) => {
+        const bytes = this.#buffer(into, this.#table.dataBytes);
+        const facts = this.#mapping.nextSync(
+          waiter.settings,
+          since,
+          Math.min(200, timeoutMs),
+          bytes,
+          0,
+        );
+        return facts === undefined || facts === "stalled"
+          ? undefined
+          : toFrame(this.layout, bytes, facts, undefined);
+      },
       close: () => waiter.close(),
     };
   }

@@ -1,6 +1,5 @@
 export declare function basename(path: string, suffix?: string): string;
 export declare function dirname(path: string): string;
-export declare function extname(path: string): string;
 export declare function fromFileUrl(url: string | URL): string;
 export declare function globToRegExp(
   glob: string,

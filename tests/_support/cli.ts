@@ -6,9 +6,9 @@
 
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
-import { helper } from "../../ffi/helper.ts";
+import { bindAll } from "../../ffi/helper.ts";
 
-helper(); // here, or the sanitizers blame the first test for the library
+bindAll(); // here, or the sanitizers blame the first test for the library
 
 /** The root of the project. */
 export const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -23,10 +23,10 @@ export class Folder {
   /** Its path. */
   readonly path: string;
 
-  /** @param dir Where to make it; by default where temporary files go. */
+  /** @param dir Where it is made; the permission sets name `/tmp`. */
   constructor(dir?: string) {
     this.path = Deno.makeTempDirSync({
-      prefix: "shmim-test-",
+      prefix: "shmim-cli-test-",
       ...dir === undefined ? {} : { dir },
     });
   }

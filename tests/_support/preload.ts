@@ -4,8 +4,8 @@
  * @module
  */
 
-import { helper } from "../../ffi/helper.ts";
+import { bindAll } from "../../ffi/helper.ts";
 import { processExists } from "../../ffi/libc.ts";
 
-helper();
+bindAll();
 processExists(Deno.pid);

@@ -19,7 +19,12 @@ scope.onmessage = ({ data }): void => {
   const other = waiter.wait(since + 1n, 0); // another counter: at once
   scope.postMessage("ready");
   let seen = false;
-  for (let i = 0; i < 150 && !seen; i++) seen = waiter.wait(since, 200);
+  for (let i = 0; i < 150 && !seen; i++) {
+    // Both calls wait; the second one copies, too.
+    seen = data.copies
+      ? waiter.next(since, 200)?.pixels[0] === data.copies
+      : waiter.wait(since, 200);
+  }
   scope.onmessage = (): void => {
     waiter.close();
     stream.close();

@@ -142,8 +142,8 @@ Deno.test("Receiver.listen() keeps what fits into a smaller keyword block and sa
   ]);
   assertEquals(receiving.events.count(/holds 1 keywords, the peer sends 2/), 1);
   assertEquals(
-    local.semaphores().map(({ readerPid }) => readerPid),
-    new Array(10).fill(-1),
+    local.semaphores().map(({ value }) => value),
+    new Array(10).fill(1),
     "what lies behind the keywords is untouched",
   );
 });
@@ -436,6 +436,19 @@ Deno.test("Receiver.stop() ends it though a peer is inside a frame", async () =>
   await receiving.receiver.done;
   using stream = Stream.open("cam", { dir: folder.path });
   assertEquals([stream.cnt0, stream.fields().writing], [0n, false]);
+});
+
+Deno.test("Receiver.stop() ends it though a peer has announced nothing yet", async () => {
+  using folder = new Folder();
+  await using receiving = new Receiving(folder);
+  using sender = await Sender.connect(receiving.port);
+  await sender.send(handshake().slice(0, 100));
+  using other = await sendOne(receiving, 1);
+  receiving.receiver.stop();
+  receiving.receiver.stop();
+  await receiving.receiver.done;
+  assert(await sender.closedByPeer());
+  assert(await other.closedByPeer());
 });
 
 Deno.test("Receiver.listen() that is told to end before it starts does", async () => {

@@ -533,7 +533,8 @@ Deno.test("Transmitter.start() reaches a host by its name", async () => {
   using folder = new Folder();
   using cam = source(folder);
   cam.write(flat(3));
-  await using receiving = new Receiving(new Folder(), { bind: "127.0.0.1" });
+  using there = new Folder();
+  await using receiving = new Receiving(there);
   await using _ = new Transmitting(folder, "cam", receiving.port, {
     hostname: "localhost",
   });

@@ -68,7 +68,9 @@ function inAstropysWords(card: FitsCard): AstropyKeyword {
 }
 
 /** Numbers come as text, so that JSON does not touch them. */
-function withNumbers([keyword, [kind, value], comment]: AstropyKeyword) {
+function withNumbers(
+  [keyword, [kind, value], comment]: AstropyKeyword,
+): unknown[] {
   const number = kind === "float" ? Number(value) : value;
   return [keyword, [kind, number], comment];
 }

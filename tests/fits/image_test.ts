@@ -243,6 +243,7 @@ Deno.test("FitsImage.slices() yields one slice after another", async () => {
 Deno.test("FitsImage.mappable says where the bytes lie", async () => {
   using file = await FitsFile.fromBytes(CUBE);
   assertEquals(file.storage, "plain");
+  assertEquals([file.image.bitpix, file.image.storedBytes], [16, 2]);
   assertEquals(file.image.mappable, { offset: 2880, byteLength: 48 });
   const span = file.image.mappable;
   assert(span !== undefined);

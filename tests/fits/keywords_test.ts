@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { formatCard } from "../../src/fits/format_card.ts";
 import {
+  type FitsCard,
   FitsError,
   FitsHeader,
   type FitsStreamKeyword,
@@ -14,7 +15,11 @@ const parse = (...cards: string[]) =>
   FitsHeader.parse(header(...imageCards(16, [2]), ...cards));
 
 /** Writes a value and reads it back. */
-function roundTrip(keyword: string, value: FitsValue, comment = "") {
+function roundTrip(
+  keyword: string,
+  value: FitsValue,
+  comment = "",
+): { cards: readonly string[]; found: readonly FitsCard[] } {
   const { cards } = formatCard({ keyword, value, comment });
   assertEquals(cards.every((text) => text.length === 80), true);
   return { cards, found: FitsHeader.parse(header(...cards)).cards };

@@ -10,7 +10,10 @@ import { LAYOUT, member } from "../_support/fixtures.ts";
 
 const RECORD = LAYOUT.structs.keyword?.size ?? 0;
 
-function records(count: number, change: (bytes: Uint8Array) => void) {
+function records(
+  count: number,
+  change: (bytes: Uint8Array) => void,
+): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(count * RECORD);
   change(bytes);
   return bytes;

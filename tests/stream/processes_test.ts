@@ -8,18 +8,34 @@ import { streamFolder } from "../_support/folder.ts";
 
 /** A test that gets nowhere ends after this, as a failure. */
 const LONG_MS = 30_000;
-const SIDE = 512;
+const SIDE = 256;
 
-/** Publishes frames that hold their own number in every pixel. */
-function writer(path: string, pauseEvery: number): Child {
+/**
+ * Publishes frames that hold their own number in every pixel; `backwards`
+ * stores them in pieces from the end, against the direction of a copy.
+ */
+function writer(path: string, pauseEvery: number, backwards = false): Child {
   return Child.start(`
     import { Stream } from "${moduleUrl("src/stream/stream.ts")}";
     const stream = Stream.open("${path}");
     const pixels = new Uint32Array(${SIDE * SIDE});
+    const bytes = new Uint8Array(pixels.buffer);
+    const { data, writeFlag } = stream.layout.table;
+    const up = new Uint8Array([1]);
+    const piece = bytes.length / 16;
     const pause = new Int32Array(new SharedArrayBuffer(4));
     console.log("writing");
     for (let n = 1; n < 2 ** 31; n++) {
-      stream.write(pixels.fill(n));
+      pixels.fill(n);
+      if (${backwards}) {
+        stream.mapping.store(writeFlag, up);
+        for (let at = bytes.length - piece; at >= 0; at -= piece) {
+          stream.mapping.store(data + at, bytes.subarray(at, at + piece));
+        }
+        stream.poke();
+      } else {
+        stream.write(pixels);
+      }
       if (n % ${pauseEvery} === 0) Atomics.wait(pause, 0, 0, 2);
     }
   `);
@@ -36,6 +52,12 @@ function requireWhole(frame: Frame): void {
 
 const SETUPS = [
   { what: "a writer with pauses", pauseEvery: 10, circularBuffer: 0 },
+  {
+    what: "a writer that begins at the end",
+    pauseEvery: 10,
+    circularBuffer: 0,
+    backwards: true,
+  },
   { what: "a restless writer", pauseEvery: 2 ** 30, circularBuffer: 0 },
   {
     what: "a restless writer with a circular buffer",
@@ -44,7 +66,7 @@ const SETUPS = [
   },
 ];
 
-for (const { what, pauseEvery, circularBuffer } of SETUPS) {
+for (const { what, pauseEvery, circularBuffer, backwards } of SETUPS) {
   Deno.test(`Stream.read() never takes a torn frame of ${what} for whole`, async () => {
     using folder = streamFolder();
     using stream = Stream.create("cam", {
@@ -53,15 +75,15 @@ for (const { what, pauseEvery, circularBuffer } of SETUPS) {
       type: "u32",
       circularBuffer,
     });
-    await using child = writer(stream.path, pauseEvery);
+    await using child = writer(stream.path, pauseEvery, backwards);
     assertEquals(await child.line(), "writing");
     assertEquals(await stream.wait({ timeoutMs: LONG_MS }), true);
     const into = new Uint8Array(SIDE * SIDE * 4);
     const deadline = performance.now() + LONG_MS;
     // A writer that never pauses may leave nothing but torn frames.
-    const wanted = pauseEvery > 1000 && circularBuffer === 0 ? 0 : 100;
+    const wanted = pauseEvery > 1000 && circularBuffer === 0 ? 0 : 30;
     let whole = 0;
-    for (let reads = 0; reads < 400 || whole < wanted; reads++) {
+    for (let reads = 0; reads < 300 || whole < wanted; reads++) {
       assert(performance.now() < deadline, `${whole} of ${reads} are whole`);
       const frame = stream.read({ into, tries: 1 + reads % 3 });
       if (frame.torn) continue;

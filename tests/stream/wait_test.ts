@@ -338,7 +338,7 @@ Deno.test("Waiter claims compete between processes without sharing", async () =>
 });
 
 /** Starts a Worker that waits for the next frame on its own thread. */
-function waitingWorker(folder: TestFolder): {
+function waitingWorker(folder: TestFolder, copies?: number): {
   next(): Promise<unknown>;
   close(): Promise<void>;
 } {
@@ -352,7 +352,7 @@ function waitingWorker(folder: TestFolder): {
     messages.push(data);
     wake.resolve();
   };
-  worker.postMessage({ name: "cam", dir: folder.path });
+  worker.postMessage({ name: "cam", dir: folder.path, copies });
   const next = async (): Promise<unknown> => {
     while (messages.length === 0) {
       await wake.promise;
@@ -380,6 +380,16 @@ Deno.test("Stream.blockingWaiter() waits in a Worker", async () => {
   assertEquals(await worker.next(), { other: true, seen: true, cnt0: 1n });
   await worker.close();
   assertEquals(readers(stream)[0], 0);
+});
+
+Deno.test("Stream.blockingWaiter() waits and copies in one call", async () => {
+  using folder = streamFolder();
+  using stream = camera(folder);
+  const worker = waitingWorker(folder, 7);
+  assertEquals(await worker.next(), "ready");
+  stream.write(new Uint8Array(4).fill(7));
+  assertEquals(await worker.next(), { other: true, seen: true, cnt0: 1n });
+  await worker.close();
 });
 
 Deno.test("Stream.blockingWaiter() gives every Worker a semaphore of its own", async () => {

@@ -299,9 +299,9 @@ async function asNobody(mode: number): Promise<string> {
   Deno.chmodSync(folder.path, 0o755);
   const { stdout, stderr } = await runCode(`
     import { Stream } from "${moduleUrl("src/stream/stream.ts")}";
-    import { helper } from "${moduleUrl("ffi/helper.ts")}";
+    import { bindAll } from "${moduleUrl("ffi/helper.ts")}";
     import { LIBC_PATHS } from "${moduleUrl("ffi/libc.ts")}";
-    helper();
+    bindAll();
     const libc = LIBC_PATHS.map((path) => {
       try {
         return Deno.dlopen(path, {

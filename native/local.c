@@ -1,0 +1,165 @@
+/* Pumps that need no network: one stream into another, and a stream watched
+ * for the times of its frames. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define NEVER_PAUSES_NS 1000000000ull
+
+static int32_t ended(struct shmim_control *ctl, int32_t rc) {
+  if (rc == -ECANCELED) {
+    return pump_end(ctl, SHMIM_END_STOPPED, 0);
+  }
+  return pump_end(ctl, SHMIM_END_ERROR, rc);
+}
+
+/* Waits for a counter other than `last` until told to stop. */
+static int32_t next_counter(const struct shmim_stream *s,
+                            const struct shmim_wait *w, uint64_t last,
+                            struct shmim_control *ctl) {
+  for (;;) {
+    if (stopped(&ctl->stop)) {
+      return -ECANCELED;
+    }
+    const int32_t rc =
+        wait_frame(s, w, last, monotonic_ns() + PUMP_SLICE_MS * 1000000ull,
+                   &ctl->stop);
+    if (rc != -ETIMEDOUT) {
+      return rc;
+    }
+    ctl->state = SHMIM_STATE_WAITING;
+  }
+}
+
+/* A whole frame of the source in `pixels`, however long its writer takes. */
+static int32_t whole_frame(const struct shmim_stream *from, uint8_t *pixels,
+                           struct shmim_control *ctl,
+                           struct shmim_frame *frame) {
+  uint64_t since = 0;
+  for (;;) {
+    const int32_t rc = shmim_frame_read(from, pixels, 0, from->data_bytes, 4,
+                                        frame);
+    if (rc != 0 || !frame->torn) {
+      return rc;
+    }
+    if (stopped(&ctl->stop)) {
+      return -ECANCELED;
+    }
+    const uint64_t now = monotonic_ns();
+    since = since ? since : now;
+    if (frame->stalled) {
+      pause_us(50);
+    } else {
+      ctl->torn++;
+    }
+    if (now - since > NEVER_PAUSES_NS) {
+      ctl->state =
+          frame->stalled ? SHMIM_STATE_STALLED : SHMIM_STATE_RESTLESS;
+    }
+  }
+}
+
+static void count(struct shmim_control *ctl, uint64_t counter,
+                  uint64_t last) {
+  if (counter > last + 1) {
+    ctl->skipped += counter - last - 1;
+  }
+  ctl->frames++;
+  ctl->last_cnt0 = counter;
+  ctl->last_ns = monotonic_ns();
+}
+
+static int32_t relay(const struct shmim_stream *from, struct shmim_stream *to,
+                     const struct shmim_relay *c, uint8_t *pixels,
+                     struct shmim_control *ctl) {
+  struct shmim_frame frame;
+  uint64_t last = c->wait.last;
+  const uint64_t keywords = from->keyword_bytes < to->keyword_bytes
+                                ? from->keyword_bytes
+                                : to->keyword_bytes;
+  for (;;) {
+    int32_t rc = next_counter(from, &c->wait, last, ctl);
+    ctl->state = SHMIM_STATE_BUSY;
+    if (rc == 0) {
+      rc = whole_frame(from, pixels, ctl, &frame);
+    }
+    if (rc != 0) {
+      return rc;
+    }
+    const uint64_t seen = monotonic_ns();
+    struct timespec begun;
+    clock_gettime((clockid_t)to->clock, &begun);
+    const struct trigger trigger = {.stream = from,
+                                    .inode = c->inode,
+                                    .semaphore = (int32_t)c->wait.sem,
+                                    .counter = frame.cnt0};
+    const int64_t atime[2] = {frame.atime_s, frame.atime_ns};
+    raise_flag(to);
+    memcpy(at(to, to->data), pixels, to->data_bytes);
+    if (c->keywords) {
+      memcpy(at(to, to->keywords), at(from, from->keywords), keywords);
+    }
+    rc = publish(to, (int64_t)(frame.cnt1 & INT64_MAX), atime, &begun,
+                 &trigger, NULL);
+    if (rc != 0) {
+      return rc;
+    }
+    count(ctl, frame.cnt0, last);
+    ctl->foreign = to->foreign;
+    pump_latency(ctl, monotonic_ns() - seen);
+    last = frame.cnt0;
+  }
+}
+
+/*
+ * Copies each new frame of one stream into another of the same type and
+ * size, until told to stop. Blocks: nonblocking calls only.
+ */
+int32_t shmim_relay(const struct shmim_stream *from, struct shmim_stream *to,
+                    const struct shmim_relay *c, struct shmim_control *ctl) {
+  struct schedule schedule;
+  if (from == NULL || from->base == 0 || to == NULL || to->base == 0 ||
+      !to->writable || c == NULL || ctl == NULL ||
+      from->data_bytes != to->data_bytes) {
+    return -EINVAL;
+  }
+  uint8_t *pixels = malloc(from->data_bytes);
+  if (pixels == NULL) {
+    return pump_end(ctl, SHMIM_END_ERROR, -ENOMEM);
+  }
+  schedule_enter(&schedule, 0, 0);
+  const int32_t rc = relay(from, to, c, pixels, ctl);
+  schedule_leave(&schedule);
+  free(pixels);
+  return ended(ctl, rc);
+}
+
+/*
+ * Watches a stream until told to stop: the control block's histogram holds
+ * the times between frames, as they are seen here. Blocks.
+ */
+int32_t shmim_observe(const struct shmim_stream *s,
+                      const struct shmim_wait *w, struct shmim_control *ctl) {
+  struct schedule schedule;
+  if (s == NULL || s->base == 0 || w == NULL || ctl == NULL) {
+    return -EINVAL;
+  }
+  schedule_enter(&schedule, 0, 0);
+  uint64_t last = w->last;
+  uint64_t seen = 0;
+  int32_t rc;
+  while ((rc = next_counter(s, w, last, ctl)) == 0) {
+    const uint64_t now = monotonic_ns();
+    const uint64_t counter = load_counter(s);
+    if (seen != 0) {
+      pump_latency(ctl, now - seen);
+    }
+    count(ctl, counter, last);
+    seen = now;
+    last = counter;
+  }
+  schedule_leave(&schedule);
+  return ended(ctl, rc);
+}

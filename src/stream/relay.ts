@@ -1,0 +1,119 @@
+/**
+ * One stream into another on this host: once, or for as long as wanted.
+ * @module
+ */
+
+import { statFile } from "../../ffi/files.ts";
+import { type Pump, type PumpCounters, startRelay } from "../../ffi/pump.ts";
+import { StreamExistsError } from "./format.ts";
+import { streamPlace } from "./names.ts";
+import { Stream } from "./stream.ts";
+import { Waiter, type WaitOptions } from "./wait.ts";
+
+/** How to open what is copied to. */
+export interface CopyTarget {
+  /** Name or path. */
+  name: string;
+  /** Folder that names are looked for in. */
+  dir?: string;
+  /** Replace a stream of another type or size. */
+  force?: boolean;
+}
+
+/**
+ * Opens the stream to copy to; makes it where it is missing.
+ *
+ * @param source What will be copied.
+ * @param target Where to.
+ * @throws {StreamExistsError} where a link, or a stream of another type or
+ * size, is in the way.
+ */
+export function openTarget(source: Stream, target: CopyTarget): Stream {
+  const dir = target.dir === undefined ? {} : { dir: target.dir };
+  const { path } = streamPlace(target.name, target.dir);
+  if (statFile(path, { follow: false })?.kind === "link") {
+    throw new StreamExistsError(
+      path,
+      " as a link: copying would overwrite its source",
+    );
+  }
+  const create = (existing: "refuse" | "replace"): Stream =>
+    Stream.create(target.name, {
+      ...dir,
+      size: source.size,
+      type: source.type,
+      keywords: source.layout.keywordCount,
+      existing,
+    });
+  if (statFile(path) === undefined) return create("refuse");
+  const there = Stream.open(target.name, { ...dir, writable: true });
+  if (there.sameShape(source)) return there;
+  const found = `${there.size.join("x")} ${there.type}`;
+  there.close();
+  if (target.force) return create("replace");
+  throw new StreamExistsError(
+    path,
+    ` as ${found}, the source is ${source.size.join("x")} ${source.type}; ` +
+      "--force replaces it",
+  );
+}
+
+/** Copies keywords as far as they fit; says how many did not. */
+export function copyKeywords(from: Stream, to: Stream): number {
+  const keywords = from.keywords();
+  const room = to.layout.keywordCount;
+  to.setKeywords(keywords.slice(0, room));
+  return Math.max(0, keywords.length - room);
+}
+
+/** A copy that goes on. */
+export class Relay {
+  readonly #pump: Pump;
+  /** Settles when it has ended; rejects where it failed. */
+  readonly done: Promise<void>;
+
+  private constructor(pump: Pump, waiter: Waiter) {
+    this.#pump = pump;
+    this.done = pump.done.then((end) => {
+      waiter.close();
+      if (end.reason === "error") throw end.error;
+    });
+  }
+
+  /**
+   * Starts to copy every new frame, the newest first where the source is
+   * faster than the copy. Acquisition times, the slice index and keywords go
+   * along; counters and write times are the target's own.
+   */
+  static start(from: Stream, to: Stream, wait: WaitOptions = {}): Relay {
+    if (!from.sameShape(to)) {
+      throw new RangeError(
+        `"${from.name}" and "${to.name}" differ in type or size`,
+      );
+    }
+    const waiter = new Waiter(from.mapping, wait, from.name);
+    const sameRecords = from.layout.keywordRecord === to.layout.keywordRecord;
+    const pump = startRelay(from.mapping, to.mapping, {
+      wait: waiter.settings,
+      last: from.cnt0,
+      inode: from.inode,
+      keywords: sameRecords && from.layout.keywordCount > 0,
+    });
+    return new Relay(pump, waiter);
+  }
+
+  /** Counters so far. */
+  counters(): PumpCounters {
+    return this.#pump.counters();
+  }
+
+  /** What it does right now. */
+  get state(): string {
+    return this.#pump.state;
+  }
+
+  /** Ends it. */
+  stop(): void {
+    this.#pump.stop();
+  }
+}

@@ -1,0 +1,397 @@
+/** Every command runs with its own permissions and no more. */
+
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { permissionSets } from "../../scripts/permission_sets.ts";
+import { COMMANDS } from "../../src/commands/table.ts";
+import { quote } from "../../src/commands/permissions.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import {
+  flat,
+  framesOf,
+  HANDSHAKE,
+  handshake,
+  join,
+  Recorder,
+  Sender,
+  wireFrame,
+} from "../_support/bridge.ts";
+import {
+  Folder,
+  json,
+  type Outcome,
+  ROOT,
+  Running,
+  shmim,
+  until,
+} from "../_support/cli.ts";
+
+const TMP = "/tmp"; // the sets name it
+
+/** Runs a command under its own set only. */
+function own(words: readonly string[], folder: Folder): Promise<Outcome> {
+  const flags = [`-P=${words[0]}`];
+  return shmim(words, { folder, flags, cwd: folder.path });
+}
+
+function good({ code, out, err }: Outcome): string {
+  assertEquals(code, 0, err);
+  assert(!/Requires|NotCapable/.test(err), err);
+  return out;
+}
+
+/** One real case of each command. */
+const CASES: Readonly<
+  Record<string, (folder: Folder, cam: Stream) => Promise<void>>
+> = {
+  async create(folder): Promise<void> {
+    good(await own(["create", "new", "4x3", "f32"], folder));
+    good(await own(["create", "new", "4x3", "u8", "--force"], folder));
+    assert(folder.names().includes("new.im.shm"));
+  },
+  async ls(folder): Promise<void> {
+    Deno.symlinkSync(folder.stream("cam"), folder.stream("alias"));
+    const out = good(await own(["ls", "--json", "--watch", "0"], folder));
+    assertEquals(
+      json(out).map(({ name, error }: { name: string; error?: string }) => [
+        name,
+        error,
+      ]),
+      [["alias", undefined], ["cam", undefined]],
+    );
+  },
+  async info(folder): Promise<void> {
+    const out = good(await own(["info", "cam", "--json"], folder));
+    assertEquals(json(out).cnt0, 1);
+  },
+  async read(folder, cam): Promise<void> {
+    assertMatch(good(await own(["read", "cam"], folder)), /^cnt0 1 /);
+    await using reader = new Running(["read", "cam", "--wait", "semaphore"], {
+      folder,
+      flags: ["-P=read"],
+    });
+    await until(
+      "its claim",
+      () => cam.semaphores().some(({ readerPid }) => readerPid === reader.pid),
+    );
+    cam.poke();
+    assertEquals(await reader.ended(), 0);
+    assertEquals(reader.err, "");
+  },
+  async write(folder, cam): Promise<void> {
+    good(await own(["write", "cam", "--pattern", "sine"], folder));
+    Deno.writeFileSync(folder.file("a.raw"), new Uint8Array(24).fill(1));
+    good(await own(["write", "cam", folder.file("a.raw")], folder));
+    assertEquals(cam.cnt0, 3n);
+  },
+  async poke(folder, cam): Promise<void> {
+    good(await own(["poke", "cam"], folder));
+    assertEquals(cam.cnt0, 2n);
+  },
+  async keyword(folder, cam): Promise<void> {
+    using noted = Stream.create("noted", {
+      dir: folder.path,
+      size: [1],
+      type: "u8",
+      keywords: 2,
+    });
+    good(await own(["keyword", "noted", "A=1"], folder));
+    assertEquals(
+      json(good(await own(["keyword", "cam", "--json"], folder))),
+      [],
+    );
+    assertEquals([noted.keywords()[0]?.value, cam.cnt0], [1n, 1n]);
+  },
+  async stat(folder): Promise<void> {
+    const words = ["stat", "cam", "--duration", "0.1", "--wait", "semaphore"];
+    good(await own(words, folder));
+  },
+  async compare(folder): Promise<void> {
+    good(await own(["compare", "cam", "cam"], folder));
+  },
+  async copy(folder, cam): Promise<void> {
+    good(await own(["copy", "cam", "made"], folder));
+    assert(folder.names().includes("made.im.shm"));
+    await using follower = new Running(["copy", "cam", "made", "--follow"], {
+      folder,
+      flags: ["-P=copy"],
+    });
+    await until(
+      "its claim",
+      () =>
+        cam.semaphores().some(({ readerPid }) => readerPid === follower.pid),
+    );
+    cam.poke();
+    using made = Stream.open("made", { dir: folder.path });
+    await until("the frame", () => made.cnt0 === 2n);
+    assertEquals(await follower.end(), 143);
+  },
+  async load(folder): Promise<void> {
+    good(await own(["save", "cam", "cam.fits"], folder));
+    good(await own(["load", "cam.fits", "ref"], folder));
+    assert(folder.names().includes("ref.im.shm"));
+  },
+  async save(folder): Promise<void> {
+    good(await own(["save", "cam", "cam.fits"], folder));
+    assert(folder.names().includes("cam.fits"));
+  },
+  async link(folder): Promise<void> {
+    good(await own(["link", "cam", "wfsim"], folder));
+    assertEquals(Deno.readLinkSync(folder.stream("wfsim")), "cam.im.shm");
+    good(await own(["link", "--list"], folder));
+    good(await own(["link", "--remove", "wfsim"], folder));
+  },
+  async rm(folder): Promise<void> {
+    good(await own(["rm", "--yes", "--force", "cam"], folder));
+    assertEquals(folder.names(), []);
+  },
+  async transmit(folder, cam): Promise<void> {
+    await using recorder = new Recorder();
+    await using transmitter = new Running([
+      "transmit",
+      "cam",
+      "127.0.0.1",
+      String(recorder.port),
+      "--stats-json",
+      folder.file("stats"),
+    ], { folder, flags: ["-P=transmit"] });
+    const recording = await recorder.connection();
+    await recording.take(HANDSHAKE + 24);
+    cam.write(flat(9));
+    await until(
+      "the frame",
+      () => framesOf(recording.bytes).at(-1)?.cnt0 === 2n,
+    );
+    assertEquals(await transmitter.end(), 143);
+    assertEquals(json(Deno.readTextFileSync(folder.file("stats"))).frames, 2);
+    assert(!transmitter.err.includes("warning"), transmitter.err);
+  },
+  async receive(folder, cam): Promise<void> {
+    await using receiver = new Running(["receive", "0"], {
+      folder,
+      flags: ["-P=receive"],
+    });
+    const [, port] = await receiver.says(/listening on 127\.0\.0\.1:(\d+)/);
+    using sender = await Sender.connect(Number(port));
+    await sender.send(join(handshake(), wireFrame(flat(9), 5n)));
+    await until("the frame", () => cam.cnt0 === 2n);
+    using other = await Sender.connect(Number(port));
+    await other.send(handshake({ name: "made" }));
+    await receiver.says(/sends "made"/);
+    assert(folder.names().includes("made.im.shm"));
+    assertEquals(await receiver.end(), 143);
+  },
+  async demo(folder): Promise<void> {
+    const { code, out, err } = await own(["demo", "--seconds", "0.2"], folder);
+    assertEquals(code, 0, err);
+    assertMatch(out, /^different +0$/m);
+  },
+  async permissions(folder): Promise<void> {
+    const out = good(await own(["permissions", "info", "cam"], folder));
+    assertStringIncludes(out, `--allow-read=${folder.stream("cam")} `);
+  },
+};
+
+Deno.test("deno.json has a permission set and a test for every command", () => {
+  const { permissions } = json(Deno.readTextFileSync(`${ROOT}deno.json`));
+  for (const { name } of COMMANDS) {
+    assert(name in permissions, `no set for ${name}`);
+    assert(name in CASES, `no test for ${name}`);
+  }
+});
+
+Deno.test("deno.json has the permission sets that the commands ask for", async () => {
+  const { permissions } = json(Deno.readTextFileSync(`${ROOT}deno.json`));
+  for (const [name, set] of Object.entries(await permissionSets())) {
+    assertEquals(
+      permissions[name],
+      JSON.parse(JSON.stringify(set)),
+      `${name}: deno run -A scripts/permission_sets.ts`,
+    );
+  }
+});
+
+Deno.test.each(COMMANDS.map(({ name }) => name))(
+  "shmim %s runs under its own permission set only",
+  async (name) => {
+    using folder = new Folder(TMP);
+    using cam = Stream.create("cam", {
+      dir: folder.path,
+      size: [4, 3],
+      type: "u16",
+      keywords: 0,
+    });
+    cam.write(flat(1));
+    await CASES[name]?.(folder, cam);
+  },
+);
+
+Deno.test.each([
+  ["ls", ["create", "x", "4", "u8"]],
+  ["info", ["create", "x", "4", "u8"]],
+  ["info", ["poke", "cam"]],
+  ["ls", ["write", "cam", "--pattern", "zero"]],
+  ["info", ["rm", "--yes", "cam"]],
+  ["permissions", ["poke", "cam"]],
+])(
+  "the permission set of shmim %s is no leave to write: %s",
+  async (set, words) => {
+    using folder = new Folder(TMP);
+    Stream.create("cam", { dir: folder.path, size: [4], type: "u8" }).close();
+    const before = Deno.readFileSync(folder.stream("cam"));
+    const { code, err } = await shmim(words, { folder, flags: [`-P=${set}`] });
+    assertEquals(code, 1);
+    assertMatch(err, /^shmim: Requires write access to [^\n]+\n$/);
+    assertEquals(folder.names(), ["cam.im.shm"]);
+    assertEquals(Deno.readFileSync(folder.stream("cam")), before);
+  },
+);
+
+Deno.test("the permission sets do not reach streams elsewhere", async () => {
+  using _ = new Folder(TMP);
+  for (const set of ["info", "read", "ls"]) {
+    const { code, err } = await shmim(
+      ["info", "/var/lib/x.im.shm"],
+      { flags: [`-P=${set}`] },
+    );
+    assertEquals(code, 1);
+    assertStringIncludes(err, "Requires read access to");
+  }
+});
+
+Deno.test("the permission set of shmim info reaches no network", async () => {
+  using folder = new Folder(TMP);
+  Stream.create("cam", { dir: folder.path, size: [4], type: "u8" }).close();
+  const words = ["transmit", "cam", "127.0.0.1", "9", "--wait", "poll"];
+  const { code, err } = await shmim(words, { folder, flags: ["-P=info"] });
+  assertEquals(code, 1);
+  assertMatch(err, /Requires net access to "127\.0\.0\.1:9"/);
+});
+
+/** Runs the line that `shmim permissions` prints, as a shell would. */
+async function printed(
+  words: readonly string[],
+  folder: Folder,
+): Promise<{ line: string; outcome: Outcome }> {
+  const { code, out, err } = await shmim(["permissions", ...words], { folder });
+  assertEquals(code, 0, err);
+  const here = Deno.execPath().replace(/\/[^/]*$/, "");
+  const { code: status, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", out],
+    env: {
+      MILK_SHM_DIR: folder.path,
+      PATH: `${here}:${Deno.env.get("PATH") ?? ""}`,
+      NO_COLOR: "1",
+    },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return {
+    line: out,
+    outcome: {
+      code: status,
+      out: decoder.decode(stdout),
+      bytes: stdout as Uint8Array<ArrayBuffer>,
+      err: decoder.decode(stderr),
+    },
+  };
+}
+
+const PRINTED: string[][][] = [
+  [["create", "new", "4x3", "f32"]],
+  [["create", "s>tf32>it's", "4", "3"]],
+  [["ls", "--watch", "0"]],
+  [["ls", "c*", "--json", "--watch", "0"]],
+  [["info", "cam"]],
+  [["info", "alias"]],
+  [["read", "cam"]],
+  [["read", "alias", "--wait", "semaphore", "--timeout", "0.01"]],
+  [["read", "cam", "--out", "FOLDER/out.txt"]],
+  [["write", "cam", "--pattern", "sine"]],
+  [["write", "alias", "FOLDER/in.raw"]],
+  [["poke", "cam", "--dir", "FOLDER"]],
+  [["poke", "FOLDER/cam.im.shm"]],
+  [["rm", "--yes", "--force", "alias"]],
+];
+
+Deno.test.each(PRINTED)(
+  "shmim permissions prints a line that runs: %s",
+  async (words = []) => {
+    using folder = new Folder();
+    using cam = Stream.create("cam", {
+      dir: folder.path,
+      size: [4, 3],
+      type: "u16",
+    });
+    Deno.symlinkSync("cam.im.shm", folder.stream("alias"));
+    Deno.writeFileSync(folder.file("in.raw"), new Uint8Array(24));
+    const { line, outcome } = await printed(
+      words.map((word) => word.replace("FOLDER", folder.path)),
+      folder,
+    );
+    assert(!/Requires|NotCapable/.test(outcome.err), line + outcome.err);
+    const expected = words.includes("--timeout") ? 124 : 0;
+    assertEquals(outcome.code, expected, line + outcome.err);
+    assert(!line.includes("--allow-all") && !/ -A /.test(line), line);
+    if (["info", "ls"].includes(words[0] ?? "")) {
+      assert(!line.includes("--allow-write"), line);
+    }
+    assertEquals(cam.closed, false);
+  },
+);
+
+Deno.test("shmim permissions gives a bridge its host and port only", async () => {
+  using folder = new Folder();
+  Stream.create("cam", { dir: folder.path, size: [4], type: "u8" }).close();
+  const line = async (...words: string[]) =>
+    (await shmim(["permissions", ...words], { folder })).out;
+  assertStringIncludes(
+    await line("transmit", "cam", "rtc", "8803"),
+    " --allow-net=rtc:8803 ",
+  );
+  assertStringIncludes(
+    await line("transmit", "cam", "::1", "8803"),
+    "--allow-net=[::1]:8803",
+  );
+  assertStringIncludes(
+    await line("receive", "8803", "--bind", "192.168.2.2"),
+    " --allow-net=192.168.2.2:8803 ",
+  );
+  const polls = await line("transmit", "cam", "rtc", "1", "--wait", "poll");
+  assert(!polls.includes("--allow-write"), polls);
+});
+
+Deno.test("shmim permissions: a transmitter runs with the line that is printed", async () => {
+  using folder = new Folder();
+  using cam = Stream.create("cam", {
+    dir: folder.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  cam.write(flat(1));
+  await using recorder = new Recorder(0, "::1");
+  const port = String(recorder.port);
+  const words = ["transmit", "cam", "::1", port, "--no-reconnect"];
+  const run = printed(words, folder);
+  const recording = await recorder.connection();
+  await recording.take(HANDSHAKE + 24);
+  await recording.close();
+  const { outcome } = await run;
+  assertEquals(outcome.code, 1);
+  assertStringIncludes(outcome.err, `The connection to [::1]:${port} was lost`);
+});
+
+Deno.test("quote() quotes for a shell only where that is needed", () => {
+  assertEquals(
+    quote("--allow-read=/tmp/a.im.shm"),
+    "--allow-read=/tmp/a.im.shm",
+  );
+  assertEquals(quote("s>tf32>a b"), "'s>tf32>a b'");
+  assertEquals(quote("it's"), `'it'\\''s'`);
+  assertEquals(quote(""), "''");
+  assertEquals(quote("$HOME"), "'$HOME'");
+});
