@@ -21,28 +21,62 @@ export interface PixelStatistics {
   readonly std: number | null;
 }
 
+type Numbers = Exclude<
+  PixelArray,
+  BigUint64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>
+>;
+
+interface Sum {
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number | bigint;
+  readonly max: number | bigint;
+}
+
+/** Apart from {@linkcode sumBig}, since numbers alone are three times as fast. */
+function sumNumbers(pixels: Numbers): Sum {
+  let count = 0;
+  let sum = 0;
+  let min = Infinity;
+  let max = -Infinity;
+  for (let i = 0; i < pixels.length; i++) {
+    const pixel = pixels[i] as number;
+    if (pixel !== pixel) continue;
+    count++;
+    sum += pixel;
+    if (pixel < min) min = pixel;
+    if (pixel > max) max = pixel;
+  }
+  return { count, sum, min, max };
+}
+
+function sumBig(
+  pixels: BigUint64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>,
+): Sum {
+  let sum = 0;
+  let min = pixels[0] ?? 0n;
+  let max = min;
+  for (const pixel of pixels) {
+    sum += Number(pixel);
+    if (pixel < min) min = pixel;
+    if (pixel > max) max = pixel;
+  }
+  return { count: pixels.length, sum, min, max };
+}
+
 /** Works the statistics out in two passes, so that large means do no harm. */
 export function pixelStatistics(pixels: PixelArray): PixelStatistics {
-  let count = 0;
-  let nan = 0;
-  let sum = 0;
-  let min: number | bigint | null = null;
-  let max: number | bigint | null = null;
-  for (const pixel of pixels) {
-    if (pixel !== pixel) {
-      nan++;
-      continue;
-    }
-    count++;
-    sum += Number(pixel);
-    if (min === null || pixel < min) min = pixel;
-    if (max === null || pixel > max) max = pixel;
+  const big = pixels instanceof BigUint64Array ||
+    pixels instanceof BigInt64Array;
+  const { count, sum, min, max } = big ? sumBig(pixels) : sumNumbers(pixels);
+  const nan = pixels.length - count;
+  if (count === 0) {
+    return { count, nan, min: null, max: null, mean: null, std: null };
   }
-  if (count === 0) return { count, nan, min, max, mean: null, std: null };
   const mean = sum / count;
   let squares = 0;
-  for (const pixel of pixels) {
-    const d = Number(pixel) - mean;
+  for (let i = 0; i < pixels.length; i++) {
+    const d = Number(pixels[i]) - mean;
     if (d === d) squares += d * d;
   }
   return { count, nan, min, max, mean, std: Math.sqrt(squares / count) };
