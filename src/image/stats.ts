@@ -26,15 +26,8 @@ type Numbers = Exclude<
   BigUint64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>
 >;
 
-interface Sum {
-  readonly count: number;
-  readonly sum: number;
-  readonly min: number | bigint;
-  readonly max: number | bigint;
-}
-
-/** Apart from {@linkcode sumBig}, since numbers alone are three times as fast. */
-function sumNumbers(pixels: Numbers): Sum {
+/** Apart from {@linkcode bigStatistics}: numbers alone are much faster. */
+function numberStatistics(pixels: Numbers): PixelStatistics {
   let count = 0;
   let sum = 0;
   let min = Infinity;
@@ -47,28 +40,6 @@ function sumNumbers(pixels: Numbers): Sum {
     if (pixel < min) min = pixel;
     if (pixel > max) max = pixel;
   }
-  return { count, sum, min, max };
-}
-
-function sumBig(
-  pixels: BigUint64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>,
-): Sum {
-  let sum = 0;
-  let min = pixels[0] ?? 0n;
-  let max = min;
-  for (const pixel of pixels) {
-    sum += Number(pixel);
-    if (pixel < min) min = pixel;
-    if (pixel > max) max = pixel;
-  }
-  return { count: pixels.length, sum, min, max };
-}
-
-/** Works the statistics out in two passes, so that large means do no harm. */
-export function pixelStatistics(pixels: PixelArray): PixelStatistics {
-  const big = pixels instanceof BigUint64Array ||
-    pixels instanceof BigInt64Array;
-  const { count, sum, min, max } = big ? sumBig(pixels) : sumNumbers(pixels);
   const nan = pixels.length - count;
   if (count === 0) {
     return { count, nan, min: null, max: null, mean: null, std: null };
@@ -76,8 +47,28 @@ export function pixelStatistics(pixels: PixelArray): PixelStatistics {
   const mean = sum / count;
   let squares = 0;
   for (let i = 0; i < pixels.length; i++) {
-    const d = Number(pixels[i]) - mean;
+    const d = pixels[i] as number - mean;
     if (d === d) squares += d * d;
   }
   return { count, nan, min, max, mean, std: Math.sqrt(squares / count) };
+}
+
+function bigStatistics(
+  pixels: BigUint64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer>,
+): PixelStatistics {
+  let min = pixels[0] ?? null;
+  let max = min;
+  for (const pixel of pixels) {
+    if (min === null || pixel < min) min = pixel;
+    if (max === null || pixel > max) max = pixel;
+  }
+  const rest = numberStatistics(Float64Array.from(pixels, Number));
+  return { ...rest, min, max };
+}
+
+/** Works the statistics out in two passes, so that large means do no harm. */
+export function pixelStatistics(pixels: PixelArray): PixelStatistics {
+  return pixels instanceof BigUint64Array || pixels instanceof BigInt64Array
+    ? bigStatistics(pixels)
+    : numberStatistics(pixels);
 }
