@@ -15,8 +15,10 @@ const SHORTEST_MS = 400;
 const INTERVALS = 64;
 /** Intervals that are timed in a row. */
 const RUN = 4;
-/** Rest between two runs, ms: a fast source is sampled, not followed. */
-const REST_MS = 120;
+/** Looks a second on average: a fast source is sampled, not followed. */
+const LOOKS = 1000;
+/** Rest between two runs at least, ms. */
+const REST_MS = 50;
 const WAIT_MS = 100;
 const SLOWEST_LOOK_US = 1000;
 const FASTEST_LOOK_US = 50;
@@ -84,7 +86,10 @@ export class JitterMeter implements Disposable {
     const { signal } = this.#stop;
     let lookUs = FASTEST_LOOK_US;
     while (!signal.aborted) {
+      const begin = performance.now();
       const intervals = await this.#timeRun(lookUs);
+      const share = Math.max(0, 1e6 / lookUs / LOOKS - 1);
+      const restMs = REST_MS + share * (performance.now() - begin);
       this.#intervals.push(...intervals);
       this.#intervals.splice(0, this.#intervals.length - INTERVALS);
       const shortest = Math.min(...this.#intervals);
@@ -92,7 +97,7 @@ export class JitterMeter implements Disposable {
       lookUs = Math.round(
         Math.min(SLOWEST_LOOK_US, Math.max(FASTEST_LOOK_US, 20 * shortest)),
       );
-      if (!signal.aborted) await rest(REST_MS, signal);
+      if (!signal.aborted) await rest(restMs, signal);
     }
   }
 
