@@ -133,20 +133,39 @@ export function toShades(
   return shades;
 }
 
+/** The value at a place between the cuts: a {@linkcode stretch} backwards. */
+export function valueAt(
+  { low, high }: Cuts,
+  place: (value: number) => number,
+  wanted: number,
+): number {
+  let below = low;
+  let above = high;
+  for (let i = 0; i < 50; i++) {
+    const middle = (below + above) / 2;
+    if (place(middle) < wanted) below = middle;
+    else above = middle;
+  }
+  return above;
+}
+
 /**
- * How many values of a sample lie in each of several equal bins between the
- * cuts; what lies beyond counts in the first and the last.
+ * How many values of a sample have a shade in each of several equal parts of
+ * the colour map; what lies beyond the cuts counts in the first and the last.
+ *
+ * @param values Some values.
+ * @param place A {@linkcode stretch}.
+ * @param bins How many parts.
  */
 export function histogram(
-  sorted: Float64Array,
-  { low, high }: Cuts,
+  values: Float64Array,
+  place: (value: number) => number,
   bins: number,
 ): Uint32Array {
   const counts = new Uint32Array(bins);
-  const scale = high > low ? bins / (high - low) : 0;
-  for (const value of sorted) {
-    const bin = scale === 0 ? bins / 2 : (value - low) * scale;
-    const at = Math.min(bins - 1, Math.max(0, Math.floor(bin)));
+  for (const value of values) {
+    const bin = Math.floor(place(value) * bins);
+    const at = Math.min(bins - 1, Math.max(0, bin));
     counts[at] = (counts[at] ?? 0) + 1;
   }
   return counts;

@@ -6,7 +6,7 @@
 
 import { Canvas, type ColorDepth, STYLE } from "../image/canvas.ts";
 import { colorMap, SHADES } from "../image/colormap.ts";
-import { histogram, stretch } from "../image/levels.ts";
+import { histogram, stretch, valueAt } from "../image/levels.ts";
 import { type Extent, paint, shadeColor } from "../image/picture.ts";
 import { pixelText } from "../image/plane.ts";
 import type { Frame } from "../stream/frames.ts";
@@ -31,7 +31,9 @@ export interface Facts {
 
 const PANEL = 30;
 const PANEL_FROM = 64;
-const HISTOGRAM_ROWS = 5;
+const HISTOGRAM_ROWS = 7;
+const LEAST_HISTOGRAM_ROWS = 3;
+const FULL_BLOCK = 0x2588;
 const EIGHTHS = " ▁▂▃▄▅▆▇█";
 
 /** A number in few characters. */
@@ -221,30 +223,34 @@ function panelHistogram(
 ): void {
   const width = PANEL - 3;
   const map = colorMap(view.map);
-  const counts = histogram(scene.sample, scene.cuts, width);
+  const place = stretch(scene.cuts, view.log, map.diverging);
+  const counts = histogram(scene.sample, place, width);
   // Square roots, so that few pixels are seen beside many.
   const most = Math.sqrt(Math.max(1, ...counts));
-  const { low, high } = scene.cuts;
-  const place = stretch(scene.cuts, view.log, map.diverging);
+  const high = Math.min(HISTOGRAM_ROWS, canvas.rows - first - 4);
   for (let i = 0; i < width; i++) {
-    const full = Math.sqrt(counts[i] ?? 0) / most * HISTOGRAM_ROWS * 8;
-    const value = low + (high - low) * (i + 0.5) / width;
-    const shade = Math.min(SHADES - 1, Math.floor(place(value) * SHADES));
-    for (let line = 0; line < HISTOGRAM_ROWS; line++) {
+    const full = Math.sqrt(counts[i] ?? 0) / most * high * 8;
+    for (let line = 0; line < high; line++) {
       const least = counts[i] && line === 0 ? 1 : 0;
       const eighths = Math.min(8, Math.max(least, full - line * 8));
       const glyph = EIGHTHS.codePointAt(Math.round(eighths)) ?? 0x20;
-      canvas.put(column + i, first + HISTOGRAM_ROWS - 1 - line, glyph);
+      canvas.put(column + i, first + high - 1 - line, glyph);
     }
     if (depth !== "none") {
-      const color = shadeColor(map, shade);
-      canvas.put(column + i, first + HISTOGRAM_ROWS, 0x2588, color);
+      const shade = Math.floor((i + 0.5) / width * SHADES);
+      canvas.put(column + i, first + high, FULL_BLOCK, shadeColor(map, shade));
     }
   }
-  const labels = first + HISTOGRAM_ROWS + (depth === "none" ? 0 : 1);
-  canvas.text(column, labels, short(low));
-  const right = short(high);
+  const labels = first + high + (depth === "none" ? 0 : 1);
+  const left = short(scene.cuts.low);
+  const middle = short(valueAt(scene.cuts, place, 0.5));
+  const right = short(scene.cuts.high);
+  canvas.text(column, labels, left);
   canvas.text(column + width - right.length, labels, right);
+  const free = Math.floor((width - middle.length) / 2);
+  if (free > Math.max(left.length, right.length)) {
+    canvas.text(column + free, labels, middle, STYLE.dim);
+  }
 }
 
 function helpBox(canvas: Canvas): void {
@@ -294,7 +300,7 @@ export function drawScreen(
       const lines = panelNumbers(frame, scene, facts, view);
       row = numbers(canvas, column, row, lines) + 1;
     }
-    if (view.histogram && row + HISTOGRAM_ROWS + 2 < canvas.rows) {
+    if (view.histogram && row + LEAST_HISTOGRAM_ROWS + 4 <= canvas.rows) {
       panelHistogram(canvas, column, row, scene, view, depth);
     }
   }
