@@ -36,14 +36,20 @@ const LEAST_HISTOGRAM_ROWS = 3;
 const FULL_BLOCK = 0x2588;
 const EIGHTHS = " ▁▂▃▄▅▆▇█";
 
-/** A number in few characters. */
+/** A number in few characters; never with digits that it does not have. */
 export function short(value: number | bigint | null | undefined): string {
   if (value === null || value === undefined) return "-";
-  if (typeof value === "bigint" || Number.isInteger(value)) {
-    const text = String(value);
-    if (text.length <= 12) return text;
+  const number = Number(value);
+  if (Number.isInteger(number) && Math.abs(number) < 1e12) {
+    return String(value);
   }
-  return String(Number(Number(value).toPrecision(5)));
+  if (Math.abs(number) >= 1e4 && Math.abs(number) < 1e9) {
+    return number.toFixed(0);
+  }
+  const text = number.toPrecision(5);
+  return text.includes("e")
+    ? text.replace(/\.?0*e\+?/, "e")
+    : String(Number(text));
 }
 
 /** A rate with the digits that mean something. */

@@ -168,7 +168,7 @@ testWhere(
     assertEquals(dot(cells, 22, SIDE - 1 - 23), colorMap("viridis").cursor);
     await terminal.press("+");
     await shows(terminal, /zoom 2/);
-    await shows(terminal, /part +\d+:\d+:22:22/);
+    await shows(terminal, /part +\d+:\d+:25:22/);
     await terminal.press("?");
     await shows(terminal, /quit/);
     await shows(terminal, /next colour map/);
