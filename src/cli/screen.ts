@@ -9,7 +9,7 @@ import { OutputClosed } from "./output.ts";
 
 /** Alternate screen, no cursor, no wrapping at the right edge. */
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
-const LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+const LEAVE = "\x1b[0m\x1b[2J\x1b[?7h\x1b[?25h\x1b[?1049l";
 /** Terminals that know it show a frame at once; the others ignore it. */
 const BEGIN = "\x1b[?2026h";
 const END = "\x1b[?2026l";

@@ -84,15 +84,18 @@ export class JitterMeter implements Disposable {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
-    let lookUs = FASTEST_LOOK_US;
+    let lookUs = SLOWEST_LOOK_US;
     while (!signal.aborted) {
       const begin = performance.now();
       const intervals = await this.#timeRun(lookUs);
       const share = Math.max(0, 1e6 / lookUs / LOOKS - 1);
       const restMs = REST_MS + share * (performance.now() - begin);
-      this.#intervals.push(...intervals);
-      this.#intervals.splice(0, this.#intervals.length - INTERVALS);
-      const shortest = Math.min(...this.#intervals);
+      // Infinite where none came: a source that stopped is looked at less.
+      const shortest = Math.min(...intervals);
+      if (lookUs === FASTEST_LOOK_US || lookUs <= 100 * shortest) {
+        this.#intervals.push(...intervals);
+        this.#intervals.splice(0, this.#intervals.length - INTERVALS);
+      }
       // Fine enough for a few percent of an interval, and no finer.
       lookUs = Math.round(
         Math.min(SLOWEST_LOOK_US, Math.max(FASTEST_LOOK_US, 20 * shortest)),
@@ -122,6 +125,7 @@ export class JitterMeter implements Disposable {
         pixel,
         0,
       );
+      if (facts === undefined && pollUs < SLOWEST_LOOK_US) break;
       if (facts === undefined) continue;
       if (facts === "stalled") {
         await rest(WAIT_MS, signal);

@@ -61,20 +61,24 @@ export class Source implements Disposable {
 
   /** Looks at the counter and whether the stream is still the same. */
   look(): Change {
-    let change: Change = "none";
     try {
       const presence = this.#stream.presence();
-      if (presence === "replaced") {
-        this.#replace();
-        change = "recreated";
-      }
+      if (presence === "replaced") this.#replace();
+      if (presence === "same") this.#stream.mapping.requireWhole();
       this.#trouble = presence === "gone" ? "gone, waiting for it" : undefined;
+      if (this.#trouble === undefined) this.#rate.look(this.#stream.cnt0);
+      return presence === "replaced" ? "recreated" : "none";
     } catch (error) {
-      // Being made, damaged, not permitted: all of that may pass.
-      this.#trouble = (error as Error).message;
+      this.#note(error);
+      return "none";
     }
-    if (this.#trouble === undefined) this.#rate.look(this.#stream.cnt0);
-    return change;
+  }
+
+  /** Being made, damaged, not permitted: all of that may pass. */
+  #note(error: unknown): void {
+    this.#trouble = isSystemError(error, "EBADFD")
+      ? "its file was cut short, waiting for a new one"
+      : (error as Error).message;
   }
 
   #replace(): void {
@@ -116,7 +120,7 @@ export class Source implements Disposable {
       });
     } catch (error) {
       if (!isSystemError(error, "EBADFD")) throw error;
-      this.#trouble = "its file was cut short, waiting for a new one";
+      this.#note(error);
       return undefined;
     }
   }

@@ -345,6 +345,25 @@ Deno.test("watch without a terminal follows a re-created stream", async () => {
   assertEquals(last().size, [7]);
 });
 
+Deno.test("watch waits where the file is cut short, and goes on", async () => {
+  using folder = new Folder();
+  create(folder, "cam", { size: [100, 100], type: "f32" }).close();
+  await using running = new Running(["watch", "cam", "--json"], { folder });
+  const last = (): ReturnType<typeof json> =>
+    json(running.out.trimEnd().split("\n").at(-1) || "{}");
+  await until("a line", () => running.out.endsWith("\n"));
+  Deno.truncateSync(folder.stream("cam"), 0);
+  await until("the trouble", () => /cut short/.test(last().reason));
+  create(folder, "cam", {
+    size: [5, 5],
+    type: "i8",
+    existing: "replace",
+  }).close();
+  await until("the new one", () => last().type === "i8");
+  assertEquals(last().state, "live");
+  assertEquals(await running.end("SIGTERM"), 128 + 15);
+});
+
 Deno.test("watch --once draws one picture", async () => {
   using folder = new Folder();
   using stream = create(folder, "cam", { size: [SIDE, SIDE], type: "f32" });
