@@ -156,7 +156,7 @@ export const command = defineCommand<Options>({
     { name: "count", value: "N", help: "end after N pictures or lines" },
     { name: "once", help: "draw one picture and end" },
     { name: "color", value: "DEPTH", help: "true, 256 or none" },
-    DIR,
+    { ...DIR, help: "folder of streams (else $MILK_SHM_DIR, /milk/shm, /tmp)" },
     { ...JSON_OPTION, help: "one object a second instead of a picture" },
   ],
   examples: [

@@ -282,15 +282,23 @@ testWhere("watch gives the terminal back at SIGTERM", tmux, async () => {
   using folder = new Folder();
   create(folder, "cam", { size: [4, 4], type: "u8" }).close();
   await using terminal = await openTerminal(folder);
-  await terminal.type(`echo $$; ${line("watch cam")}`);
+  await terminal.type(
+    `sh -c 'echo $$ >pid; exec "${Deno.execPath()}" run -q -A "${CLI}" watch cam'; ` +
+      'echo "[$?]"',
+  );
   await shows(terminal, /min-max/);
-  const pid = await terminal.state("pane_pid");
-  const children = await new Deno.Command("pgrep", {
-    args: ["-P", pid, "-f", "watch cam"],
-  }).output();
-  const child = parseInt(new TextDecoder().decode(children.stdout));
+  const child = parseInt(Deno.readTextFileSync(folder.file("pid")));
   Deno.kill(child, "SIGTERM");
   await left(terminal, 128 + 15);
+});
+
+Deno.test("The README's picture of watch is there, and small", () => {
+  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
+  const path = /docs\/images\/watch\.svg/.exec(readme)?.[0];
+  const picture = Deno.readTextFileSync(`${ROOT}${path}`);
+  assertMatch(picture, /^<svg [^>]+>/);
+  assertMatch(picture, />camsci</);
+  assert(picture.length < 200_000);
 });
 
 Deno.test("watch without a terminal prints one line a second", async () => {
