@@ -5,13 +5,14 @@
  */
 
 import { Canvas, type ColorDepth, STYLE } from "../image/canvas.ts";
-import { colorMap, SHADES } from "../image/colormap.ts";
-import { histogram, stretch, valueAt } from "../image/levels.ts";
-import { type Extent, paint, shadeColor } from "../image/picture.ts";
-import { pixelText } from "../image/plane.ts";
+import { colorMap } from "../image/colormap.ts";
+import { type Extent, paint } from "../image/picture.ts";
 import type { Frame } from "../stream/frames.ts";
+import { drawPanel, hasPanel, PANEL } from "./panel.ts";
 import type { Scene } from "./scene.ts";
-import { KEYS, type Point, type View } from "./view.ts";
+import { cursorValue, jitterText, rateText, short } from "./text.ts";
+import { KEYS } from "./keys.ts";
+import type { View } from "./view.ts";
 
 /** What is said about the stream. */
 export interface Facts {
@@ -29,50 +30,9 @@ export interface Facts {
   readonly dark: Float64Array | undefined;
 }
 
-const PANEL = 30;
-const PANEL_FROM = 64;
-const HISTOGRAM_ROWS = 7;
-const LEAST_HISTOGRAM_ROWS = 3;
-const FULL_BLOCK = 0x2588;
-const EIGHTHS = " ▁▂▃▄▅▆▇█";
-
-/** A number in few characters; never with digits that it does not have. */
-export function short(value: number | bigint | null | undefined): string {
-  if (value === null || value === undefined) return "-";
-  const number = Number(value);
-  if (Number.isInteger(number) && Math.abs(number) < 1e12) {
-    return String(value);
-  }
-  if (Math.abs(number) >= 1e4 && Math.abs(number) < 1e9) {
-    return number.toFixed(0);
-  }
-  const text = number.toPrecision(5);
-  return text.includes("e")
-    ? text.replace(/\.?0*e\+?/, "e")
-    : String(Number(text));
-}
-
-/** A rate with the digits that mean something. */
-export function rateText(hz: number | undefined): string {
-  if (hz === undefined) return "- Hz";
-  return `${hz < 9.995 ? hz.toFixed(2) : hz.toFixed(1)} Hz`;
-}
-
-/** A jitter, in µs where it is small. */
-export function jitterText(ms: number | undefined): string {
-  if (ms === undefined) return "jitter -";
-  return ms < 1
-    ? `jitter ${(ms * 1000).toFixed(0)} µs`
-    : `jitter ${ms.toFixed(ms < 10 ? 2 : 1)} ms`;
-}
-
-function hasPanel(canvas: Extent, view: View): boolean {
-  return canvas.width >= PANEL_FROM && (view.statistics || view.histogram);
-}
-
 /** Characters that the picture may take. */
 export function pictureRoom(canvas: Extent, view: View): Extent {
-  const beside = hasPanel(canvas, view) ? PANEL : 0;
+  const beside = hasPanel(canvas.width, view) ? PANEL : 0;
   return {
     width: Math.max(1, canvas.width - beside),
     height: Math.max(1, canvas.height - 2),
@@ -112,30 +72,6 @@ function settings(view: View, frame: Frame): string {
   ].join("  ");
 }
 
-/** The cursor's pixel as it is stored, and what the dark takes from it. */
-export interface CursorValue {
-  /** Column. */
-  readonly x: number;
-  /** Row. */
-  readonly y: number;
-  /** The pixel, exact. */
-  readonly value: string;
-  /** The dark's pixel. */
-  readonly dark: number | undefined;
-}
-
-/** What lies under the cursor; `undefined` where there is no cursor. */
-export function cursorValue(
-  cursor: Point | undefined,
-  frame: Frame,
-  dark: Float64Array | undefined,
-): CursorValue | undefined {
-  if (cursor === undefined) return undefined;
-  const at = cursor.x + cursor.y * (frame.size[0] ?? 1);
-  const value = pixelText(frame.pixels, frame.type, at);
-  return { ...cursor, value, dark: dark?.[at] };
-}
-
 function bottom(
   canvas: Canvas,
   frame: Frame,
@@ -149,7 +85,7 @@ function bottom(
     canvas.text(0, row, text, STYLE.reverse);
     return;
   }
-  const panel = hasPanel({ width: canvas.columns, height: 0 }, view);
+  const panel = hasPanel(canvas.columns, view);
   const { min, max, mean, std } = scene.statistics;
   const under = cursorValue(view.cursor, frame, facts.dark);
   const parts = [
@@ -169,93 +105,6 @@ function bottom(
   const free = canvas.columns - help.length - 1;
   if (parts.join("  ").length + 3 < free) {
     canvas.text(free, row, help, STYLE.dim);
-  }
-}
-
-function numbers(
-  canvas: Canvas,
-  column: number,
-  first: number,
-  lines: readonly (readonly [string, string])[],
-): number {
-  let row = first;
-  for (const [name, value] of lines) {
-    canvas.text(column, row, name, STYLE.dim);
-    canvas.text(column + PANEL - 3 - value.length, row, value);
-    row++;
-  }
-  return row;
-}
-
-function panelNumbers(
-  frame: Frame,
-  scene: Scene,
-  facts: Facts,
-  view: View,
-): [string, string][] {
-  const { min, max, mean, std, nan, saturated } = scene.statistics;
-  const { x, y, width, height } = scene.rect;
-  const [columns = 1, rows = 1] = frame.size;
-  const under = cursorValue(view.cursor, frame, facts.dark);
-  const lines: [string, string][] = [
-    ["min", short(min)],
-    ["max", short(max)],
-    ["mean", short(mean)],
-    ["std", short(std)],
-  ];
-  if (nan > 0) lines.push(["NaN", String(nan)]);
-  if (saturated > 0) lines.push(["saturated", String(saturated)]);
-  if (width < columns || height < rows) {
-    lines.push(["part", `${x}:${y}:${width}:${height}`]);
-  }
-  if (facts.dark !== undefined) lines.push(["dark", "subtracted"]);
-  if (under !== undefined) {
-    lines.push(["", ""], [`x ${under.x}  y ${under.y}`, under.value]);
-    if (under.dark !== undefined) {
-      lines.push(["its dark", short(under.dark)]);
-    }
-  }
-  return lines;
-}
-
-/** Bars over the colours that their values have. */
-function panelHistogram(
-  canvas: Canvas,
-  column: number,
-  first: number,
-  scene: Scene,
-  view: View,
-  depth: ColorDepth,
-): void {
-  const width = PANEL - 3;
-  const map = colorMap(view.map);
-  const place = stretch(scene.cuts, view.log, map.diverging);
-  const counts = histogram(scene.sample, place, width);
-  // Square roots, so that few pixels are seen beside many.
-  const most = Math.sqrt(Math.max(1, ...counts));
-  const high = Math.min(HISTOGRAM_ROWS, canvas.rows - first - 4);
-  for (let i = 0; i < width; i++) {
-    const full = Math.sqrt(counts[i] ?? 0) / most * high * 8;
-    for (let line = 0; line < high; line++) {
-      const least = counts[i] && line === 0 ? 1 : 0;
-      const eighths = Math.min(8, Math.max(least, full - line * 8));
-      const glyph = EIGHTHS.codePointAt(Math.round(eighths)) ?? 0x20;
-      canvas.put(column + i, first + high - 1 - line, glyph);
-    }
-    if (depth !== "none") {
-      const shade = Math.floor((i + 0.5) / width * SHADES);
-      canvas.put(column + i, first + high, FULL_BLOCK, shadeColor(map, shade));
-    }
-  }
-  const labels = first + high + (depth === "none" ? 0 : 1);
-  const left = short(scene.cuts.low);
-  const middle = short(valueAt(scene.cuts, place, 0.5));
-  const right = short(scene.cuts.high);
-  canvas.text(column, labels, left);
-  canvas.text(column + width - right.length, labels, right);
-  const free = Math.floor((width - middle.length) / 2);
-  if (free > Math.max(left.length, right.length)) {
-    canvas.text(column + free, labels, middle, STYLE.dim);
   }
 }
 
@@ -299,16 +148,9 @@ export function drawScreen(
     topDown: view.topDown,
     marked: scene.marked,
   });
-  if (hasPanel({ width: canvas.columns, height: 0 }, view)) {
+  if (hasPanel(canvas.columns, view)) {
     const column = Math.min(scene.dots.width + 3, canvas.columns - PANEL + 2);
-    let row = 1;
-    if (view.statistics) {
-      const lines = panelNumbers(frame, scene, facts, view);
-      row = numbers(canvas, column, row, lines) + 1;
-    }
-    if (view.histogram && row + LEAST_HISTOGRAM_ROWS + 4 <= canvas.rows) {
-      panelHistogram(canvas, column, row, scene, view, depth);
-    }
+    drawPanel(canvas, column, frame, scene, facts.dark, view, depth);
   }
   bottom(canvas, frame, scene, facts, view);
   if (view.help) helpBox(canvas);

@@ -1,7 +1,7 @@
 /** Without a terminal: one line, or one object, a second. @module */
 
 import type { Output } from "../cli/output.ts";
-import { cursorValue, jitterText, rateText, short } from "./draw.ts";
+import { cursorValue, jitterText, rateText, short } from "./text.ts";
 import { rest } from "./meter.ts";
 import { measure } from "./scene.ts";
 import type { Session } from "./session.ts";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { jitterText, rateText, short } from "../../src/watch/draw.ts";
+import { jitterText, rateText, short } from "../../src/watch/text.ts";
 import { RateMeter } from "../../src/watch/meter.ts";
 import { View, type ViewOptions } from "../../src/watch/view.ts";
 
