@@ -19,6 +19,8 @@ export interface Needs {
   readonly write?: readonly string[];
   /** Hosts with ports; `*` is any. */
   readonly net?: readonly string[];
+  /** Variables of its own, beside {@linkcode VARIABLES}. */
+  readonly env?: readonly string[];
   /** Whether native code is needed at all. */
   readonly helper?: boolean;
   /** Whether the C library is called directly (is a process alive?). */
@@ -79,6 +81,7 @@ export function union(all: readonly Needs[]): Needs {
     read: lists((needs) => needs.read),
     write: lists((needs) => needs.write),
     net: lists((needs) => needs.net),
+    env: lists((needs) => needs.env),
     helper: all.some((needs) => needs.helper ?? true),
     libc: all.some((needs) => needs.libc),
   };
@@ -90,6 +93,10 @@ export function libraries(needs: Needs, helper = HELPER_PATH): string[] {
     ...(needs.helper ?? true) ? [helper] : [],
     ...needs.libc ? LIBC_PATHS : [],
   ];
+}
+
+function variables({ env = [] }: Needs): string[] {
+  return [...VARIABLES, ...env];
 }
 
 /** Needs as flags of `deno run`. */
@@ -104,7 +111,7 @@ export function flags(needs: Needs): string[] {
     ...list("read", needs.read),
     ...list("write", needs.write),
     ...net,
-    ...list("env", VARIABLES),
+    ...list("env", variables(needs)),
   ];
 }
 
@@ -114,7 +121,7 @@ export function permissionSet(
 ): Record<string, boolean | readonly string[]> {
   const set: Record<string, boolean | readonly string[]> = {
     ffi: libraries(needs, "./native/build/libshmim.so"),
-    env: VARIABLES,
+    env: variables(needs),
   };
   if (needs.read?.length) set.read = needs.read;
   if (needs.write?.length) set.write = needs.write;

@@ -190,7 +190,7 @@ function report(
     const lines = drawPicture(shown, size, {
       columns: Math.min(out.columns, 64),
       rows: Math.min(out.rows - 4, 24),
-      color: out.color,
+      depth: out.color ? "true" : "none",
     });
     for (const line of lines) out.line(line);
   }

@@ -31,6 +31,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./read.ts"),
   },
   {
+    name: "watch",
+    summary: "the image live in the terminal",
+    load: () => import("./watch.ts"),
+  },
+  {
     name: "write",
     summary: "frames from a file, standard input or a pattern",
     load: () => import("./write.ts"),

@@ -1,9 +1,23 @@
 /**
- * A frame as a picture in the terminal: two pixels in each character.
+ * A picture in characters: two dots in each, one above the other, where there
+ * is colour; one dot, as a letter that is more or less dark, where not.
  * @module
  */
 
 import type { PixelArray } from "../stream/types.ts";
+import { Canvas, type ColorDepth, DEFAULT, Pen } from "./canvas.ts";
+import { type ColorMap, colorMap, SHADES } from "./colormap.ts";
+import { BAD, FULL, stretch, toShades } from "./levels.ts";
+import { resample } from "./resample.ts";
+import { pixelStatistics } from "./stats.ts";
+
+/** Width and height of something. */
+export interface Extent {
+  /** Columns. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+}
 
 /** How to draw. */
 export interface PictureOptions {
@@ -11,66 +25,125 @@ export interface PictureOptions {
   columns: number;
   /** Rows at most. */
   rows: number;
-  /** 24-bit colour; without it shades of characters. */
-  color: boolean;
+  /** What the terminal can show. */
+  depth: ColorDepth;
 }
 
-/** Viridis at eight places, between which colours are mixed. */
-const VIRIDIS: readonly (readonly [number, number, number])[] = [
-  [68, 1, 84],
-  [70, 50, 127],
-  [54, 92, 141],
-  [39, 127, 142],
-  [31, 161, 135],
-  [74, 194, 109],
-  [159, 218, 58],
-  [253, 231, 37],
-];
+const UPPER_HALF = 0x2580;
+/** Shades as letters, dark to bright. */
 const RAMP = " .:-=+*#%@";
 
-function colour(shade: number): string {
-  const place = Math.min(0.999999, Math.max(0, shade)) * (VIRIDIS.length - 1);
-  const i = Math.floor(place);
-  const low = VIRIDIS[i] ?? [0, 0, 0];
-  const high = VIRIDIS[i + 1] ?? low;
-  return low.map((value, k) =>
-    Math.round(value + ((high[k] ?? 0) - value) * (place - i))
-  ).join(";");
+/** Dots that one character holds from top to bottom. */
+export function dotsPerRow(depth: ColorDepth): 1 | 2 {
+  return depth === "none" ? 1 : 2;
 }
 
-/** Mean of the pixels under one dot of the picture, as a shade 0 to 1. */
-function shades(
-  pixels: PixelArray,
-  nx: number,
-  ny: number,
-  width: number,
-  height: number,
-): Float64Array {
-  const dots = new Float64Array(width * height);
-  let min = Infinity;
-  let max = -Infinity;
-  for (let v = 0; v < height; v++) {
+/**
+ * Dots of half a character's height for each pixel, so that an image fits; a
+ * whole number where there is more than one.
+ *
+ * @param image Pixels.
+ * @param room Characters.
+ * @param zoom Larger than what fits by so much.
+ */
+export function fitScale(image: Extent, room: Extent, zoom = 1): number {
+  const fit = Math.min(
+    room.width / image.width,
+    2 * room.height / image.height,
+  );
+  const whole = fit >= 1 ? Math.floor(fit) : fit;
+  const scale = whole * zoom;
+  return scale >= 1 ? Math.round(scale) : scale;
+}
+
+/** Dots of a picture of so many pixels; a single row becomes a band. */
+export function dotsOf(
+  pixels: Extent,
+  scale: number,
+  depth: ColorDepth,
+  room: Extent,
+): Extent {
+  const per = dotsPerRow(depth);
+  const width = Math.max(1, Math.floor(pixels.width * scale));
+  const high = pixels.height === 1
+    ? Math.max(2, Math.round(width / 8))
+    : pixels.height * scale;
+  return {
+    width: Math.min(width, room.width),
+    height: Math.min(
+      Math.max(1, Math.floor(high * per / 2)),
+      room.height * per,
+    ),
+  };
+}
+
+/** A colour of a shade. */
+export function shadeColor(map: ColorMap, shade: number): number {
+  if (shade === BAD) return map.bad;
+  return shade === FULL ? map.saturated : map.colors[shade] ?? 0;
+}
+
+function letter(shade: number): number {
+  if (shade === BAD) return 0x3f; // ?
+  if (shade === FULL) return 0x21; // !
+  return RAMP.charCodeAt(Math.floor(shade * RAMP.length / SHADES));
+}
+
+/** Where and how dots go on a canvas. */
+export interface Place {
+  /** First column. */
+  readonly column: number;
+  /** First row. */
+  readonly row: number;
+  /** Colours. */
+  readonly map: ColorMap;
+  /** What the terminal can show. */
+  readonly depth: ColorDepth;
+  /** Whether the image's first row is on top. */
+  readonly topDown: boolean;
+  /** A dot to be marked, by its number. */
+  readonly marked?: number | undefined;
+}
+
+/**
+ * Puts dots on a canvas.
+ *
+ * @param canvas The canvas.
+ * @param shades A shade for each dot, the image's first row first.
+ * @param size Dots.
+ * @param place Where and how.
+ */
+export function paint(
+  canvas: Canvas,
+  shades: Uint16Array,
+  { width, height }: Extent,
+  place: Place,
+): void {
+  const { map, depth, topDown, marked } = place;
+  const per = dotsPerRow(depth);
+  const index = (line: number): number =>
+    (topDown ? line : height - 1 - line) * width;
+  for (let line = 0; line < height; line += per) {
+    const top = index(line);
+    const bottom = line + 1 < height ? index(line + 1) : undefined;
+    const row = place.row + line / per;
     for (let u = 0; u < width; u++) {
-      let sum = 0;
-      let count = 0;
-      const x1 = Math.max(Math.ceil((u + 1) * nx / width), 1);
-      const y1 = Math.max(Math.ceil((v + 1) * ny / height), 1);
-      for (let y = Math.floor(v * ny / height); y < y1; y++) {
-        for (let x = Math.floor(u * nx / width); x < x1; x++) {
-          const value = Number(pixels[x + nx * y]);
-          if (!Number.isFinite(value)) continue;
-          sum += value;
-          count++;
-        }
+      const column = place.column + u;
+      const upper = shades[top + u] ?? BAD;
+      if (per === 1) {
+        const glyph = marked === top + u ? 0x58 : letter(upper);
+        canvas.put(column, row, glyph);
+        continue;
       }
-      const mean = count > 0 ? sum / count : NaN;
-      dots[u + width * v] = mean;
-      if (mean < min) min = mean;
-      if (mean > max) max = mean;
+      const front = marked === top + u ? map.cursor : shadeColor(map, upper);
+      const back = bottom === undefined
+        ? DEFAULT
+        : marked === bottom + u
+        ? map.cursor
+        : shadeColor(map, shades[bottom + u] ?? BAD);
+      canvas.put(column, row, UPPER_HALF, front, back);
     }
   }
-  const span = max > min ? max - min : 1;
-  return dots.map((mean) => (Number.isNaN(mean) ? 0 : (mean - min) / span));
 }
 
 /**
@@ -83,30 +156,29 @@ function shades(
 export function drawPicture(
   pixels: PixelArray,
   size: readonly number[],
-  options: PictureOptions,
+  { columns, rows, depth }: PictureOptions,
 ): string[] {
-  const [nx = 1, ny = 1] = size;
-  const scale = Math.min(
-    options.columns / nx,
-    2 * options.rows / ny,
-    options.columns > nx ? Math.max(1, Math.floor(options.columns / nx)) : 1,
+  const [width = 1, height = 1] = size;
+  const room = { width: columns, height: rows };
+  const scale = fitScale({ width, height }, room);
+  const dots = dotsOf({ width, height }, scale, depth, room);
+  const values = Float64Array.from(
+    { length: width * height },
+    (_, i) => Number(pixels[i]),
   );
-  const width = Math.max(1, Math.floor(nx * scale));
-  const height = Math.max(1, Math.floor(ny * scale));
-  const dots = shades(pixels, nx, ny, width, height);
-  const dot = (u: number, v: number): number =>
-    v >= 0 ? dots[u + width * v] ?? 0 : 0;
-  const lines: string[] = [];
-  for (let v = height - 1; v >= 0; v -= 2) {
-    let line = "";
-    for (let u = 0; u < width; u++) {
-      const top = dot(u, v);
-      const bottom = dot(u, v - 1);
-      line += options.color
-        ? `\x1b[38;2;${colour(top)}m\x1b[48;2;${colour(bottom)}m▀`
-        : RAMP[Math.round((top + bottom) / 2 * (RAMP.length - 1))];
-    }
-    lines.push(options.color ? `${line}\x1b[0m` : line.trimEnd());
-  }
-  return lines;
+  const plane = { values, saturated: undefined, width, height };
+  const small = resample(plane, dots.width, dots.height);
+  const { min, max } = pixelStatistics(small.values);
+  const cuts = { low: Number(min ?? 0), high: Number(max ?? 0) };
+  const shades = toShades(small.values, undefined, stretch(cuts));
+  const lines = Math.ceil(dots.height / dotsPerRow(depth));
+  const canvas = new Canvas(dots.width, lines);
+  paint(canvas, shades, dots, {
+    column: 0,
+    row: 0,
+    map: colorMap("viridis"),
+    depth,
+    topDown: false,
+  });
+  return new Pen(depth).lines(canvas);
 }
