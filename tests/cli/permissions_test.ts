@@ -110,6 +110,9 @@ const CASES: Readonly<
     const words = ["stat", "cam", "--duration", "0.1", "--wait", "semaphore"];
     good(await own(words, folder));
   },
+  async watch(folder): Promise<void> {
+    good(await own(["watch", "cam", "--once"], folder));
+  },
   async compare(folder): Promise<void> {
     good(await own(["compare", "cam", "cam"], folder));
   },
