@@ -92,8 +92,9 @@ class Follower {
   constructor(stream: Stream, options: FramesOptions) {
     this.#options = options;
     this.#stream = stream;
-    this.#waiter = new Waiter(stream.mapping, options, stream.name);
+    // Before anybody can see that we wait.
     this.#last = options.since ?? stream.cnt0;
+    this.#waiter = new Waiter(stream.mapping, options, stream.name);
     if (options.first && this.#last > 0n) this.#last -= 1n;
   }
 

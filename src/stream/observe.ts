@@ -133,8 +133,8 @@ export async function observeStream(
   stream: Stream,
   options: ObserveOptions,
 ): Promise<Observation> {
+  const first = stream.cnt0; // before anybody can see that we wait
   using waiter = new Waiter(stream.mapping, options.wait ?? {}, stream.name);
-  const first = stream.cnt0;
   const started = performance.now();
   const pump = startObserve(stream.mapping, waiter.settings, first);
   const sums = new PixelSums(stream.read().pixels.length);

@@ -91,11 +91,12 @@ export class Relay {
         `"${from.name}" and "${to.name}" differ in type or size`,
       );
     }
+    const last = from.cnt0; // before anybody can see that we wait
     const waiter = new Waiter(from.mapping, wait, from.name);
     const sameRecords = from.layout.keywordRecord === to.layout.keywordRecord;
     const pump = startRelay(from.mapping, to.mapping, {
       wait: waiter.settings,
-      last: from.cnt0,
+      last,
       inode: from.inode,
       keywords: sameRecords && from.layout.keywordCount > 0,
     });

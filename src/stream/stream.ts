@@ -417,8 +417,8 @@ export class Stream {
       signal?: AbortSignal;
     } = {},
   ): Promise<boolean> {
+    const since = options.since ?? this.cnt0; // before the claim is seen
     using waiter = new Waiter(this.#mapping, options, this.name);
-    const since = options.since ?? this.cnt0;
     const end = performance.now() + (options.timeoutMs ?? Infinity);
     for (;;) {
       const slice = Math.min(100, Math.max(0, end - performance.now()));
@@ -484,7 +484,7 @@ export class Stream {
   frames(
     options: FramesOptions = {},
   ): AsyncGenerator<FollowedFrame, void, void> {
-    return followFrames(this, options);
+    return followFrames(this, { since: this.cnt0, ...options });
   }
 
   /** The keywords as they are now. */

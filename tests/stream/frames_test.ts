@@ -351,3 +351,17 @@ Deno.test("Stream.frames() is patient with a stream that is being made", async (
   assertEquals((await next).value?.cnt0, 3n);
   await frames.return();
 });
+
+Deno.test("Stream.frames() begins with the call, not with the first look", async () => {
+  using folder = streamFolder();
+  using stream = Stream.create("cam", {
+    dir: folder.path,
+    size: [2],
+    type: "u8",
+  });
+  const frames = stream.frames({ timeoutMs: 30_000 });
+  stream.write(new Uint8Array([1, 2]));
+  const { value } = await frames.next();
+  assertEquals(value?.cnt0, 1n);
+  await frames.return();
+});
