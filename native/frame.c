@@ -310,10 +310,13 @@ static bool sleep_on(const struct shmim_stream *s, uint64_t last,
                              .tv_nsec = (long)(deadline % NS_PER_S)};
   while (load_counter(s) == last) {
     if (sem_clockwait(semaphore(s, index), CLOCK_MONOTONIC, &t) == 0) {
-      if (load_counter(s) == last && !lagging(s, last, deadline, stop)) {
-        continue;
+      if (load_counter(s) != last || lagging(s, last, deadline, stop)) {
+        return true;
       }
-      return true;
+      /* A damaged value holds more old posts than there is time for. */
+      if (monotonic_ns() >= deadline) {
+        return false;
+      }
     } else if (errno != EINTR) {
       return load_counter(s) != last;
     }
@@ -336,16 +339,17 @@ int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
     mode = SHMIM_WAIT_SEMAPHORE;
   }
   if (!moved && mode == SHMIM_WAIT_SEMAPHORE &&
-      (w->sem < 0 || (uint64_t)w->sem >= s->sem_count || !s->writable)) {
+      (w->sem < 0 || (uint64_t)w->sem >= s->sem_count || !s->writable ||
+       !semaphore_sound(semaphore(s, (uint64_t)w->sem)))) {
     mode = SHMIM_WAIT_POLL;
   }
   if (!moved) {
     if (mode == SHMIM_WAIT_SPIN) {
       moved = spin(s, last, deadline, stop);
-    } else if (mode == SHMIM_WAIT_POLL) {
-      moved = poll_counter(s, last, deadline, w->poll_us, stop);
-    } else {
+    } else if (mode == SHMIM_WAIT_SEMAPHORE) {
       moved = sleep_on(s, last, deadline, (uint64_t)w->sem, stop);
+    } else {
+      moved = poll_counter(s, last, deadline, w->poll_us, stop);
     }
   }
   const int32_t rc = guard_status(s);

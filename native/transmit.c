@@ -139,8 +139,10 @@ static void copy_keywords(struct transmitter *t) {
 static void note_latency(struct transmitter *t) {
   struct timespec now;
   clock_gettime((clockid_t)t->s->clock, &now);
-  int64_t ns = ((int64_t)now.tv_sec - t->frame.writetime_s) * 1000000000 +
-               ((int64_t)now.tv_nsec - t->frame.writetime_ns);
+  /* Whatever the file says: sums of 64 bits that wrap. */
+  const uint64_t s = (uint64_t)now.tv_sec - (uint64_t)t->frame.writetime_s;
+  int64_t ns = (int64_t)(s * NS_PER_S + (uint64_t)now.tv_nsec -
+                         (uint64_t)t->frame.writetime_ns);
   if (ns > PLAUSIBLE_NS) {
     ns -= t->tai_ns; /* a writer that stamps UTC */
   }
@@ -389,16 +391,20 @@ static int32_t run(struct transmitter *t) {
 
 /*
  * Runs until told to stop, the peer goes or something fails; says which in
- * the control block. Closes the socket's duplicate. Blocks: nonblocking calls
- * only.
+ * the control block. Closes the socket's duplicate, whatever happens. Blocks:
+ * nonblocking calls only.
  */
 int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
                        struct shmim_control *ctl) {
   struct schedule schedule;
   struct socket_state socket;
-  if (s == NULL || s->base == 0 || c == NULL || ctl == NULL ||
-      c->keywords * KEYWORD_BYTES > s->keyword_bytes) {
+  if (c == NULL || ctl == NULL) {
     return -EINVAL;
+  }
+  if (s == NULL || s->base == 0 ||
+      c->keywords > s->keyword_bytes / KEYWORD_BYTES) {
+    close((int)c->fd);
+    return pump_end(ctl, SHMIM_END_ERROR, -EINVAL);
   }
   struct transmitter t = {.s = s, .c = c, .ctl = ctl};
   t.keyword_bytes = c->keywords * KEYWORD_BYTES;
