@@ -66,7 +66,7 @@ static void change(uint8_t *bytes, size_t *length) {
     const size_t other = next_number() % POOL;
     const size_t n = lengths[other] < LONGEST - at ? lengths[other]
                                                    : LONGEST - at;
-    memcpy(bytes + at, pool[other], n);
+    memmove(bytes + at, pool[other], n);
     *length = at + n > *length ? at + n : *length;
     break;
   }

@@ -86,6 +86,16 @@ async function runOne(
   }
 }
 
+/** A folder in memory: thousands of files are made in it. */
+function memoryFolder(): string {
+  const prefix = "shmim-fuzz-";
+  try {
+    return Deno.makeTempDirSync({ dir: "/dev/shm", prefix });
+  } catch {
+    return Deno.makeTempDirSync({ prefix });
+  }
+}
+
 async function fuzzTarget(
   target: Target,
   count: number,
@@ -94,7 +104,7 @@ async function fuzzTarget(
 ): Promise<Summary> {
   const { seed } = options;
   const summary = { target: target.name, taken: 0, refused: 0 };
-  const folder = Deno.makeTempDirSync({ prefix: "shmim-fuzz-" });
+  const folder = memoryFolder();
   try {
     for (let index = 0; index < count; index++) {
       const input = target.make(randomOf(seed, target.name, index));
@@ -186,7 +196,7 @@ export async function replay(
   }
   const found = TARGETS.find((one) => one.name === target);
   if (found === undefined) throw new Error(`No fuzz target "${target}"`);
-  const folder = Deno.makeTempDirSync({ prefix: "shmim-fuzz-" });
+  const folder = memoryFolder();
   try {
     await runOne(found, { bytes, length }, folder, name);
   } finally {

@@ -124,7 +124,7 @@ async function use(stream: Stream): Promise<void> {
 const stream: Target = {
   name: "stream",
   share: 350,
-  make(random) {
+  make(random): SparseFile {
     if (random.once(3)) {
       const file = consistentStream(random);
       if (random.once(2)) return file;
@@ -134,7 +134,7 @@ const stream: Target = {
     const seed = random.pick(STREAMS);
     return whole(mutate(seed, random, METADATA_FIELDS, random.pick(STREAMS)));
   },
-  async run({ bytes, length }, folder) {
+  async run({ bytes, length }, folder): Promise<Outcome> {
     const path = `${folder}/cam.im.shm`;
     Deno.writeFileSync(path, bytes);
     if (length > bytes.length) Deno.truncateSync(path, length);
@@ -181,7 +181,7 @@ const MAX_BYTES = 1 << 20;
 const announcement: Target = {
   name: "announcement",
   share: 400,
-  make(random) {
+  make(random): SparseFile {
     const seed = random.pick(HANDSHAKES);
     const bytes = new Uint8Array(384);
     const changed = mutate(
@@ -198,7 +198,7 @@ const announcement: Target = {
     }
     return whole(bytes);
   },
-  run({ bytes }, folder) {
+  run({ bytes }, folder): Outcome {
     let peer;
     try {
       peer = readHandshake(bytes, MAX_BYTES);
@@ -226,11 +226,11 @@ const announcement: Target = {
 const keywords: Target = {
   name: "keywords",
   share: 100,
-  make(random) {
+  make(random): SparseFile {
     const seed = fixtureBytes("isio/f32_2d_8x6_kw5.im.shm").slice(576, 1216);
     return whole(mutate(seed, random, [{ at: 24, bytes: 8 }], seed));
   },
-  run({ bytes }) {
+  run({ bytes }): Outcome {
     const list = decodeKeywords(bytes, 128);
     assert(list.length <= bytes.length / 128);
     decodeTrace(bytes);
@@ -257,7 +257,7 @@ const ARRAYS = (["u16", "f32", "c128", "u8"] as const).map((type) => {
 const npy: Target = {
   name: "npy",
   share: 100,
-  make(random) {
+  make(random): SparseFile {
     const fields = [{ at: 6, bytes: 2 }, { at: 8, bytes: 2 }];
     const seed = random.pick(ARRAYS);
     const bytes = mutate(seed, random, fields, random.pick(ARRAYS));
@@ -277,7 +277,7 @@ const npy: Target = {
     }
     return whole(bytes);
   },
-  run({ bytes }) {
+  run({ bytes }): Outcome {
     isNpy(bytes);
     try {
       const array = readNpy(bytes);
@@ -294,13 +294,13 @@ const npy: Target = {
 const fitsFile: Target = {
   name: "fits",
   share: 20,
-  make(random) {
+  make(random): SparseFile {
     const seed = random.pick(SEEDS);
     const next = (): number => random.below(2 ** 30) / 2 ** 30;
     if (random.once(4)) return whole(gzipSync(mutateFits(seed, next)).slice());
     return whole(mutateFits(seed, next));
   },
-  async run({ bytes }) {
+  async run({ bytes }): Promise<Outcome> {
     try {
       await readAll(bytes, bytes.length);
       return "taken";
