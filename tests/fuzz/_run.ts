@@ -12,7 +12,7 @@ import { type Target, TARGETS } from "./_targets.ts";
 /** The name of the target that a running receiver is. */
 export const CAPTURE = "capture";
 /** Of 1000 cases so many are captures. */
-const CAPTURE_SHARE = 30;
+const CAPTURE_SHARE = 20;
 const BATCH = 10;
 const CHECK_EVERY = 20;
 const PATIENCE_MS = 30_000;

@@ -123,7 +123,7 @@ async function use(stream: Stream): Promise<void> {
 
 const stream: Target = {
   name: "stream",
-  share: 350,
+  share: 250,
   make(random): SparseFile {
     if (random.once(3)) {
       const file = consistentStream(random);
@@ -180,7 +180,7 @@ const MAX_BYTES = 1 << 20;
 
 const announcement: Target = {
   name: "announcement",
-  share: 400,
+  share: 500,
   make(random): SparseFile {
     const seed = random.pick(HANDSHAKES);
     const bytes = new Uint8Array(384);
