@@ -30,6 +30,7 @@ struct transmitter {
   uint64_t first_ns;        /* when the first frame went out, 0 = not yet */
   bool sent;                /* `last` went out, it is no baseline */
   bool repeated;
+  bool whole;               /* `pixels` holds all slices, not one */
   bool rolls;               /* cnt1 has been seen to move */
   int64_t tai_ns;
   struct shmim_frame frame;
@@ -218,6 +219,7 @@ static void count_sent(struct transmitter *t, uint64_t counter) {
 /* The frame as a whole: an image, or a cube as all its slices. */
 static int32_t send_frame(struct transmitter *t, bool again) {
   int32_t rc = copy_frame(t);
+  t->whole = true;
   for (uint64_t k = 0; rc == 0 && k < t->s->slices; k++) {
     rc = send_slice(t, t->pixels + k * t->pixel_bytes, t->frame.cnt0, k);
   }
@@ -274,6 +276,7 @@ static int32_t send_ring(struct transmitter *t, uint64_t counter,
     const uint64_t number = counter - i;
     int32_t rc = told_to_stop(t) ? -ECANCELED : 0;
     if (rc == 0) {
+      t->whole = false;
       memcpy(t->pixels, at(t->s, t->s->data + k * t->pixel_bytes),
              t->pixel_bytes);
       atomic_thread_fence(memory_order_acquire);
@@ -374,8 +377,7 @@ static int32_t run(struct transmitter *t) {
       rc = peer_status((int)t->c->fd);
       if (rc == 0 && repeat_due(t)) {
         t->repeated = true;
-        if (t->s->slices > 1 && t->last_slice < t->s->slices &&
-            t->c->slice_mode != SHMIM_SLICES_WHOLE) {
+        if (!t->whole) {
           rc = send_slice(t, t->pixels, t->last, t->last_slice);
           ctl->repeats++;
         } else {
