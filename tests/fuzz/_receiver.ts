@@ -64,11 +64,11 @@ export function makeCapture(
 
 const PATIENCE_MS = 20_000;
 
-async function within<T>(what: string, promise: Promise<T>): Promise<T> {
+async function within<T>(what: () => string, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`${what} hangs for ${PATIENCE_MS / 1000} s`)),
+      () => reject(new Error(`${what()} hangs for ${PATIENCE_MS / 1000} s`)),
       PATIENCE_MS,
     );
   });
@@ -100,7 +100,9 @@ export class FuzzedReceiver implements AsyncDisposable {
   /** Sends captures, each on a connection of its own, all at once. */
   async send(captures: readonly Uint8Array<ArrayBuffer>[]): Promise<void> {
     await within(
-      "the receiver",
+      () =>
+        `the receiver, feeding ${this.#receiving.receiver.streams.join(" ")}` +
+        ` and having said ${this.#receiving.events.text.slice(-2000)},`,
       Promise.all(captures.map((bytes) => this.#sendOne(bytes))),
     );
     // What they made is in the folder, and nowhere else.
