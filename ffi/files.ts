@@ -154,12 +154,17 @@ export function makeLink(target: string, path: string): void {
   );
 }
 
-/** Gives a file another name; `replace: false` refuses an existing one. */
+/**
+ * Gives a file another name; `replace: false` refuses an existing one. As
+ * Deno does, it asks to read what is renamed, too: under its new name it may
+ * be readable.
+ */
 export function renameFile(
   from: string,
   to: string,
   options: { replace?: boolean } = {},
 ): void {
+  requireRead(from);
   requireWrite(from);
   requireWrite(to);
   check(

@@ -13,6 +13,8 @@
 #define LAG_FLAG_UP_NS 5000000ull
 #define LAG_NS 1000000ull
 #define LAG_SPIN_NS 50000ull
+/* Old posts taken off before sleeping: more than any format lets pile up. */
+#define STALE_POSTS 32
 
 void note_frame(const struct shmim_stream *s, struct shmim_frame *f) {
   struct timespec t;
@@ -316,14 +318,19 @@ static bool sleep_on(const struct shmim_stream *s, uint64_t last,
   /* Posts of frames that are handled already. Left there, one of them would
    * wake every later wait too early; only a post under a raised flag can
    * belong to a frame that is not counted yet. */
-  while (load_flag(s) == 0 && sem_trywait(semaphore(s, index)) == 0) {
+  for (int n = 0; n < STALE_POSTS && load_flag(s) == 0 &&
+                  sem_trywait(semaphore(s, index)) == 0;
+       n++) {
   }
   while (load_counter(s) == last) {
     if (sem_clockwait(semaphore(s, index), CLOCK_MONOTONIC, &t) == 0) {
-      if (load_counter(s) == last && !lagging(s, last, deadline, stop)) {
-        continue;
+      if (load_counter(s) != last || lagging(s, last, deadline, stop)) {
+        return true;
       }
-      return true;
+      /* A damaged value holds more old posts than there is time for. */
+      if (monotonic_ns() >= deadline) {
+        return false;
+      }
     } else if (errno != EINTR) {
       return load_counter(s) != last;
     }
@@ -346,16 +353,17 @@ int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
     mode = SHMIM_WAIT_SEMAPHORE;
   }
   if (!moved && mode == SHMIM_WAIT_SEMAPHORE &&
-      (w->sem < 0 || (uint64_t)w->sem >= s->sem_count || !s->writable)) {
+      (w->sem < 0 || (uint64_t)w->sem >= s->sem_count || !s->writable ||
+       !semaphore_sound(semaphore(s, (uint64_t)w->sem)))) {
     mode = SHMIM_WAIT_POLL;
   }
   if (!moved) {
     if (mode == SHMIM_WAIT_SPIN) {
       moved = spin(s, last, deadline, stop);
-    } else if (mode == SHMIM_WAIT_POLL) {
-      moved = poll_counter(s, last, deadline, w->poll_us, stop);
-    } else {
+    } else if (mode == SHMIM_WAIT_SEMAPHORE) {
       moved = sleep_on(s, last, deadline, (uint64_t)w->sem, stop);
+    } else {
+      moved = poll_counter(s, last, deadline, w->poll_us, stop);
     }
   }
   if (moved) {

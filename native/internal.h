@@ -93,6 +93,9 @@ bool guard_claimed(const struct shmim_stream *s, int32_t index);
 /* map.c: notes that this mapping holds a semaphore, or no more. */
 void guard_claim(const struct shmim_stream *s, int32_t index, bool held);
 
+/* sem.c: true where glibc may be let near a semaphore. */
+bool semaphore_sound(const sem_t *sem);
+
 /* frame.c: counters and times of the frame in the stream now. */
 void note_frame(const struct shmim_stream *s, struct shmim_frame *frame);
 /* frame.c: what made us write, for the process trace. */

@@ -284,20 +284,33 @@ static bool fits(const struct shmim_stream *s, uint64_t offset,
          inside(s, offset, bytes);
 }
 
+/* What is used as an atomic word or a semaphore lies on its boundary. A file
+ * that is only read may have its pids and semaphores anywhere: they are
+ * copied out. */
+static bool aligned(const struct shmim_stream *s) {
+  const bool words = (s->cnt0 | s->cnt1 | s->cnt2) % 8 == 0 &&
+                     (s->ring_slots == 0 ||
+                      (s->ring_index % 4 == 0 && s->ring_cycle % 8 == 0));
+  const bool sems = s->sem_count == 0 ||
+                    (s->sems % 8 == 0 && s->reader_pids % 4 == 0 &&
+                     s->writer_pids % 4 == 0);
+  return words && (!s->writable || (sems && s->log_sem % 8 == 0));
+}
+
 /* Holds the compiled table against the mapping: 0, or -ERANGE. */
 int32_t shmim_stream_check(const struct shmim_stream *s) {
   if (s == NULL || s->base == 0) {
     return -EINVAL;
   }
   const bool ok =
-      fits(s, s->cnt0, 1, 8) && s->cnt0 % 8 == 0 && fits(s, s->cnt1, 1, 8) &&
+      aligned(s) && fits(s, s->cnt0, 1, 8) && fits(s, s->cnt1, 1, 8) &&
       fits(s, s->cnt2, 1, 8) && fits(s, s->write_flag, 1, 1) &&
       fits(s, s->atime, 1, 16) && fits(s, s->writetime, 1, 16) &&
       fits(s, s->data, 1, s->data_bytes) && s->slices > 0 &&
-      fits(s, s->data, s->slices, s->slice_bytes) &&
+      s->slice_bytes <= s->data_bytes / s->slices &&
       fits(s, s->keywords, 1, s->keyword_bytes) &&
+      s->keyword_bytes % KEYWORD_BYTES == 0 &&
       fits(s, s->sems, s->sem_count, SHMIM_SEM_BYTES) &&
-      (!s->writable || s->sem_count == 0 || s->sems % 8 == 0) &&
       fits(s, s->log_sem, s->log_sem ? 1 : 0, SHMIM_SEM_BYTES) &&
       fits(s, s->reader_pids, s->sem_count, 4) &&
       fits(s, s->writer_pids, s->sem_count, 4) &&

@@ -124,21 +124,31 @@ static int32_t take_frame(struct receiver *r, uint64_t started) {
   return rc;
 }
 
+/* Whether the frames that were announced go into the stream. */
+static bool suits(const struct shmim_stream *s,
+                  const struct shmim_receive *c) {
+  if (s == NULL || s->base == 0 || !s->writable) {
+    return false;
+  }
+  const uint64_t room = s->slices > 1 ? s->slice_bytes : s->data_bytes;
+  return c->pixel_bytes == 0 || c->pixel_bytes == room;
+}
+
 /*
  * Runs until told to stop, the peer goes or breaks the rules; says which in
  * the control block. A frame that is cut off is never published. Closes the
- * socket's duplicate. Blocks: nonblocking calls only.
+ * socket's duplicate, whatever happens. Blocks: nonblocking calls only.
  */
 int32_t shmim_receive(struct shmim_stream *s, const struct shmim_receive *c,
                       struct shmim_control *ctl) {
   struct schedule schedule;
   struct socket_state socket;
-  if (s == NULL || s->base == 0 || !s->writable || c == NULL || ctl == NULL) {
+  if (c == NULL || ctl == NULL) {
     return -EINVAL;
   }
-  const uint64_t room = s->slices > 1 ? s->slice_bytes : s->data_bytes;
-  if (c->pixel_bytes != 0 && c->pixel_bytes != room) {
-    return -EINVAL;
+  if (!suits(s, c)) {
+    close((int)c->fd);
+    return pump_end(ctl, SHMIM_END_ERROR, -EINVAL);
   }
   struct receiver r = {.s = s, .c = c, .ctl = ctl};
   r.frame_bytes = c->pixel_bytes + 16 + c->keyword_bytes;

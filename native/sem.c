@@ -51,6 +51,17 @@ int32_t shmim_sem_values(const struct shmim_stream *s, int32_t *out,
   return guard_status(s);
 }
 
+/*
+ * glibc takes the third word of a semaphore for bits of its futex call: 0
+ * private, 128 shared. With anything else in a damaged file it calls
+ * something different, which ends the process or waits for ever.
+ */
+bool semaphore_sound(const sem_t *sem) {
+  uint32_t kind;
+  memcpy(&kind, (const uint8_t *)sem + 8, sizeof kind);
+  return kind == 0 || kind == 128;
+}
+
 static bool slot_free(const struct shmim_stream *s, uint64_t index,
                       int32_t pid) {
   if (pid == getpid()) {
@@ -66,7 +77,7 @@ static bool take(const struct shmim_stream *s, uint64_t index) {
   guards_lock();
   int32_t pid = atomic_load(slot);
   const bool taken =
-      slot_free(s, index, pid) &&
+      semaphore_sound(semaphore(s, index)) && slot_free(s, index, pid) &&
       atomic_compare_exchange_strong(slot, &pid, (int32_t)getpid());
   if (taken) {
     guard_claim(s, (int32_t)index, true);
@@ -131,13 +142,19 @@ int32_t shmim_sem_flush(const struct shmim_stream *s, int32_t index) {
   }
   sem_getvalue(semaphore(s, (uint64_t)index), &value);
   value = value < FLUSH_MAX ? value : FLUSH_MAX;
-  while (value-- > 0 && sem_trywait(semaphore(s, (uint64_t)index)) == 0) {
+  for (int i = 0; i < value; i++) {
+    if (sem_trywait(semaphore(s, (uint64_t)index)) != 0) {
+      break;
+    }
   }
   return guard_status(s);
 }
 
 static bool post_to_maximum(sem_t *sem, uint64_t maximum) {
   int value = 0;
+  if (!semaphore_sound(sem)) {
+    return false;
+  }
   sem_getvalue(sem, &value);
   return value >= 0 && (uint64_t)value < maximum && sem_post(sem) == 0;
 }

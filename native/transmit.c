@@ -30,6 +30,7 @@ struct transmitter {
   uint64_t first_ns;        /* when the first frame went out, 0 = not yet */
   bool sent;                /* `last` went out, it is no baseline */
   bool repeated;
+  bool whole;               /* `pixels` holds all slices, not one */
   bool rolls;               /* cnt1 has been seen to move */
   int64_t tai_ns;
   struct shmim_frame frame;
@@ -139,8 +140,10 @@ static void copy_keywords(struct transmitter *t) {
 static void note_latency(struct transmitter *t) {
   struct timespec now;
   clock_gettime((clockid_t)t->s->clock, &now);
-  int64_t ns = ((int64_t)now.tv_sec - t->frame.writetime_s) * 1000000000 +
-               ((int64_t)now.tv_nsec - t->frame.writetime_ns);
+  /* Whatever the file says: sums of 64 bits that wrap. */
+  const uint64_t s = (uint64_t)now.tv_sec - (uint64_t)t->frame.writetime_s;
+  int64_t ns = (int64_t)(s * NS_PER_S + (uint64_t)now.tv_nsec -
+                         (uint64_t)t->frame.writetime_ns);
   if (ns > PLAUSIBLE_NS) {
     ns -= t->tai_ns; /* a writer that stamps UTC */
   }
@@ -216,6 +219,7 @@ static void count_sent(struct transmitter *t, uint64_t counter) {
 /* The frame as a whole: an image, or a cube as all its slices. */
 static int32_t send_frame(struct transmitter *t, bool again) {
   int32_t rc = copy_frame(t);
+  t->whole = true;
   for (uint64_t k = 0; rc == 0 && k < t->s->slices; k++) {
     rc = send_slice(t, t->pixels + k * t->pixel_bytes, t->frame.cnt0, k);
   }
@@ -272,6 +276,7 @@ static int32_t send_ring(struct transmitter *t, uint64_t counter,
     const uint64_t number = counter - i;
     int32_t rc = told_to_stop(t) ? -ECANCELED : 0;
     if (rc == 0) {
+      t->whole = false;
       memcpy(t->pixels, at(t->s, t->s->data + k * t->pixel_bytes),
              t->pixel_bytes);
       atomic_thread_fence(memory_order_acquire);
@@ -372,8 +377,7 @@ static int32_t run(struct transmitter *t) {
       rc = peer_status((int)t->c->fd);
       if (rc == 0 && repeat_due(t)) {
         t->repeated = true;
-        if (t->s->slices > 1 && t->last_slice < t->s->slices &&
-            t->c->slice_mode != SHMIM_SLICES_WHOLE) {
+        if (!t->whole) {
           rc = send_slice(t, t->pixels, t->last, t->last_slice);
           ctl->repeats++;
         } else {
@@ -389,16 +393,20 @@ static int32_t run(struct transmitter *t) {
 
 /*
  * Runs until told to stop, the peer goes or something fails; says which in
- * the control block. Closes the socket's duplicate. Blocks: nonblocking calls
- * only.
+ * the control block. Closes the socket's duplicate, whatever happens. Blocks:
+ * nonblocking calls only.
  */
 int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
                        struct shmim_control *ctl) {
   struct schedule schedule;
   struct socket_state socket;
-  if (s == NULL || s->base == 0 || c == NULL || ctl == NULL ||
-      c->keywords * KEYWORD_BYTES > s->keyword_bytes) {
+  if (c == NULL || ctl == NULL) {
     return -EINVAL;
+  }
+  if (s == NULL || s->base == 0 ||
+      c->keywords > s->keyword_bytes / KEYWORD_BYTES) {
+    close((int)c->fd);
+    return pump_end(ctl, SHMIM_END_ERROR, -EINVAL);
   }
   struct transmitter t = {.s = s, .c = c, .ctl = ctl};
   t.keyword_bytes = c->keywords * KEYWORD_BYTES;

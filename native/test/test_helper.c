@@ -258,6 +258,15 @@ static void test_table(void) {
   REFUSED(slice_bytes, UINT64_MAX / 2);
   REFUSED(slices, 0);
   REFUSED(slices, UINT64_MAX);
+  REFUSED(slices, SLICES + 1); /* more than the pixels are */
+  REFUSED(cnt1, 9);
+  REFUSED(cnt2, 17);
+  REFUSED(ring_index, 66);
+  REFUSED(ring_cycle, 76);
+  REFUSED(log_sem, 252);
+  REFUSED(reader_pids, 290);
+  REFUSED(writer_pids, 305);
+  REFUSED(keyword_bytes, 129);
   REFUSED(keyword_bytes, LENGTH);
   REFUSED(sem_count, UINT64_MAX / 32 + 2);
   REFUSED(sems, 130);
@@ -331,6 +340,37 @@ static void test_semaphores(void) {
   CHECK(shmim_map_load(&s, s.reader_pids, pids, sizeof pids) == 0);
   CHECK(pids[0] == getpid() && pids[1] == 0 && pids[2] == 0);
   drop(&s, "s");
+}
+
+/* Words of a damaged file that glibc must not be given, or never stop. */
+static void test_damaged_semaphores(void) {
+  const uint32_t kinds[] = {1, 64, 127, 129, 256, 0x1818, UINT32_MAX};
+  const uint32_t values[] = {0, 1, 100001, INT32_MAX, 1u << 31, UINT32_MAX};
+  const size_t kind_count = sizeof kinds / sizeof *kinds;
+  for (size_t k = 0; k < kind_count; k++) {
+    for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+      struct shmim_stream s;
+      struct shmim_wait w = {.sem = 0, .timeout_us = 2000, .poll_us = 50};
+      CHECK(make(&s, "s", 1, 0));
+      uint32_t *sem = (uint32_t *)(uintptr_t)(s.base + s.sems);
+      sem[0] = values[v];
+      sem[1] = 3; /* waiters, by its own account */
+      sem[2] = kinds[k];
+      memcpy((void *)(uintptr_t)(s.base + s.log_sem), sem, 12);
+      CHECK(shmim_sem_claim(&s, 0) == 1);
+      CHECK(shmim_sem_post(&s, -1) == 0);
+      CHECK(shmim_frame_wait(&s, &w) == -ETIMEDOUT);
+      CHECK(shmim_sem_flush(&s, 0) == 0);
+      /* Sound but full of posts: a time-out all the same. */
+      sem[2] = 128;
+      CHECK(shmim_sem_claim(&s, 0) == 0);
+      sem[0] = values[v];
+      CHECK(shmim_frame_wait(&s, &w) == -ETIMEDOUT);
+      w.mode = 99;
+      CHECK(shmim_frame_wait(&s, &w) == -ETIMEDOUT);
+      drop(&s, "s");
+    }
+  }
 }
 
 static void *claim_one(void *argument) {
@@ -973,6 +1013,40 @@ static void test_lock(void) {
   shmim_fd_close(b);
   CHECK(shmim_fd_lock(b) == -EBADF);
   shmim_file_unlink(path_of("lock"));
+/* The descriptor is the pump's from the call on. */
+static void test_refused_pumps(void) {
+  struct shmim_stream s;
+  struct shmim_control control = {0};
+  int fds[2];
+  CHECK(make(&s, "s", SLICES, 0) && pair(fds));
+  const struct shmim_receive in = {.fd = fds[0], .pixel_bytes = 1};
+  CHECK(shmim_receive(&s, &in, &control) == -EINVAL);
+  CHECK(control.end == SHMIM_END_ERROR && control.error == EINVAL);
+  CHECK(fcntl(fds[0], F_GETFD) == -1);
+  const struct shmim_transmit out = {.fd = fds[1], .keywords = 1ull << 58};
+  CHECK(shmim_transmit(&s, &out, &control) == -EINVAL);
+  CHECK(control.end == SHMIM_END_ERROR && control.error == EINVAL);
+  CHECK(fcntl(fds[1], F_GETFD) == -1);
+  drop(&s, "s");
+}
+
+/* Times that no clock gives: the sum must not overflow. */
+static void test_transmit_foreign_times(void) {
+  const int64_t times[] = {INT64_MIN, INT64_MAX, -264475882811, 0};
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+    struct shmim_stream s;
+    struct shmim_control control = {0};
+    int fds[2];
+    CHECK(make(&s, "s", 1, 0) && pair(fds));
+    CHECK(shmim_frame_write(&s, NULL, 0, 0, -1, NULL, NULL) == 0);
+    memcpy((void *)(uintptr_t)(s.base + s.writetime), &times[i], 8);
+    shutdown(fds[1], SHUT_WR); /* ends after the first frame */
+    const struct shmim_transmit out = {.fd = fds[0], .first = 1};
+    shmim_transmit(&s, &out, &control);
+    CHECK(control.end == SHMIM_END_PEER && control.frames == 1);
+    close(fds[1]);
+    drop(&s, "s");
+  }
 }
 
 int main(void) {
@@ -990,6 +1064,7 @@ int main(void) {
   run("shmim_map() survives a file that shrinks", test_shrink);
   run("shmim_sem_claim()", test_semaphores);
   run("shmim_sem_claim() in threads", test_claims_of_threads);
+  run("shmim_sem_post() of damaged semaphores", test_damaged_semaphores);
   run("shmim_frame_write()", test_frames);
   run("shmim_frame_read() of a raised flag", test_torn);
   run("shmim_frame_read() of a circular buffer", test_ring);
@@ -1008,6 +1083,8 @@ int main(void) {
   run("shmim_convert_file()", test_convert_file);
   run("shmim_convert_file() without a mapping", test_convert_unmapped);
   run("shmim_fd_lock()", test_lock);
+  run("shmim_transmit() and shmim_receive() that refuse", test_refused_pumps);
+  run("shmim_transmit() of foreign times", test_transmit_foreign_times);
   if (rmdir(folder) != 0) {
     fprintf(stderr, "the tests left files in %s\n", folder);
     failed++;

@@ -7,6 +7,7 @@
 
 import {
   IMAGETYPE_PLAIN,
+  isRolling,
   metadataBytes,
   readShape,
 } from "../stream/imagestreamio.ts";
@@ -79,6 +80,11 @@ export function readHandshake(
     );
   }
   const { size, type, keywords, imageType } = shape;
+  if (isRolling(imageType) && size.length !== 3) {
+    throw new WireError(
+      `it announces a rolling cube of ${size.length} axes, expected 3`,
+    );
+  }
   const pixels = pixelCount(size) * BigInt(TYPES[type].bytes);
   const total = pixels + BigInt(keywordBytes(keywords));
   if (total > BigInt(maxBytes)) {

@@ -3,6 +3,8 @@
  * @module
  */
 
+import { printable } from "./output.ts";
+
 /** What the process ends with. */
 export const EXIT = {
   done: 0,
@@ -41,7 +43,11 @@ export class CommandError extends Error {
  */
 export function describe(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return String(error);
-  if (!debug) return (error.message || error.name).replace(/\s*\n\s*/g, " ");
+  if (!debug) {
+    return printable(
+      (error.message || error.name).replace(/\s*\n\s*/g, " "),
+    );
+  }
   const cause = error.cause === undefined
     ? ""
     : `\ncaused by ${describe(error.cause, true)}`;

@@ -134,7 +134,17 @@ export function jsonValue(_key: string, value: unknown): unknown {
 }
 
 /**
- * Rows as aligned columns, two blanks apart.
+ * Text of a file or a peer, for a terminal: control characters, which could
+ * move its cursor or worse, become "?".
+ */
+export function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+}
+
+/**
+ * Rows as aligned columns, two blanks apart; cells hold no control
+ * characters.
  *
  * @param rows The first one is the heading.
  * @param right Columns that are aligned to the right.
@@ -144,12 +154,13 @@ export function columns(
   right: readonly number[] = [],
 ): string[] {
   const widths: number[] = [];
-  for (const row of rows) {
+  const clean = rows.map((row) => row.map(printable));
+  for (const row of clean) {
     row.forEach((cell, i) => {
       widths[i] = Math.max(widths[i] ?? 0, textWidth(cell));
     });
   }
-  return rows.map((row) =>
+  return clean.map((row) =>
     row.map((cell, i) => {
       const pad = " ".repeat((widths[i] ?? 0) - textWidth(cell));
       return right.includes(i) ? pad + cell : cell + pad;

@@ -3,7 +3,7 @@
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
-import { columns } from "../cli/output.ts";
+import { columns, printable } from "../cli/output.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import {
   type DamagedStream,
@@ -109,7 +109,7 @@ export const command = defineCommand<Options>({
       for (const line of table) out.line(line);
     }
     for (const entry of entries.filter(isDamaged)) {
-      out.line(`${entry.name}  ${entry.error}`);
+      out.line(printable(`${entry.name}  ${entry.error}`));
     }
     return EXIT.done;
   },

@@ -73,6 +73,11 @@ export const IMAGETYPE_PLAIN = 2n;
 /** imagetype bits of a ring of slices in time, with times for each slice. */
 export const IMAGETYPE_CIRCULAR: bigint = SLICE_ARRAYS;
 
+/** Whether the bits say that the last axis is a ring of slices. */
+export function isRolling(imageType: bigint): boolean {
+  return (imageType & ROLLING_MASK) === ROLLING;
+}
+
 /** Data types by code. */
 const CODES: readonly (DataType | undefined)[] = [
   undefined,
@@ -173,7 +178,7 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
     bytes: end,
     keywordRecord: KEYWORD_BYTES,
     keywordCount: shape.keywords,
-    rolling: (shape.imageType & ROLLING_MASK) === ROLLING,
+    rolling: isRolling(shape.imageType),
     circularBuffer: ringSlots,
     headerBytes: HEADER_BYTES,
     clockIsTai: true,

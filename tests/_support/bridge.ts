@@ -302,6 +302,11 @@ export class Events {
     return this.#lines.join("\n");
   }
 
+  /** Forgets all so far. */
+  clear(): void {
+    this.#lines.length = 0;
+  }
+
   /** How often something was said. */
   count(pattern: RegExp): number {
     return this.#lines.filter((line) => pattern.test(line)).length;

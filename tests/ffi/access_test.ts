@@ -113,6 +113,16 @@ for (const [name, code, named] of WRITERS) {
   });
 }
 
+Deno.test("renameFile() is refused without the permission to read its source", async () => {
+  using place = prepare();
+  const dir = place.folder.path;
+  const found = await attempt(
+    [SCOPED_FFI, `--allow-write=${dir}`, `--allow-read=${dir}/new`],
+    `files.renameFile("${place.path}", "${dir}/new");`,
+  );
+  assertEquals(found, requires("read", place.path));
+});
+
 Deno.test("Stream.create() is refused with the permission to read", async () => {
   using place = prepare();
   const dir = place.folder.path;

@@ -1,0 +1,245 @@
+/**
+ * A file that shrinks while it is mapped, in the kinds of calls that run for
+ * a while: pumps, Workers, conversions and whole commands. Each ends with an
+ * error that says so; none ends the process. The plain calls are in
+ * tests/ffi/mapping.test.ts.
+ */
+
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { SystemError } from "../../ffi/errno.ts";
+import { OpenFile } from "../../ffi/files.ts";
+import type { Conversion } from "../../ffi/mapping.ts";
+import { listStreams } from "../../src/stream/list.ts";
+import { observeStream } from "../../src/stream/observe.ts";
+import { Relay } from "../../src/stream/relay.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import { WAIT_MODES } from "../../src/stream/wait.ts";
+import { Folder, Running, until } from "../_support/cli.ts";
+
+/** Larger than a page, so that the header may stay where the pixels go. */
+const SIZE = [200, 200];
+
+function camera(folder: Folder, name = "cam"): Stream {
+  const stream = Stream.create(name, {
+    dir: folder.path,
+    size: SIZE,
+    type: "u16",
+    circularBuffer: 2,
+  });
+  stream.write(new Uint16Array(40_000).fill(7));
+  return stream;
+}
+
+const LEFT = [0, 4096, 40_000];
+
+async function assertBroken(work: Promise<unknown>): Promise<void> {
+  const error = await assertRejects(() => work, SystemError);
+  assertEquals(error.code, "EBADFD");
+}
+
+for (const left of LEFT) {
+  Deno.test(`Relay.start() ends where its source shrinks to ${left} bytes`, async () => {
+    using folder = new Folder();
+    using from = camera(folder);
+    using to = camera(folder, "copy");
+    const relay = Relay.start(from, to);
+    from.poke();
+    await until("a copy", () => relay.counters().frames > 0);
+    Deno.truncateSync(from.path, left);
+    await assertBroken(relay.done);
+    assertEquals(to.read().torn, false, "the other one is whole");
+  });
+
+  Deno.test(`Relay.start() ends where its target shrinks to ${left} bytes`, async () => {
+    using folder = new Folder();
+    using from = camera(folder);
+    using to = camera(folder, "copy");
+    const relay = Relay.start(from, to);
+    Deno.truncateSync(to.path, left);
+    const outcome = assertBroken(relay.done);
+    let ended = false;
+    outcome.then(() => ended = true, () => ended = true);
+    await until("its end", () => {
+      from.poke();
+      return ended;
+    });
+    await outcome;
+    from.read();
+  });
+}
+
+Deno.test("observeStream() ends where the stream shrinks", async () => {
+  using folder = new Folder();
+  using stream = camera(folder);
+  let shrunk = false;
+  const watched = observeStream(stream, {
+    durationMs: 60_000,
+    onProgress: () => {
+      if (!shrunk) Deno.truncateSync(stream.path, 4096);
+      shrunk = true;
+    },
+  });
+  await assertBroken(watched);
+});
+
+Deno.test("listStreams() says that a stream shrank while it was watched", async () => {
+  using folder = new Folder();
+  using stream = camera(folder);
+  using _other = camera(folder, "other");
+  const list = listStreams({ dir: folder.path, watchMs: 200 });
+  Deno.truncateSync(stream.path, 0);
+  const [cam, other] = await list;
+  assert(cam !== undefined && "error" in cam);
+  assertMatch(cam.error, /shrank/);
+  assert(other !== undefined && !("error" in other));
+});
+
+const BYTES: Conversion = { width: 2, flipSign: false, stored: "integer" };
+
+Deno.test("Mapping.convertBytes() and convertFile() report that the stream shrank", async () => {
+  using folder = new Folder();
+  const file = folder.file("pixels");
+  Deno.writeFileSync(file, new Uint8Array(80_000));
+  for (const left of LEFT) {
+    using stream = camera(folder, `cam${left}`);
+    using source = OpenFile.open(file, { writable: false });
+    stream.mapping.beginFrame();
+    Deno.truncateSync(stream.path, left);
+    await assertBroken(
+      stream.mapping.convertBytes(0, new Uint8Array(80_000), 40_000, BYTES),
+    );
+    await assertBroken(
+      stream.mapping.convertFile(0, { file: source, at: 0 }, 40_000, BYTES),
+    );
+    for (const end of ["endFrame", "abandonFrame", "beginFrame"] as const) {
+      await assertBroken((async () => await stream.mapping[end]())());
+    }
+  }
+});
+
+Deno.test("Mapping.convertFile() says that the file to convert shrank", async () => {
+  using folder = new Folder();
+  using stream = camera(folder);
+  const file = folder.file("pixels");
+  Deno.writeFileSync(file, new Uint8Array(80_000));
+  using source = OpenFile.open(file, { writable: false });
+  Deno.truncateSync(file, 3);
+  const error = await assertRejects(
+    () => stream.mapping.convertFile(0, { file: source, at: 0 }, 40_000, BYTES),
+    SystemError,
+  );
+  assertEquals(error.code, "ENODATA");
+});
+
+Deno.test("Stream.close() of a stream that shrank gives up its semaphore quietly", async () => {
+  using folder = new Folder();
+  const stream = camera(folder);
+  const frames = stream.frames({ first: true, mode: "semaphore" });
+  await frames.next();
+  Deno.truncateSync(stream.path, 0);
+  await frames.return();
+  stream.close();
+});
+
+for (const mode of WAIT_MODES) {
+  Deno.test(`Stream.blockingWaiter() in mode ${mode} reports that the file shrank`, async () => {
+    using folder = new Folder();
+    using stream = camera(folder);
+    const worker = new Worker(
+      new URL("../_support/shrink_worker.ts", import.meta.url),
+      { type: "module" },
+    );
+    const messages: string[] = [];
+    worker.onmessage = ({ data }): void => {
+      messages.push(data);
+    };
+    try {
+      worker.postMessage({ dir: folder.path, mode });
+      await until("the Worker to wait", () => messages.length > 0);
+      Deno.truncateSync(stream.path, 0);
+      await until("its end", () => messages.length > 1);
+      // A counter of zeros may come first; what follows says what it is.
+      assertMatch(messages[1] ?? "", /shrank/);
+    } finally {
+      worker.terminate();
+    }
+  });
+}
+
+/** Commands that run for a while, and when to take the file away. */
+const COMMANDS: readonly (readonly [string, readonly string[]])[] = [
+  ["read", ["read", "cam", "--count", "99", "--timeout", "60"]],
+  ["stat", ["stat", "cam", "--duration", "60"]],
+  ["stat on a semaphore", [
+    "stat",
+    "cam",
+    "--duration",
+    "60",
+    "--wait",
+    "semaphore",
+  ]],
+  ["copy from it", ["copy", "cam", "other", "--follow"]],
+  ["copy into it", ["copy", "other", "cam", "--follow"]],
+  ["write", ["write", "cam", "--pattern", "gradient", "--rate", "50"]],
+];
+
+for (const [name, words] of COMMANDS) {
+  Deno.test(`shmim ${name} ends with one line where its stream shrinks`, async () => {
+    using folder = new Folder();
+    using stream = camera(folder);
+    using other = camera(folder, "other");
+    await using child = new Running(words, { folder });
+    const stop = new AbortController();
+    const writing = (async () => {
+      while (!stop.signal.aborted) {
+        other.poke();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    try {
+      await until("it has the stream mapped", () => maps(child.pid, "cam"));
+      Deno.truncateSync(stream.path, 0);
+      assertEquals(await child.ended(), 1, child.err);
+    } finally {
+      stop.abort();
+      await writing;
+    }
+    assertMatch(child.err, /shrank|never pauses|is not whole|empty/);
+    assertEquals(child.err.match(/ at .*\.ts:/), null, "no stack");
+  });
+}
+
+/** Whether a process has a stream mapped. */
+function maps(pid: number, name: string): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/maps`).includes(
+      `/${name}.im.shm`,
+    );
+  } catch {
+    return false;
+  }
+}
+
+Deno.test("shmim transmit and receive live on where a stream shrinks", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = camera(here);
+  await using receiver = new Running(["receive", "0"], { folder: there });
+  const [, port = ""] = await receiver.says(/listening on 127\.0\.0\.1:(\d+)/);
+  await using sender = new Running(
+    ["transmit", "cam", "127.0.0.1", port],
+    { folder: here },
+  );
+  await receiver.says(/sends "cam"/);
+  await until("a destination", () => there.names().includes("cam.im.shm"));
+  Deno.truncateSync(there.stream("cam"), 0);
+  const writing = setInterval(() => source.poke(), 20);
+  try {
+    await receiver.says(/shrank/);
+  } finally {
+    clearInterval(writing);
+  }
+  Deno.truncateSync(source.path, 0);
+  assertEquals(await sender.ended(), 1, sender.err);
+  assertEquals(await receiver.end(), 143);
+});
