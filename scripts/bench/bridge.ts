@@ -22,6 +22,13 @@ interface Pair extends AsyncDisposable {
   readonly receiver: Talker;
 }
 
+/**
+ * The core of each end, the same for both pairs. Left to the scheduler, each
+ * process stays where it happens to wake first, and that decides more than
+ * what is measured.
+ */
+const CORES = { transmitter: 1, receiver: 0 } as const;
+
 async function start(
   bench: Bench,
   ours: boolean,
@@ -34,14 +41,19 @@ async function start(
   await using stack = new AsyncDisposableStack();
   const receiver = stack.use(
     ours
-      ? Talker.deno("side_receive.ts", dir, `${side}_destination`)
-      : Talker.c("pair_receive", destination),
+      ? Talker.deno(
+        "side_receive.ts",
+        dir,
+        `${side}_destination`,
+        CORES.receiver,
+      )
+      : Talker.pinned(CORES.receiver, "pair_receive", destination),
   );
   const port = await receiver.line();
   const transmitter = stack.use(
     ours
-      ? Talker.deno("side_transmit.ts", source, port)
-      : Talker.c("pair_transmit", source, port),
+      ? Talker.deno("side_transmit.ts", source, port, CORES.transmitter)
+      : Talker.pinned(CORES.transmitter, "pair_transmit", source, port),
   );
   await transmitter.line();
   const owned = stack.move();

@@ -72,6 +72,16 @@ export class Talker {
     return new Talker(TARGETS + program, args.map(String));
   }
 
+  /** Starts a C program that stays on one core. */
+  static pinned(
+    core: number,
+    program: Program,
+    ...args: (string | number)[]
+  ): Talker {
+    const command = [TARGETS + program, ...args.map(String)];
+    return new Talker("taskset", ["-c", String(core), ...command]);
+  }
+
   /** Starts a script of this folder, as users start shmim: in Deno. */
   static deno(script: string, ...args: (string | number)[]): Talker {
     return new Talker(Deno.execPath(), [

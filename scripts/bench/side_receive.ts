@@ -1,5 +1,5 @@
 /**
- * Our receiving end, in a process of its own: `FOLDER NAME`. Says its port;
+ * Our receiving end, in a process of its own: `FOLDER NAME CORE`. Says its port;
  * answers "memory" with its resident bytes.
  * @module
  */
@@ -7,8 +7,13 @@
 import { Receiver } from "../../src/bridge/receive.ts";
 import { answer } from "./answer.ts";
 
-const [dir = "", as = ""] = Deno.args;
-const receiver = Receiver.listen({ port: 0, dir, as });
+const [dir = "", as = "", core = "0"] = Deno.args;
+const receiver = Receiver.listen({
+  port: 0,
+  dir,
+  as,
+  schedule: { priority: 0, cpus: [Number(core)] },
+});
 answer.say(String(receiver.port));
 await answer.questions();
 receiver.stop();
