@@ -1013,6 +1013,8 @@ static void test_lock(void) {
   shmim_fd_close(b);
   CHECK(shmim_fd_lock(b) == -EBADF);
   shmim_file_unlink(path_of("lock"));
+}
+
 /* The descriptor is the pump's from the call on. */
 static void test_refused_pumps(void) {
   struct shmim_stream s;
