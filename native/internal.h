@@ -85,6 +85,8 @@ static inline void relax(void) {
 /* map.c: 0, or BROKEN once a page of the mapping could not be had, or the
  * file is shorter than it. One system call. */
 int32_t guard_status(const struct shmim_stream *s);
+/* map.c: a pump runs on the mapping: fewer looks at the file. */
+void guard_pump(const struct shmim_stream *s, bool runs);
 /* map.c: what happens between these is one step for all threads. */
 void guards_lock(void);
 void guards_unlock(void);

@@ -130,7 +130,11 @@ int32_t shmim_relay(const struct shmim_stream *from, struct shmim_stream *to,
     return pump_end(ctl, SHMIM_END_ERROR, -ENOMEM);
   }
   schedule_enter(&schedule, 0, 0);
+  guard_pump(from, true);
+  guard_pump(to, true);
   const int32_t rc = relay(from, to, c, pixels, ctl);
+  guard_pump(from, false);
+  guard_pump(to, false);
   schedule_leave(&schedule);
   free(pixels);
   return ended(ctl, rc);

@@ -158,6 +158,7 @@ int32_t shmim_receive(struct shmim_stream *s, const struct shmim_receive *c,
   int32_t rc = r.frame == NULL ? -ENOMEM : 0;
   if (rc == 0) {
     schedule_enter(&schedule, c->priority, c->cpus);
+    guard_pump(s, true);
     socket_enter(&socket, (int)c->fd);
     do {
       uint64_t started = 0;
@@ -168,6 +169,7 @@ int32_t shmim_receive(struct shmim_stream *s, const struct shmim_receive *c,
     } while (rc == 0);
     socket_leave(&socket);
     schedule_leave(&schedule);
+    guard_pump(s, false);
   }
   free(r.frame);
   close((int)c->fd);

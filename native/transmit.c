@@ -419,10 +419,12 @@ int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
   int32_t rc = t.pixels == NULL || t.keywords == NULL ? -ENOMEM : 0;
   if (rc == 0) {
     schedule_enter(&schedule, c->priority, c->cpus);
+    guard_pump(s, true);
     socket_enter(&socket, (int)c->fd);
     rc = run(&t);
     socket_leave(&socket);
     schedule_leave(&schedule);
+    guard_pump(s, false);
   }
   free(t.pixels);
   free(t.keywords);
