@@ -13,6 +13,7 @@ import {
 import type { Frame } from "../stream/frames.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { WaitOptions } from "../stream/wait.ts";
+import { tornError, wholeFrame } from "../stream/whole.ts";
 
 /** What to save. */
 export interface SaveOptions {
@@ -31,8 +32,6 @@ export interface SaveOptions {
   /** Told after each frame of a cube. */
   onFrame?: (frames: number) => void;
 }
-
-const RESTLESS_MS = 1000;
 
 function utc(ns: bigint, offset: number): bigint | undefined {
   return ns === 0n ? undefined : ns - BigInt(offset) * 1_000_000_000n;
@@ -55,26 +54,6 @@ function headerOf(stream: Stream, options: SaveOptions): FitsWriteOptions {
     keywords: stream.keywords(),
     strict: options.strict ?? false,
   };
-}
-
-function tornError(stream: Stream, frame: Frame): Error {
-  return new Error(
-    frame.stalled
-      ? `The writer of "${stream.name}" holds its write flag up: it stalled ` +
-        "or died in the middle of a frame"
-      : `The writer of "${stream.name}" never pauses: no whole frame of it ` +
-        "could be copied",
-  );
-}
-
-async function wholeFrame(stream: Stream): Promise<Frame> {
-  const end = performance.now() + RESTLESS_MS;
-  for (;;) {
-    const frame = stream.read();
-    if (!frame.torn) return frame;
-    if (performance.now() > end) throw tornError(stream, frame);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 /**
