@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 4;
+export const HELPER_ABI = 5;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -104,6 +104,10 @@ const HELPER_SYMBOLS = {
     parameters: ["buffer", "buffer", "u64", "u64", "u32", "buffer"],
     result: "i32",
   },
+  // int32_t shmim_frame_copy(uint32_t hot, void *out)
+  shmim_frame_copy: { parameters: ["u32", "buffer"], result: "i32" },
+  // int32_t shmim_frame_publish(uint32_t hot, const void *in)
+  shmim_frame_publish: { parameters: ["u32", "buffer"], result: "i32" },
   // int32_t shmim_frame_write(struct shmim_stream *, const void *in,
   //     uint64_t offset, uint64_t bytes, int64_t slice,
   //     const int64_t *atime, struct shmim_frame *)

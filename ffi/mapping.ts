@@ -45,6 +45,7 @@ const MEMBERS = [
   "ownCounter",
   "foreign",
   "pid",
+  "copied",
 ] as const;
 
 type Internal =
@@ -54,7 +55,8 @@ type Internal =
   | "writable"
   | "ownCounter"
   | "foreign"
-  | "pid";
+  | "pid"
+  | "copied";
 
 /**
  * A format's table compiled to byte offsets and sizes: see `struct
@@ -67,6 +69,9 @@ export type StreamTable = Readonly<
 const INDEX = Object.fromEntries(
   MEMBERS.map((member, index) => [member, index]),
 ) as Record<typeof MEMBERS[number], number>;
+/** Looked up once: a part of the way of every frame. */
+const OWN_COUNTER = INDEX.ownCounter;
+const COPIED = INDEX.copied;
 
 /** What is known of one frame. */
 export interface FrameFacts {
@@ -116,7 +121,9 @@ function timespec(ns: bigint | undefined): BigInt64Array<ArrayBuffer> | null {
 }
 
 const FRAME_WORDS = 12;
-const TORN = 7;
+const EAGAIN = 11;
+/** No entry of the helper. */
+const NOT_HOT = 0xffffffff;
 const WAIT_WORDS = 6;
 
 /** How the helper waits: `struct shmim_wait`. */
@@ -201,9 +208,10 @@ export class Mapping {
   readonly #waitWords = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
   readonly #frame = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
   readonly #path: string;
-  #frameBytes = 0n;
-  #write: Helper["shmim_frame_write"] | undefined;
-  #read: Helper["shmim_frame_read"] | undefined;
+  /** The stream's entry in the helper: what hot calls name it by. */
+  #hot = NOT_HOT;
+  #publish: Helper["shmim_frame_publish"] | undefined;
+  #copy: Helper["shmim_frame_copy"] | undefined;
   #pending = 0;
   #closeLater = false;
   #views: ArrayBuffer[] = [];
@@ -272,10 +280,10 @@ export class Mapping {
     for (const [member, value] of Object.entries(table)) {
       this.#table[INDEX[member as keyof StreamTable]] = BigInt(value);
     }
-    this.#frameBytes = BigInt(table.dataBytes);
     this.#table[INDEX.ownCounter] = NO_FOREIGN;
     this.#table[INDEX.foreign] = 0n;
     this.#check(this.#helper.shmim_stream_check(this.#table), "use");
+    this.#hot = Number(this.#table[INDEX.guard]);
   }
 
   /** Copies bytes out. */
@@ -398,18 +406,10 @@ export class Mapping {
    * full speed needs, and no more.
    */
   publishWhole(pixels: ArrayBufferView<ArrayBuffer>): bigint {
-    this.#write ??= this.#helper.shmim_frame_write;
-    const result = this.#write(
-      this.#table,
-      pixels as Uint8Array<ArrayBuffer>,
-      0n,
-      this.#frameBytes,
-      -1n,
-      null,
-      this.#frame,
-    );
+    this.#publish ??= this.#helper.shmim_frame_publish;
+    const result = this.#publish(this.#hot, pixels as Uint8Array<ArrayBuffer>);
     if (result !== 0) this.#check(result, "write");
-    return this.#frame[0] ?? 0n;
+    return this.#table[OWN_COUNTER] ?? 0n;
   }
 
   /**
@@ -418,19 +418,12 @@ export class Mapping {
    */
   copyWhole(
     into: ArrayBufferView<ArrayBuffer>,
-    tries: number,
   ): bigint | undefined {
-    this.#read ??= this.#helper.shmim_frame_read;
-    const result = this.#read(
-      this.#table,
-      into as Uint8Array<ArrayBuffer>,
-      0n,
-      this.#frameBytes,
-      tries,
-      this.#frame,
-    );
+    this.#copy ??= this.#helper.shmim_frame_copy;
+    const result = this.#copy(this.#hot, into as Uint8Array<ArrayBuffer>);
+    if (result === -EAGAIN) return undefined;
     if (result !== 0) this.#check(result, "read");
-    return this.#frame[TORN] === 0n ? this.#frame[0] : undefined;
+    return this.#table[COPIED];
   }
 
   /** Raises the write flag, for pixels that are changed in several calls. */
@@ -662,6 +655,7 @@ export class Mapping {
       if (!view.detached) view.transfer(0);
     }
     this.#views = [];
+    this.#hot = NOT_HOT; // the entry may be another mapping's next
     this.#helper.shmim_unmap(this.#table);
   }
 

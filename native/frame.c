@@ -15,6 +15,8 @@
 #define LAG_SPIN_NS 50000ull
 /* Old posts taken off before sleeping: more than any format lets pile up. */
 #define STALE_POSTS 32
+/* Copies that shmim_frame_copy() makes before it gives up. */
+#define COPY_TRIES 8
 
 void note_frame(const struct shmim_stream *s, struct shmim_frame *f) {
   struct timespec t;
@@ -117,42 +119,71 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
   return guard_status(s);
 }
 
+/*
+ * Copies the whole frame that is in the stream now, for loops at full speed:
+ * `hot` is the stream's entry (`guard`); the frame's number goes to `copied`,
+ * everything else that shmim_frame_read() tells is left out. -EAGAIN: no
+ * quiet moment was found. The caller sees to it that `out` holds data_bytes.
+ */
+int32_t shmim_frame_copy(uint32_t hot, void *out) {
+  struct shmim_stream *s = guard_stream(hot);
+  struct timespec now;
+  if (s == NULL || (out == NULL && s->data_bytes > 0)) {
+    return -EINVAL;
+  }
+  bool whole = false;
+  for (int n = 0; !whole && n < COPY_TRIES; n++) {
+    whole = copy_once(s, out, 0, s->data_bytes, &s->copied) ||
+            copy_ring(s, out, 0, s->data_bytes, &s->copied);
+  }
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  const int32_t rc = guard_glance(s, &now);
+  return rc == 0 && !whole ? -EAGAIN : rc;
+}
+
 void raise_flag(const struct shmim_stream *s) {
   atomic_store_explicit(flag(s), 1, memory_order_relaxed);
   atomic_thread_fence(memory_order_release); /* before any pixel */
 }
 
+static void put_word(uint8_t *to, uint64_t value) {
+  memcpy(to, &value, 8);
+}
+
+static void put_time(uint8_t *to, int64_t s, int64_t ns) {
+  put_word(to, (uint64_t)s);
+  put_word(to + 8, (uint64_t)ns);
+}
+
 /* The process trace: entry 0 is the last writer, behind it the history of the
  * stream that triggered it. */
-static void trace(const struct shmim_stream *s,
-                  const struct timespec *started, const struct timespec *now,
+static void trace(const struct shmim_stream *s, int64_t started_s,
+                  int64_t started_ns, int64_t now_s, int64_t now_ns,
                   const struct trigger *trigger) {
-  struct {
-    int32_t trigger_mode, pid;
-    uint64_t trigger_inode;
-    struct timespec started, updated;
-    int32_t semaphore, status;
-    uint64_t counter;
-  } entry = {.pid = (int32_t)s->pid,
-             .started = *started,
-             .updated = *now,
-             .semaphore = -1,
-             .counter = load_counter(s)};
-  _Static_assert(sizeof entry == SHMIM_TRACE_BYTES, "trace entry");
   if (s->trace_count == 0) {
     return;
   }
+  uint64_t trigger_inode = 0;
+  int32_t woken_by = -1;
+  uint64_t counter = load_counter(s);
   if (trigger != NULL) {
     const struct shmim_stream *from = trigger->stream;
     const uint64_t room = s->trace_count - 1;
     const uint64_t n = from->trace_count < room ? from->trace_count : room;
     memcpy(at(s, s->trace + SHMIM_TRACE_BYTES), at(from, from->trace),
            n * SHMIM_TRACE_BYTES);
-    entry.trigger_inode = trigger->inode;
-    entry.semaphore = trigger->semaphore;
-    entry.counter = trigger->counter;
+    trigger_inode = trigger->inode;
+    woken_by = trigger->semaphore;
+    counter = trigger->counter;
   }
-  memcpy(at(s, s->trace), &entry, sizeof entry);
+  /* Word by word: a struct that is filled and copied at once stalls. */
+  uint8_t *entry = at(s, s->trace);
+  put_word(entry, (uint64_t)(uint32_t)s->pid << 32); /* mode 0, pid */
+  put_word(entry + 8, trigger_inode);
+  put_time(entry + 16, started_s, started_ns);
+  put_time(entry + 32, now_s, now_ns);
+  put_word(entry + 48, (uint32_t)woken_by); /* semaphore, status 0 */
+  put_word(entry + 56, counter);
 }
 
 static void fill_ring(const struct shmim_stream *s) {
@@ -173,22 +204,29 @@ static void fill_ring(const struct shmim_stream *s) {
   atomic_store_explicit(stored, (uint32_t)index, memory_order_release);
 }
 
-/* In the order that readers rely on: ring, times, counters, flag, posts. */
-int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
+/* In the order that readers rely on: ring, times, counters, flag, posts.
+ * `write_time` gets the time of publication. */
+static void put(struct shmim_stream *s, int64_t slice, const int64_t *atime,
                 const struct timespec *started, const struct trigger *trigger,
-                struct shmim_frame *frame) {
+                int64_t write_time[2]) {
   struct timespec now;
   fill_ring(s);
   clock_gettime((clockid_t)s->clock, &now);
-  const int64_t write_time[2] = {(int64_t)now.tv_sec, (int64_t)now.tv_nsec};
-  const int64_t *acquired = atime != NULL ? atime : write_time;
-  memcpy(at(s, s->writetime), write_time, 16);
-  memcpy(at(s, s->atime), acquired, 16);
+  const int64_t now_s = (int64_t)now.tv_sec;
+  const int64_t now_ns = (int64_t)now.tv_nsec;
+  const int64_t acquired_s = atime != NULL ? atime[0] : now_s;
+  const int64_t acquired_ns = atime != NULL ? atime[1] : now_ns;
+  write_time[0] = now_s;
+  write_time[1] = now_ns;
+  put_time(at(s, s->writetime), now_s, now_ns);
+  put_time(at(s, s->atime), acquired_s, acquired_ns);
   if (slice >= 0) {
     atomic_store_explicit(word(s, s->cnt1), (uint64_t)slice,
                           memory_order_release);
   }
-  trace(s, started != NULL ? started : &now, &now, trigger);
+  trace(s, started != NULL ? (int64_t)started->tv_sec : now_s,
+        started != NULL ? (int64_t)started->tv_nsec : now_ns, now_s, now_ns,
+        trigger);
   const uint64_t before =
       atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel);
   const uint64_t counter = before + 1;
@@ -198,19 +236,27 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
   s->own_counter = counter;
   if (slice >= 0 && (uint64_t)slice < s->slices && s->slice_counters != 0) {
     const uint64_t k = (uint64_t)slice;
-    memcpy(at(s, s->slice_atimes + 16 * k), acquired, 16);
-    memcpy(at(s, s->slice_writetimes + 16 * k), write_time, 16);
-    memcpy(at(s, s->slice_counters + 8 * k), &counter, 8);
+    put_time(at(s, s->slice_atimes + 16 * k), acquired_s, acquired_ns);
+    put_time(at(s, s->slice_writetimes + 16 * k), now_s, now_ns);
+    put_word(at(s, s->slice_counters + 8 * k), counter);
   }
   atomic_store_explicit(flag(s), 0, memory_order_release);
-  const int32_t rc = shmim_sem_post(s, -1);
+  post_all(s);
+}
+
+int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
+                const struct timespec *started, const struct trigger *trigger,
+                struct shmim_frame *frame) {
+  int64_t write_time[2];
+  put(s, slice, atime, started, trigger, write_time);
+  const int32_t rc = guard_status(s);
   if (frame != NULL) {
     *frame = (struct shmim_frame){
-        .cnt0 = counter,
+        .cnt0 = s->own_counter,
         .cnt1 = *word(s, s->cnt1),
         .cnt2 = *word(s, s->cnt2),
-        .atime_s = acquired[0],
-        .atime_ns = acquired[1],
+        .atime_s = atime != NULL ? atime[0] : write_time[0],
+        .atime_ns = atime != NULL ? atime[1] : write_time[1],
         .writetime_s = write_time[0],
         .writetime_ns = write_time[1],
         .seen_s = write_time[0],
@@ -242,6 +288,28 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
     memcpy(at(s, s->data + offset), in, bytes);
   }
   return publish(s, slice, atime, NULL, NULL, frame);
+}
+
+/*
+ * Publishes a whole frame now, for loops at full speed: `hot` is the stream's
+ * entry (`guard`); the frame's number is in `own_counter`. The caller sees to
+ * it that `in` holds data_bytes.
+ */
+int32_t shmim_frame_publish(uint32_t hot, const void *in) {
+  struct shmim_stream *s = guard_stream(hot);
+  int64_t write_time[2];
+  if (s == NULL || (in == NULL && s->data_bytes > 0)) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  raise_flag(s);
+  memcpy(at(s, s->data), in, s->data_bytes);
+  put(s, -1, NULL, NULL, NULL, write_time);
+  const struct timespec now = {.tv_sec = write_time[0],
+                               .tv_nsec = write_time[1]};
+  return guard_glance(s, &now);
 }
 
 /* Raises the write flag, for pixels that are changed in several calls. */

@@ -85,6 +85,12 @@ static inline void relax(void) {
 /* map.c: 0, or BROKEN once a page of the mapping could not be had, or the
  * file is shorter than it. One system call. */
 int32_t guard_status(const struct shmim_stream *s);
+/* map.c: the same for hot calls, which look at the file less often. */
+int32_t guard_glance(const struct shmim_stream *s, const struct timespec *now);
+/* map.c: the stream whose entry a hot call names, or NULL. */
+struct shmim_stream *guard_stream(uint32_t entry);
+/* map.c: from now on `s` may be named so. */
+void guard_hot(struct shmim_stream *s);
 /* map.c: a pump runs on the mapping: fewer looks at the file. */
 void guard_pump(const struct shmim_stream *s, bool runs);
 /* map.c: what happens between these is one step for all threads. */
@@ -97,6 +103,8 @@ void guard_claim(const struct shmim_stream *s, int32_t index, bool held);
 
 /* sem.c: true where glibc may be let near a semaphore. */
 bool semaphore_sound(const sem_t *sem);
+/* sem.c: posts all semaphores of a writable stream. */
+void post_all(const struct shmim_stream *s);
 
 /* frame.c: counters and times of the frame in the stream now. */
 void note_frame(const struct shmim_stream *s, struct shmim_frame *frame);

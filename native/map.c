@@ -45,6 +45,8 @@ struct guard {
   _Atomic uint64_t inode;
   _Atomic uint64_t looked;  /* ticks() of the last look at the file's size */
   _Atomic uint64_t moment;  /* ticks() between two looks, at least */
+  _Atomic uint64_t glanced; /* milliseconds: the last look of a hot call */
+  struct shmim_stream *_Atomic stream; /* for hot calls; see guard_stream() */
 };
 static struct guard guards[GUARDS];
 static pthread_mutex_t claiming = PTHREAD_MUTEX_INITIALIZER;
@@ -132,6 +134,8 @@ int32_t shmim_map(struct shmim_stream *s, int32_t fd, uint64_t length,
   atomic_store(&guards[i].broken, 0);
   atomic_store(&guards[i].claims, 0);
   atomic_store(&guards[i].looked, 0);
+  atomic_store(&guards[i].glanced, 0);
+  atomic_store(&guards[i].stream, NULL);
   atomic_store(&guards[i].moment, MOMENT_TICKS);
   atomic_store(&guards[i].device, (uint64_t)st.st_dev);
   atomic_store(&guards[i].inode, (uint64_t)st.st_ino);
@@ -162,6 +166,7 @@ int32_t shmim_unmap(struct shmim_stream *s) {
     }
   }
   /* Off the table first: the kernel may give the addresses away at once. */
+  atomic_store(&g->stream, NULL);
   atomic_store(&g->length, 0);
   atomic_store(&g->base, 1);
   munmap((void *)(uintptr_t)s->base, s->length);
@@ -181,13 +186,53 @@ void guard_pump(const struct shmim_stream *s, bool runs) {
 }
 
 /*
+ * Hot calls name their stream by its entry here: passing the struct itself
+ * costs as much as the rest of the call. The caller keeps `s` where it is
+ * until shmim_unmap(), which takes it off.
+ */
+void guard_hot(struct shmim_stream *s) {
+  atomic_store(&guards[s->guard].stream, s);
+}
+
+struct shmim_stream *guard_stream(uint32_t entry) {
+  return entry < GUARDS ? atomic_load_explicit(&guards[entry].stream,
+                                               memory_order_acquire)
+                        : NULL;
+}
+
+static int32_t look(const struct shmim_stream *s, struct guard *g) {
+  struct stat st;
+  if (fstat(atomic_load(&g->fd), &st) == 0 && st.st_size >= 0 &&
+      (uint64_t)st.st_size >= s->length) {
+    return 0;
+  }
+  atomic_store(&g->broken, 1);
+  return BROKEN;
+}
+
+/* guard_status() for hot calls: one look in a millisecond or a tick of the
+ * kernel's clock, whichever is longer. */
+int32_t guard_glance(const struct shmim_stream *s, const struct timespec *now) {
+  struct guard *g = &guards[s->guard];
+  if (atomic_load_explicit(&g->broken, memory_order_relaxed)) {
+    return BROKEN;
+  }
+  const uint64_t ms =
+      (uint64_t)now->tv_sec * 1000 + (uint64_t)now->tv_nsec / 1000000;
+  if (ms == atomic_load_explicit(&g->glanced, memory_order_relaxed)) {
+    return 0;
+  }
+  atomic_store_explicit(&g->glanced, ms, memory_order_relaxed);
+  return look(s, g);
+}
+
+/*
  * A file that shrinks within its last page raises no SIGBUS, so its size is
  * looked at, too. Calls that follow each other within a few microseconds
- * share one look: it costs as much as the rest of a small frame.
+ * share one look: it costs as much as a small frame.
  */
 int32_t guard_status(const struct shmim_stream *s) {
   struct guard *g = &guards[s->guard];
-  struct stat st;
   if (atomic_load_explicit(&g->broken, memory_order_relaxed)) {
     return BROKEN;
   }
@@ -197,12 +242,7 @@ int32_t guard_status(const struct shmim_stream *s) {
     return 0;
   }
   atomic_store_explicit(&g->looked, now, memory_order_relaxed);
-  if (fstat(atomic_load(&g->fd), &st) == 0 && st.st_size >= 0 &&
-      (uint64_t)st.st_size >= s->length) {
-    return 0;
-  }
-  atomic_store(&g->broken, 1);
-  return BROKEN;
+  return look(s, g);
 }
 
 void guards_lock(void) {
@@ -310,8 +350,9 @@ static bool aligned(const struct shmim_stream *s) {
   return words && (!s->writable || (sems && s->log_sem % 8 == 0));
 }
 
-/* Holds the compiled table against the mapping: 0, or -ERANGE. */
-int32_t shmim_stream_check(const struct shmim_stream *s) {
+/* Holds the compiled table against the mapping: 0, or -ERANGE. From then on
+ * hot calls may name the stream by its entry; `s` stays where it is. */
+int32_t shmim_stream_check(struct shmim_stream *s) {
   if (s == NULL || s->base == 0) {
     return -EINVAL;
   }
@@ -334,5 +375,9 @@ int32_t shmim_stream_check(const struct shmim_stream *s) {
       fits(s, s->ring_index, s->ring_slots ? 1 : 0, 4) &&
       fits(s, s->ring_cycle, s->ring_slots ? 1 : 0, 8) &&
       fits(s, s->ring_data, s->ring_slots, s->data_bytes);
-  return ok ? 0 : -ERANGE;
+  if (!ok) {
+    return -ERANGE;
+  }
+  guard_hot(s);
+  return 0;
 }

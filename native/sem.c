@@ -150,13 +150,36 @@ int32_t shmim_sem_flush(const struct shmim_stream *s, int32_t index) {
   return guard_status(s);
 }
 
-static bool post_to_maximum(sem_t *sem, uint64_t maximum) {
-  int value = 0;
-  if (!semaphore_sound(sem)) {
-    return false;
+/* The value is glibc's first word: looked at here, a semaphore at its maximum
+ * costs one load. A negative value is damage, and never below. */
+static inline bool below(sem_t *sem, uint64_t maximum) {
+  return atomic_load_explicit((_Atomic uint32_t *)(void *)sem,
+                              memory_order_relaxed) <
+         (maximum < INT32_MAX ? maximum : INT32_MAX);
+}
+
+static void post(const struct shmim_stream *s, uint64_t index) {
+  sem_t *sem = semaphore(s, index);
+  if (semaphore_sound(sem) && sem_post(sem) == 0) {
+    atomic_store_explicit(pid_slot(s, s->writer_pids, index),
+                          (int32_t)s->pid, memory_order_relaxed);
   }
-  sem_getvalue(sem, &value);
-  return value >= 0 && (uint64_t)value < maximum && sem_post(sem) == 0;
+}
+
+void post_all(const struct shmim_stream *s) {
+  const uint64_t count = s->sem_count;
+  const uint64_t maximum = s->sem_max;
+  for (uint64_t i = 0; i < count; i++) {
+    if (below(semaphore(s, i), maximum)) {
+      post(s, i);
+    }
+  }
+  if (s->log_sem != 0) {
+    sem_t *log = at(s, s->log_sem);
+    if (below(log, maximum) && semaphore_sound(log)) {
+      sem_post(log);
+    }
+  }
 }
 
 /*
@@ -170,17 +193,10 @@ int32_t shmim_sem_post(const struct shmim_stream *s, int32_t index) {
   if (!s->writable) {
     return -EACCES;
   }
-  const int32_t pid = (int32_t)s->pid;
-  const uint64_t from = index < 0 ? 0 : (uint64_t)index;
-  const uint64_t to = index < 0 ? s->sem_count : from + 1;
-  for (uint64_t i = from; i < to; i++) {
-    if (post_to_maximum(semaphore(s, i), s->sem_max)) {
-      atomic_store_explicit(pid_slot(s, s->writer_pids, i), pid,
-                            memory_order_relaxed);
-    }
-  }
-  if (s->log_sem != 0) {
-    post_to_maximum((sem_t *)at(s, s->log_sem), s->sem_max);
+  if (index < 0) {
+    post_all(s);
+  } else if (below(semaphore(s, (uint64_t)index), s->sem_max)) {
+    post(s, (uint64_t)index);
   }
   return guard_status(s);
 }

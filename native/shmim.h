@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 4
+#define SHMIM_ABI 5
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -58,6 +58,7 @@ struct shmim_stream {
   uint64_t own_counter;     /* cnt0 after our last frame, ~0 before it */
   uint64_t foreign;         /* frames that another writer counted meanwhile */
   uint64_t pid;             /* of this process, set by shmim_map() */
+  uint64_t copied;          /* cnt0 of the frame shmim_frame_copy() copied */
 };
 
 #define SHMIM_SEM_BYTES 32
@@ -213,7 +214,7 @@ SHMIM_API int32_t shmim_map_store(const struct shmim_stream *s,
                                   uint64_t bytes);
 SHMIM_API void *shmim_map_address(const struct shmim_stream *s,
                                   uint64_t offset, uint64_t bytes);
-SHMIM_API int32_t shmim_stream_check(const struct shmim_stream *s);
+SHMIM_API int32_t shmim_stream_check(struct shmim_stream *s);
 
 /* sem.c: a stream's semaphores. */
 SHMIM_API int32_t shmim_sem_init(const struct shmim_stream *s);
@@ -232,6 +233,8 @@ SHMIM_API uint64_t shmim_frame_counter(const struct shmim_stream *s);
 SHMIM_API int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
                                    uint64_t offset, uint64_t bytes,
                                    uint32_t tries, struct shmim_frame *frame);
+SHMIM_API int32_t shmim_frame_copy(uint32_t hot, void *out);
+SHMIM_API int32_t shmim_frame_publish(uint32_t hot, const void *in);
 SHMIM_API int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
                                     uint64_t offset, uint64_t bytes,
                                     int64_t slice, const int64_t *atime,

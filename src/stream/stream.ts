@@ -395,7 +395,7 @@ export class Stream {
    */
   readInto(into: PixelArray | Uint8Array<ArrayBuffer>): bigint | undefined {
     this.#requireFrame(into);
-    return this.#mapping.copyWhole(into, DEFAULT_TRIES);
+    return this.#mapping.copyWhole(into);
   }
 
   /** Publishes once more without new pixels. */

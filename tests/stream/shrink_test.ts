@@ -5,7 +5,13 @@
  * tests/ffi/mapping.test.ts.
  */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { SystemError } from "../../ffi/errno.ts";
 import { OpenFile } from "../../ffi/files.ts";
 import type { Conversion } from "../../ffi/mapping.ts";
@@ -242,4 +248,32 @@ Deno.test("shmim transmit and receive live on where a stream shrinks", async () 
   Deno.truncateSync(source.path, 0);
   assertEquals(await sender.ended(), 1, sender.err);
   assertEquals(await receiver.end(), 143);
+});
+
+Deno.test("Stream.publish() and readInto() notice a file that shrinks within its last page", async () => {
+  using folder = new Folder();
+  using stream = camera(folder);
+  const pixels = new Uint16Array(40_000).fill(7);
+  stream.publish(pixels);
+  stream.readInto(pixels);
+  Deno.truncateSync(stream.path, Deno.statSync(stream.path).size - 8);
+  await new Promise((done) => setTimeout(done, 20)); // they look rarely
+  for (
+    const call of [() => stream.readInto(pixels), () => stream.publish(pixels)]
+  ) {
+    const error = assertThrows(call, SystemError);
+    assertEquals(error.code, "EBADFD");
+  }
+});
+
+Deno.test("Stream.publish() and readInto() of a closed stream never reach the next one", () => {
+  using folder = new Folder();
+  const pixels = new Uint16Array(40_000).fill(7);
+  const closed = camera(folder);
+  closed.close();
+  using next = camera(folder, "next");
+  const before = next.cnt0;
+  assertThrows(() => closed.publish(pixels), TypeError, "closed");
+  assertThrows(() => closed.readInto(pixels), TypeError, "closed");
+  assertEquals(next.cnt0, before);
 });
