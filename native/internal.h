@@ -160,6 +160,9 @@ struct socket_state {
 void socket_enter(struct socket_state *saved, int fd);
 void socket_leave(struct socket_state *saved);
 
+/* pump.c: room for one frame, free() gives it back; large ones on huge pages
+ * where the kernel has some. */
+void *frame_buffer(uint64_t bytes);
 /* pump.c: what both pumps do. */
 void pump_latency(struct shmim_control *control, uint64_t ns);
 int32_t pump_end(struct shmim_control *control, enum shmim_end end,

@@ -22,11 +22,11 @@ struct receiver {
 };
 
 /*
- * Reads one frame; *started is when its first bytes were there. The socket
- * blocks for PUMP_SLICE_MS at most: the first call returns with what has
- * come, all of a small frame; the second sleeps until the rest is there.
+ * Reads one frame; *whole is when its last bytes were there. The call sleeps
+ * until all of it is there, for PUMP_SLICE_MS at most: one that returned with
+ * the first bytes cost two more sleeps a frame of 1 MB.
  */
-static int32_t read_frame(struct receiver *r, uint64_t *started) {
+static int32_t read_frame(struct receiver *r, uint64_t *whole) {
   uint64_t got = 0;
   uint64_t quiet = 0;
   while (got < r->frame_bytes) {
@@ -35,13 +35,10 @@ static int32_t read_frame(struct receiver *r, uint64_t *started) {
       return -ECANCELED;
     }
     const ssize_t n = recv((int)r->c->fd, r->frame + got,
-                           r->frame_bytes - got, got > 0 ? MSG_WAITALL : 0);
+                           r->frame_bytes - got, MSG_WAITALL);
     if (n > 0) {
       quiet = monotonic_ns();
-      if (got == 0) {
-        *started = quiet;
-        r->ctl->state = SHMIM_STATE_BUSY;
-      }
+      r->ctl->state = SHMIM_STATE_BUSY;
       got += (uint64_t)n;
       r->ctl->bytes += (uint64_t)n;
       r->ctl->active = quiet;
@@ -65,6 +62,7 @@ static int32_t read_frame(struct receiver *r, uint64_t *started) {
       return -ETIMEDOUT;
     }
   }
+  *whole = quiet;
   r->ctl->state = SHMIM_STATE_WAITING;
   return 0;
 }
@@ -82,7 +80,7 @@ static bool known(const struct receiver *r, uint64_t counter,
                 r->c->pixel_bytes) == 0;
 }
 
-static int32_t take_frame(struct receiver *r, uint64_t started) {
+static int32_t take_frame(struct receiver *r, uint64_t whole) {
   struct shmim_stream *s = r->s;
   struct shmim_control *ctl = r->ctl;
   const uint64_t pixels = r->c->pixel_bytes;
@@ -120,7 +118,7 @@ static int32_t take_frame(struct receiver *r, uint64_t started) {
   ctl->foreign = s->foreign;
   ctl->frames++;
   ctl->last_ns = now;
-  pump_latency(ctl, now - started);
+  pump_latency(ctl, now - whole);
   return rc;
 }
 
@@ -154,17 +152,17 @@ int32_t shmim_receive(struct shmim_stream *s, const struct shmim_receive *c,
   r.frame_bytes = c->pixel_bytes + 16 + c->keyword_bytes;
   r.keyword_bytes = c->keyword_bytes < s->keyword_bytes ? c->keyword_bytes
                                                         : s->keyword_bytes;
-  r.frame = malloc(r.frame_bytes);
+  r.frame = frame_buffer(r.frame_bytes);
   int32_t rc = r.frame == NULL ? -ENOMEM : 0;
   if (rc == 0) {
     schedule_enter(&schedule, c->priority, c->cpus);
     guard_pump(s, true);
     socket_enter(&socket, (int)c->fd);
     do {
-      uint64_t started = 0;
-      rc = read_frame(&r, &started);
+      uint64_t whole = 0;
+      rc = read_frame(&r, &whole);
       if (rc == 0) {
-        rc = take_frame(&r, started);
+        rc = take_frame(&r, whole);
       }
     } while (rc == 0);
     socket_leave(&socket);

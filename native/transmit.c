@@ -414,7 +414,7 @@ int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
   t.last = c->wait.last;
   t.last_slice = *word(s, s->cnt1);
   t.tai_ns = (int64_t)shmim_tai_offset() * 1000000000;
-  t.pixels = malloc(s->data_bytes);
+  t.pixels = frame_buffer(s->data_bytes);
   t.keywords = malloc(t.keyword_bytes > 0 ? t.keyword_bytes : 1);
   int32_t rc = t.pixels == NULL || t.keywords == NULL ? -ENOMEM : 0;
   if (rc == 0) {
