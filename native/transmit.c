@@ -14,6 +14,8 @@
 
 /* A writer that holds its flag up longer than this is named. */
 #define STALL_NS 1000000000ull
+/* cnt0 and the slice's index, between pixels and keywords. */
+#define TAIL_BYTES 16
 /* Latencies beyond this are a foreign clock, not a latency. */
 #define PLAUSIBLE_NS 10000000000ll
 
@@ -22,7 +24,8 @@ struct transmitter {
   const struct shmim_transmit *c;
   struct shmim_control *ctl;
   uint8_t *pixels;          /* a whole frame, all slices */
-  uint8_t *keywords;
+  uint8_t *tail;            /* behind it: cnt0, slice, keywords */
+  uint8_t *keywords;        /* in the tail */
   uint64_t keyword_bytes;
   uint64_t pixel_bytes;     /* of one slice */
   uint64_t last;            /* counter of the frame handled last */
@@ -62,8 +65,11 @@ static int32_t send_all(struct transmitter *t, struct iovec *part, int parts) {
   bool begun = false;
   uint64_t blocked = 0;
   while (m.msg_iovlen > 0) {
-    const ssize_t n = sendmsg((int)t->c->fd, &m,
-                              MSG_NOSIGNAL | (give_up ? MSG_DONTWAIT : 0));
+    const int flags = MSG_NOSIGNAL | (give_up ? MSG_DONTWAIT : 0);
+    const ssize_t n = m.msg_iovlen == 1
+                          ? send((int)t->c->fd, m.msg_iov->iov_base,
+                                 m.msg_iov->iov_len, flags)
+                          : sendmsg((int)t->c->fd, &m, flags);
     if (n < 0 && errno == EAGAIN) {
       const uint64_t now = monotonic_ns();
       if (told_to_stop(t)) {
@@ -155,14 +161,19 @@ static void note_latency(struct transmitter *t) {
 /* One frame of the wire. */
 static int32_t send_slice(struct transmitter *t, const uint8_t *pixels,
                           uint64_t counter, uint64_t slice) {
-  uint64_t counters[2] = {counter, slice};
-  struct iovec part[3] = {
+  const uint64_t tail = TAIL_BYTES + t->keyword_bytes;
+  struct iovec part[2] = {
       {.iov_base = (void *)(uintptr_t)pixels, .iov_len = t->pixel_bytes},
-      {.iov_base = counters, .iov_len = sizeof counters},
-      {.iov_base = t->keywords, .iov_len = t->keyword_bytes},
+      {.iov_base = t->tail, .iov_len = tail},
   };
+  memcpy(t->tail, &counter, 8);
+  memcpy(t->tail + 8, &slice, 8);
   copy_keywords(t);
-  return send_all(t, part, t->keyword_bytes > 0 ? 3 : 2);
+  if (pixels + t->pixel_bytes == t->tail) {
+    part[0].iov_len += tail; /* an image: one piece of memory */
+    return send_all(t, part, 1);
+  }
+  return send_all(t, part, 2);
 }
 
 /*
@@ -210,7 +221,7 @@ static int32_t copy_frame(struct transmitter *t) {
 static void count_sent(struct transmitter *t, uint64_t counter) {
   t->ctl->frames++;
   t->ctl->last_cnt0 = counter;
-  t->ctl->last_ns = monotonic_ns();
+  t->ctl->last_ns = t->ctl->active;
   if (t->first_ns == 0) {
     t->first_ns = t->ctl->last_ns;
   }
@@ -414,10 +425,11 @@ int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
   t.last = c->wait.last;
   t.last_slice = *word(s, s->cnt1);
   t.tai_ns = (int64_t)shmim_tai_offset() * 1000000000;
-  t.pixels = frame_buffer(s->data_bytes);
-  t.keywords = malloc(t.keyword_bytes > 0 ? t.keyword_bytes : 1);
-  int32_t rc = t.pixels == NULL || t.keywords == NULL ? -ENOMEM : 0;
+  t.pixels = frame_buffer(s->data_bytes + TAIL_BYTES + t.keyword_bytes);
+  int32_t rc = t.pixels == NULL ? -ENOMEM : 0;
   if (rc == 0) {
+    t.tail = t.pixels + s->data_bytes;
+    t.keywords = t.tail + TAIL_BYTES;
     schedule_enter(&schedule, c->priority, c->cpus);
     guard_pump(s, true);
     socket_enter(&socket, (int)c->fd);
@@ -427,7 +439,6 @@ int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
     guard_pump(s, false);
   }
   free(t.pixels);
-  free(t.keywords);
   close((int)c->fd);
   if (rc == -ECANCELED) {
     return pump_end(ctl, SHMIM_END_STOPPED, 0);

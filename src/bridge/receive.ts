@@ -53,7 +53,7 @@ export interface ReceiveOptions extends DestinationOptions {
 }
 
 const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
-const LOOK_MS = 500;
+const LOOK_MS = 1000;
 const MAX_PEERS = 16;
 const MAX_GREETINGS = 64;
 const STALE_NS = 2_000_000_000n;

@@ -64,7 +64,7 @@ export interface TransmitOptions {
 
 const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
 const REPEAT_MS = 1000;
-const LOOK_MS = 250;
+const LOOK_MS = 1000;
 const SLICE_MODES: Readonly<Record<SliceMode, number>> = {
   auto: 0,
   rolling: 1,
