@@ -15,16 +15,20 @@ import { CALLS } from "./bench/calls.ts";
 import type { Bench, Figure, Row } from "./bench/figure.ts";
 import { FITS } from "./bench/fits.ts";
 import { FLOOR } from "./bench/floor.ts";
+import { LOAD } from "./bench/load.ts";
 import { NOTIFY } from "./bench/notify.ts";
+import { START } from "./bench/start.ts";
 import { compilePrograms, Talker } from "./bench/programs.ts";
 import { table } from "./bench/table.ts";
 
 const FIGURES: readonly Figure[] = [
   ...BRIDGE,
+  ...LOAD,
   ...NOTIFY,
   ...CALLS,
   ...FLOOR,
   ...FITS,
+  ...START,
 ];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";

@@ -17,14 +17,18 @@ function collectGarbage(): void {
   gc?.();
 }
 
-/** Answers "memory" until stdin ends. */
-async function questions(): Promise<void> {
+/** Answers "memory" and "counters" until stdin ends. */
+async function questions(
+  counters: () => Record<string, unknown> = () => ({}),
+): Promise<void> {
   for await (
     const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())
   ) {
     if (text.startsWith("memory")) {
       collectGarbage();
       say(String(processMemory()));
+    } else if (text.startsWith("counters")) {
+      say(JSON.stringify(counters()));
     }
   }
 }
@@ -32,5 +36,5 @@ async function questions(): Promise<void> {
 /** Lines to and from the bench. */
 export const answer: {
   say: (line: string) => void;
-  questions: () => Promise<void>;
+  questions: (counters?: () => Record<string, unknown>) => Promise<void>;
 } = { say, questions };

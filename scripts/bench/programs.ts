@@ -24,6 +24,7 @@ const PROGRAMS = [
   "pair_receive",
   "reader",
   "drive",
+  "many",
   "floor",
   "calls",
 ] as const;
@@ -166,6 +167,8 @@ export interface Report {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
+  /** Frames that never came out. */
+  readonly lost?: number;
   /** CPU time of a side's processes for each frame, ns. */
   readonly cpu?: number;
   /** Wall time for each frame, ns. */

@@ -1,5 +1,6 @@
 /**
- * Our receiving end, in a process of its own: `FOLDER NAME CORE`. Says its port;
+ * Our receiving end, in a process of its own: `FOLDER NAME CORE`, NAME "" for
+ * the names that are announced. Says its port;
  * answers "memory" with its resident bytes.
  * @module
  */
@@ -11,8 +12,8 @@ const [dir = "", as = "", core = "0"] = Deno.args;
 const receiver = Receiver.listen({
   port: 0,
   dir,
-  as,
-  schedule: { priority: 0, cpus: [Number(core)] },
+  ...as === "" ? {} : { as },
+  schedule: { priority: 0, cpus: core === "any" ? [] : [Number(core)] },
 });
 answer.say(String(receiver.port));
 await answer.questions();

@@ -29,12 +29,14 @@ export function makeStream(
   dir: string,
   name: string,
   size: readonly number[],
+  circularBuffer = 0,
 ): string {
   using stream = Stream.create(name, {
     dir,
     size,
     type: "f32",
     existing: "replace",
+    circularBuffer,
   });
   // Touch every page, so that nobody pays for that later.
   stream.write(new Float32Array(size.reduce((n, axis) => n * axis, 1)));
