@@ -89,6 +89,18 @@ static bool copy_ring(const struct shmim_stream *s, void *out,
 }
 
 /*
+ * A whole frame, from where it is soonest to be had: while the flag is up,
+ * the slot before is whole already. A copy of pixels that are being written
+ * would be for nothing, and cost the writer bandwidth.
+ */
+static bool copy_frame(const struct shmim_stream *s, void *out,
+                       uint64_t offset, uint64_t bytes, uint64_t *counter) {
+  return (load_flag(s) != 0 && copy_ring(s, out, offset, bytes, counter)) ||
+         copy_once(s, out, offset, bytes, counter) ||
+         copy_ring(s, out, offset, bytes, counter);
+}
+
+/*
  * Copies `bytes` at `offset` of the data block. `frame->torn` is 1 when no
  * quiet moment was found in `tries` copies; the last copy is in `out` then.
  * Does not sleep; takes at most `tries` copies and 1 ms each of waiting.
@@ -107,8 +119,7 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
   uint64_t n = 0;
   while (!whole && n < tries) {
     n++;
-    whole = copy_once(s, out, offset, bytes, &counter) ||
-            copy_ring(s, out, offset, bytes, &counter);
+    whole = copy_frame(s, out, offset, bytes, &counter);
   }
   note_frame(s, frame);
   frame->cnt0 = counter;
@@ -133,8 +144,7 @@ int32_t shmim_frame_copy(uint32_t hot, void *out) {
   }
   bool whole = false;
   for (int n = 0; !whole && n < COPY_TRIES; n++) {
-    whole = copy_once(s, out, 0, s->data_bytes, &s->copied) ||
-            copy_ring(s, out, 0, s->data_bytes, &s->copied);
+    whole = copy_frame(s, out, 0, s->data_bytes, &s->copied);
   }
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   const int32_t rc = guard_glance(s, &now);

@@ -34,7 +34,14 @@ const start: Figure = {
     const empty = `${bench.dir}/empty.ts`;
     Deno.writeTextFileSync(empty, "");
     const stream = makeStream(bench.dir, "start", SIZES["10 kB"].size);
-    const info = ["-P=info", cli, "info", stream];
+    const info = [
+      "--allow-ffi",
+      "--allow-read",
+      "--allow-env",
+      cli,
+      "info",
+      stream,
+    ];
     await timed(...info); // both in the cache
     await timed(empty);
     const all: Run[] = [];
