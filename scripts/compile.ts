@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util";
 import { dirname, isAbsolute, join } from "@std/path";
 import config from "../deno.json" with { type: "json" };
+import { findCommand } from "../src/commands/table.ts";
 import { build } from "./build.ts";
 import { bundle, HELPER_NAME } from "./compile/bundle.ts";
 import {
@@ -68,6 +69,7 @@ function parse(words: string[]): Options | undefined {
   if (command === undefined && (read ?? write ?? net) !== undefined) {
     throw new RangeError("--read, --write and --net need --command");
   }
+  if (command !== undefined) findCommand(command);
   if (deno !== undefined && !portable) {
     throw new RangeError("--deno needs --portable");
   }

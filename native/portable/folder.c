@@ -22,7 +22,10 @@
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define LOCK_PATIENCE_MS 30000
+/* A folder younger than this may be one whose owner has yet to lock it. */
+#ifndef ORPHAN_AGE_S
 #define ORPHAN_AGE_S 60
+#endif
 
 static void pause_ms(long ms) {
   const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
@@ -252,7 +255,7 @@ static void sweep_private(const char *base, const char *prefix) {
       continue;
     }
     if (fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-        st.st_ctime + ORPHAN_AGE_S < time(NULL) &&
+        st.st_ctime + ORPHAN_AGE_S <= time(NULL) &&
         flock(fd, LOCK_EX | LOCK_NB) == 0) {
       remove_tree(parent, entry->d_name);
     }

@@ -59,9 +59,18 @@ export function headSources(): string[] {
     .sort();
 }
 
-/** Compiles the program in front, which needs no library. */
-export function compileHead(path: string, target: Target): void {
-  compile([...FLAGS, "-o", path, ...headSources()], target);
+/**
+ * Compiles the program in front, which needs no library.
+ *
+ * @param path Where to.
+ * @param flags More flags of the compiler.
+ */
+export function compileHead(
+  path: string,
+  target?: Target,
+  flags: readonly string[] = [],
+): void {
+  compile([...FLAGS, ...flags, "-o", path, ...headSources()], target);
 }
 
 const encoder = new TextEncoder();
