@@ -17,6 +17,7 @@ import { FITS } from "./bench/fits.ts";
 import { FLOOR } from "./bench/floor.ts";
 import { NOTIFY } from "./bench/notify.ts";
 import { compilePrograms, Talker } from "./bench/programs.ts";
+import { START } from "./bench/start.ts";
 import { table } from "./bench/table.ts";
 
 const FIGURES: readonly Figure[] = [
@@ -25,6 +26,7 @@ const FIGURES: readonly Figure[] = [
   ...CALLS,
   ...FLOOR,
   ...FITS,
+  ...START,
 ];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";
