@@ -1,6 +1,7 @@
 /**
- * What a start costs: a portable program against `deno run` from a checkout,
- * which stands in the column of the C programs here.
+ * What a start costs: of a portable program, and of one that `deno install`
+ * made, against `deno run` from a checkout, which stands in the column of the
+ * C programs here.
  * @module
  */
 
@@ -58,8 +59,22 @@ function makePortable(out: string): void {
   if (!success) throw new Error(new TextDecoder().decode(stderr));
 }
 
+/** Installs a checkout as docs/install.md has it; returns the program. */
+function install(root: string): string {
+  const { success, stderr } = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["install", "-q", "-g", "-A", "-n", "shmim", "--root", root],
+      ...["--import-map", "deno.json", "cli.ts"],
+    ],
+    cwd: new URL("../../", import.meta.url),
+    stdout: "null",
+  }).outputSync();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return `${root}/bin/shmim`;
+}
+
 const start: Figure = {
-  name: "start of a portable program",
+  name: "start of one file",
   measure(bench: Bench): Promise<Row[]> {
     const program = `${bench.dir}/shmim`;
     bench.progress("making a portable program");
@@ -83,28 +98,37 @@ const start: Figure = {
     }
     alone("start, first", first);
     alone("start, without a home", homeless);
-    for (const words of [version, ["info", "start", "--dir", bench.dir]]) {
-      const name = `start, shmim ${words[0]}`;
-      const runs: Run[] = [];
-      const times = bench.quick ? 5 : 20;
+    const portable = { kind: "portable", program, env: cache };
+    const installed = {
+      kind: "installed",
+      program: install(`${bench.dir}/deno`),
+      env: {},
+    };
+    const info = ["info", "start", "--dir", bench.dir];
+    const times = bench.quick ? 3 : 10;
+    for (const words of [version, info]) {
       const checkout = ["run", "-q", "-A", CLI, ...words];
-      once(program, words, cache); // fills Deno's own caches
-      once(Deno.execPath(), checkout, {});
-      for (let i = 0; i < bench.runs; i++) {
-        bench.progress(`${name}: run ${i + 1} of ${bench.runs}`);
-        const ours: number[] = [], theirs: number[] = [];
-        for (let j = 0; j < times; j++) {
-          theirs.push(once(Deno.execPath(), checkout, {}));
-          ours.push(once(program, words, cache));
+      for (const { kind, program, env } of [portable, installed]) {
+        const name = `start, ${kind}, shmim ${words[0]}`;
+        const runs: Run[] = [];
+        once(program, words, env); // fills Deno's own caches
+        once(Deno.execPath(), checkout, {});
+        for (let i = 0; i < bench.runs; i++) {
+          bench.progress(`${name}: run ${i + 1} of ${bench.runs}`);
+          const ours: number[] = [], theirs: number[] = [];
+          for (let j = 0; j < times; j++) {
+            theirs.push(once(Deno.execPath(), checkout, {}));
+            ours.push(once(program, words, env));
+          }
+          runs.push({ ours: report(ours), theirs: report(theirs) });
         }
-        runs.push({ ours: report(ours), theirs: report(theirs) });
+        rows.push(compare(runs, {
+          figure: name,
+          unit: "ms",
+          value: ({ p50 }) => p50,
+          ...kind === "portable" ? { target: { atMost: AT_MOST } } : {},
+        }));
       }
-      rows.push(compare(runs, {
-        figure: name,
-        unit: "ms",
-        value: ({ p50 }) => p50,
-        target: { atMost: AT_MOST },
-      }));
     }
     return Promise.resolve(rows);
   },
