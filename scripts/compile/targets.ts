@@ -16,6 +16,7 @@ export interface Target {
 }
 
 const TARGETS: Readonly<Record<string, Target>> = {
+  // deno-lint-ignore camelcase -- the machine's name
   x86_64: {
     triple: "x86_64-unknown-linux-gnu",
     compiler: "x86_64-linux-gnu-gcc",
