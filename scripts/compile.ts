@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { dirname, isAbsolute, join } from "@std/path";
 import config from "../deno.json" with { type: "json" };
 import { findCommand } from "../src/commands/table.ts";
-import { build } from "./build.ts";
+import { build, helperPath } from "./build.ts";
 import { bundle, HELPER_NAME } from "./compile/bundle.ts";
 import {
   type Extra,
@@ -105,6 +105,11 @@ function readDeno(file: string, target: Target): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** The task has built this machine's own. */
+function helperFor(target: Target): string {
+  return isForeign(target) ? build(target) : helperPath(target);
+}
+
 async function makePortable(options: Options, stage: string): Promise<void> {
   const { command, target } = options;
   const program = await bundle(stage, command);
@@ -118,7 +123,7 @@ async function makePortable(options: Options, stage: string): Promise<void> {
         bytes: readDeno(options.deno ?? Deno.execPath(), target),
         executable: true,
       },
-      { name: HELPER_NAME, bytes: Deno.readFileSync(build(target)) },
+      { name: HELPER_NAME, bytes: Deno.readFileSync(helperFor(target)) },
       ...[...program.files].sort().map(([name, text]) => ({
         name,
         bytes: encoder.encode(text),
@@ -159,7 +164,7 @@ async function makeCompiled(options: Options, stage: string): Promise<void> {
   for (const [name, text] of program.files) {
     Deno.writeTextFileSync(`${folder}/${name}`, text);
   }
-  Deno.copyFileSync(build(target), `${folder}/${HELPER_NAME}`);
+  Deno.copyFileSync(helperFor(target), `${folder}/${HELPER_NAME}`);
   await compileWithDeno({
     entry: `${folder}/${program.entry}`,
     include: [`${folder}/${HELPER_NAME}`],
