@@ -63,8 +63,9 @@ function makePortable(out: string): void {
 function install(root: string): string {
   const { success, stderr } = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["install", "-q", "-g", "-A", "-n", "shmim", "--root", root],
-      ...["--import-map", "deno.json", "cli.ts"],
+      ...["install", "-q", "-g", "-A", "--unstable-worker-options"],
+      ...["-n", "shmim", "--root", root, "--import-map", "deno.json"],
+      "cli.ts",
     ],
     cwd: new URL("../../", import.meta.url),
     stdout: "null",
