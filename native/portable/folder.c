@@ -39,6 +39,14 @@ static void require_whole(int result) {
   }
 }
 
+/*
+ * Commas part the paths of Deno's permissions, and nothing escapes them: a
+ * path with one would grant what nobody meant.
+ */
+static int good_path(const char *path) {
+  return strlen(path) <= PATH_BYTES / 2 && strchr(path, ',') == NULL;
+}
+
 static int executable(int folder) {
   struct statvfs fs;
   return fstatvfs(folder, &fs) == 0 && (fs.f_flag & ST_NOEXEC) == 0;
@@ -190,7 +198,7 @@ static int open_caches(char path[PATH_BYTES]) {
   } else {
     return -1;
   }
-  if (strlen(path) > PATH_BYTES / 2) {
+  if (!good_path(path)) {
     return -1;
   }
   mkdir(path, 0700);
@@ -310,7 +318,7 @@ static int prepare_private(const struct archive *archive, const char *base,
                            char path[PATH_BYTES], int *reason) {
   char prefix[32];
   snprintf(prefix, sizeof(prefix), "shmim-%u-", (unsigned)geteuid());
-  if (base == NULL || base[0] != '/' || strlen(base) > PATH_BYTES / 2) {
+  if (base == NULL || base[0] != '/' || !good_path(base)) {
     return -1;
   }
   sweep_private(base, prefix);

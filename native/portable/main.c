@@ -21,15 +21,12 @@ _Noreturn void die(const char *format, ...) {
   exit(1);
 }
 
-/*
- * An argument with the folder in the place of the marks. In a list of paths a
- * comma is written twice.
- */
+/* An argument with the folder in the place of the marks. */
 static char *with_folder(const char *text, const char *folder) {
-  const int list = strncmp(text, "--allow-", 8) == 0;
+  const size_t length = strlen(folder);
   size_t size = strlen(text) + 1;
   for (const char *at = text; *at != '\0'; at++) {
-    size += *at == FOLDER_MARK ? 2 * strlen(folder) : 0;
+    size += *at == FOLDER_MARK ? length : 0;
   }
   char *out = malloc(size);
   if (out == NULL) {
@@ -37,15 +34,11 @@ static char *with_folder(const char *text, const char *folder) {
   }
   char *to = out;
   for (; *text != '\0'; text++) {
-    if (*text != FOLDER_MARK) {
+    if (*text == FOLDER_MARK) {
+      memcpy(to, folder, length);
+      to += length;
+    } else {
       *to++ = *text;
-      continue;
-    }
-    for (const char *from = folder; *from != '\0'; from++) {
-      *to++ = *from;
-      if (list && *from == ',') {
-        *to++ = ',';
-      }
     }
   }
   *to = '\0';

@@ -24,12 +24,17 @@ Deno.test("permissionFlags() of what Deno compiles cannot scope ffi", () => {
 Deno.test("permissionFlags() takes what the maker adds", () => {
   const flags = permissionFlags("transmit", "/x.so", {
     net: ["rtc:8803"],
-    read: ["/data/a,b"],
+    read: ["/data/a b"],
   });
   assert(flags.includes("--allow-net=rtc:8803"));
   assert(!flags.includes("--allow-net"));
   const read = flags.find((flag) => flag.startsWith("--allow-read="));
-  assert(read?.endsWith(",/data/a,,b"), read);
+  assert(read?.endsWith(",/data/a b"), read);
+  assertThrows(
+    () => permissionFlags("info", "/x.so", { read: ["/data/a,b"] }),
+    RangeError,
+    "it has a comma",
+  );
   const info = permissionFlags("info", "/x.so", { write: ["/data"] });
   assert(info.includes("--allow-write=/data"));
 });
