@@ -15,10 +15,11 @@ import { CALLS } from "./bench/calls.ts";
 import type { Bench, Figure, Row } from "./bench/figure.ts";
 import { FITS } from "./bench/fits.ts";
 import { FLOOR } from "./bench/floor.ts";
+import { INFO } from "./bench/info.ts";
 import { LOAD } from "./bench/load.ts";
 import { NOTIFY } from "./bench/notify.ts";
-import { START } from "./bench/start.ts";
 import { compilePrograms, Talker } from "./bench/programs.ts";
+import { START } from "./bench/start.ts";
 import { table } from "./bench/table.ts";
 
 const FIGURES: readonly Figure[] = [
@@ -29,6 +30,7 @@ const FIGURES: readonly Figure[] = [
   ...FLOOR,
   ...FITS,
   ...START,
+  ...INFO,
 ];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";

@@ -1,9 +1,13 @@
 /**
- * Compiles the C helper into `native/build/libshmim.so`.
+ * Compiles the C helper into `native/build/libshmim.so`, or with
+ * `--target NAME` for another machine into `native/build/NAME/libshmim.so`.
  *
- * `CC` names the compiler (default `cc`), `CFLAGS` is added at the end.
+ * `CC` names the compiler (default `cc`, for another machine Debian's cross
+ * compiler), `CFLAGS` is added at the end.
  * @module
  */
+
+import { findTarget, isForeign, type Target } from "./compile/targets.ts";
 
 const NATIVE = new URL("../native/", import.meta.url).pathname;
 const FLAGS = [
@@ -34,11 +38,17 @@ export function words(text: string | undefined): string[] {
 /**
  * Runs the C compiler.
  *
+ * @param args What to compile.
+ * @param target The machine to compile for; default: this one.
  * @throws {Error} in one line, where there is no compiler, no C library to
  * compile against, or an error in the sources.
  */
-export function compile(args: string[]): void {
-  const [compiler = "cc", ...first] = words(Deno.env.get("CC"));
+export function compile(args: string[], target = findTarget()): void {
+  const foreign = isForeign(target);
+  const [compiler = foreign ? target.compiler : "cc", ...first] = words(
+    Deno.env.get("CC"),
+  );
+  const brings = foreign ? target.debian : "gcc libc6-dev";
   let result: Deno.CommandOutput;
   try {
     result = new Deno.Command(compiler, {
@@ -50,7 +60,7 @@ export function compile(args: string[]): void {
     if (error instanceof Deno.errors.NotFound) {
       throw new Error(
         `No C compiler: "${compiler}" is not on the PATH; install the ` +
-          `package gcc with libc6-dev (Debian: apt-get install gcc libc6-dev)`,
+          `packages ${brings} (Debian: apt-get install ${brings})`,
       );
     }
     throw error;
@@ -60,18 +70,30 @@ export function compile(args: string[]): void {
   if (
     /fatal error: \w+\.h: No such file|cannot find (-lc|Scrt1\.o)/.test(text)
   ) {
+    const last = brings.split(" ").at(-1);
     throw new Error(
-      "The C library's headers are missing; install the package libc6-dev " +
-        "(Debian: apt-get install libc6-dev)",
+      `The C library's headers are missing; install the package ${last} ` +
+        `(Debian: apt-get install ${last})`,
     );
   }
   throw new Error(`"${compiler}" failed:\n${text}`);
 }
 
-function build(): void {
-  Deno.mkdirSync(`${NATIVE}build`, { recursive: true });
-  const target = `${NATIVE}build/libshmim.so`;
-  const fresh = `${NATIVE}build/libshmim.${Deno.pid}.so`;
+/** Where the helper for a machine lies. */
+export function helperPath(target: Target): string {
+  const folder = isForeign(target) ? `${target.triple}/` : "";
+  return `${NATIVE}build/${folder}libshmim.so`;
+}
+
+/**
+ * Compiles the helper for a machine.
+ *
+ * @returns Its path.
+ */
+export function build(target = findTarget()): string {
+  const path = helperPath(target);
+  Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  const fresh = path.replace(/so$/, `${Deno.pid}.so`);
   compile([
     ...FLAGS,
     "-shared",
@@ -79,14 +101,19 @@ function build(): void {
     fresh,
     ...helperSources(),
     "-lpthread",
-  ]);
+  ], target);
   // Never overwrite a library that a running program has mapped.
-  Deno.renameSync(fresh, target);
+  Deno.renameSync(fresh, path);
+  return path;
 }
 
 if (import.meta.main) {
   try {
-    build();
+    const [option, name] = Deno.args;
+    if (option !== undefined && (option !== "--target" || name === undefined)) {
+      throw new Error("usage: build [--target NAME]");
+    }
+    build(findTarget(name));
   } catch (error) {
     // deno-lint-ignore no-console -- a build script has no Output
     console.error(`shmim: ${(error as Error).message}`);

@@ -1,5 +1,5 @@
 /**
- * Compiles the helper with its C tests under AddressSanitizer and
+ * Compiles the C tests, with what they test, under AddressSanitizer and
  * UndefinedBehaviorSanitizer, and runs them.
  * @module
  */
@@ -20,25 +20,51 @@ const FLAGS = [
   "-Werror",
 ];
 
-function test(): number {
-  Deno.mkdirSync(`${NATIVE}build`, { recursive: true });
-  const program = `${NATIVE}build/test_helper`;
+/** Each program of tests, with the sources that it is linked with. */
+function programs(): Record<string, string[]> {
+  return {
+    test_helper: helperSources(),
+    test_portable: [`${NATIVE}portable/inflate.c`],
+  };
+}
+
+/** Runs one; returns how many of its tests passed and failed. */
+function run(name: string, sources: readonly string[]): [number, number] {
+  const program = `${NATIVE}build/${name}`;
   compile([
     ...FLAGS,
     "-o",
     program,
-    ...helperSources(),
-    `${NATIVE}test/test_helper.c`,
+    ...sources,
+    `${NATIVE}test/${name}.c`,
     "-lpthread",
   ]);
-  const { code } = new Deno.Command(program, {
+  const { code, stdout } = new Deno.Command(program, {
     // The helper's own handler is what is tested.
     env: { ASAN_OPTIONS: "handle_sigbus=0:detect_leaks=1" },
     stdin: "null",
-    stdout: "inherit",
+    stdout: "piped",
     stderr: "inherit",
   }).outputSync();
-  return code === 0 ? 0 : 1;
+  Deno.stdout.writeSync(stdout);
+  const counts = /^(\d+) passed, (\d+) failed$/m.exec(
+    new TextDecoder().decode(stdout),
+  );
+  const [passed, failed] = [Number(counts?.[1] ?? 0), Number(counts?.[2] ?? 1)];
+  return [passed, code === 0 ? failed : Math.max(failed, 1)];
+}
+
+function test(): number {
+  Deno.mkdirSync(`${NATIVE}build`, { recursive: true });
+  let passed = 0, failed = 0;
+  for (const [name, sources] of Object.entries(programs())) {
+    const [well, badly] = run(name, sources);
+    passed += well;
+    failed += badly;
+  }
+  const sum = `${passed} passed, ${failed} failed\n`;
+  Deno.stdout.writeSync(new TextEncoder().encode(sum));
+  return failed === 0 ? 0 : 1;
 }
 
 if (import.meta.main) {

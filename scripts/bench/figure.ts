@@ -51,7 +51,7 @@ export interface Figure {
 /** What is compared, and with which limit. */
 export interface Judgement {
   readonly figure: string;
-  readonly unit: "µs" | "ns" | "Hz";
+  readonly unit: "ms" | "µs" | "ns" | "Hz";
   readonly value: (report: Report) => number;
   /** Larger is better where this is a rate. */
   readonly target?: { readonly atMost: number } | { readonly atLeast: number };
@@ -59,7 +59,7 @@ export interface Judgement {
 }
 
 function scaled(ns: number, unit: string): number {
-  return unit === "µs" ? ns / 1000 : ns;
+  return unit === "µs" ? ns / 1000 : unit === "ms" ? ns / 1e6 : ns;
 }
 
 /** A row out of interleaved runs: medians, and the median of the ratios. */

@@ -12,15 +12,14 @@ async function build(
 ): Promise<{ code: number; err: string }> {
   const native = folder.file("native");
   Deno.mkdirSync(native);
-  Deno.mkdirSync(folder.file("scripts"));
+  Deno.mkdirSync(folder.file("scripts/compile"), { recursive: true });
   for (const entry of Deno.readDirSync(`${ROOT}native`)) {
     if (!entry.isFile) continue;
     Deno.copyFileSync(`${ROOT}native/${entry.name}`, `${native}/${entry.name}`);
   }
-  Deno.copyFileSync(
-    `${ROOT}scripts/build.ts`,
-    folder.file("scripts/build.ts"),
-  );
+  for (const script of ["scripts/build.ts", "scripts/compile/targets.ts"]) {
+    Deno.copyFileSync(ROOT + script, folder.file(script));
+  }
   change(native);
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-qA", "--no-config", folder.file("scripts/build.ts")],

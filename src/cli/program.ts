@@ -1,0 +1,40 @@
+/** The name by which the program was called. @module */
+
+import { basename } from "@std/path";
+
+/** The runtime's own name says nothing of what was called. */
+const RUNTIME = /^deno$|^$/;
+
+/** The kernel's copy of the command line: its first word is the name. */
+const COMMAND_LINE = "/proc/self/cmdline";
+
+/** With all of these nobody is asked for leave to read it. */
+const ALL = ["read", "write", "net", "env", "sys", "run", "ffi"] as const;
+
+/**
+ * The first word of the command line. Node's `argv0` is the same, and costs
+ * 40 ms. A program that may not look (a single command, a Worker) is told
+ * nothing: its name does not matter.
+ */
+function calledAs(): string {
+  const may = ALL.every((name) =>
+    Deno.permissions.querySync({ name }).state === "granted"
+  );
+  if (!may) return "";
+  try {
+    return Deno.readTextFileSync(COMMAND_LINE).split("\0")[0] ?? "";
+  } catch {
+    return ""; // no /proc here, or something of it denied
+  }
+}
+
+/**
+ * The name by which the program was called: of the one file that holds it, or
+ * of a symbolic link to that. Run from its sources it is `shmim`.
+ *
+ * @param called The first word of the command line.
+ */
+export function programName(called: string = calledAs()): string {
+  const name = basename(called);
+  return RUNTIME.test(name) ? "shmim" : name;
+}
