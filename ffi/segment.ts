@@ -330,8 +330,8 @@ export function currentUser(): number {
 }
 
 /**
- * When a process began, nanoseconds since 1970 UTC: tells it from a later one
- * of the same pid. A process in another pid namespace is nobody.
+ * When a process began, nanoseconds since the machine did: with its pid this
+ * tells it from a later one. A process in another pid namespace is nobody.
  *
  * @returns `undefined` where no process of this pid runs.
  */

@@ -313,15 +313,13 @@ int32_t shmim_user(void) {
 }
 
 /*
- * When a process began, nanoseconds since 1970 UTC: with its pid this tells
- * it from a later one. -ESRCH where there is none, also where it has ended
- * and only waits to be collected.
+ * When a process began, nanoseconds since the machine did: with its pid this
+ * tells it from a later one. -ESRCH where there is none, also where it has
+ * ended and only waits to be collected.
  */
 int64_t shmim_process_start(int32_t pid) {
   char path[32];
   char line[1024];
-  struct timespec now;
-  struct timespec up;
   if (pid <= 0) {
     return -ESRCH;
   }
@@ -347,10 +345,5 @@ int64_t shmim_process_start(int32_t pid) {
   if (state == 'Z' || state == 'X') {
     return -ESRCH;
   }
-  clock_gettime(CLOCK_REALTIME, &now);
-  clock_gettime(CLOCK_BOOTTIME, &up);
-  const int64_t boot = (int64_t)(now.tv_sec - up.tv_sec) * 1000000000 +
-                       (now.tv_nsec - up.tv_nsec);
-  const int64_t hz = sysconf(_SC_CLK_TCK);
-  return boot + (int64_t)began * (1000000000 / hz);
+  return (int64_t)(began * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK)));
 }

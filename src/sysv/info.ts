@@ -50,25 +50,18 @@ export interface ListedSegment extends SegmentInfo {
   readonly orphan: boolean;
 }
 
-/** The kernel's times are whole seconds, and clocks are stepped. */
-const SLACK_S = 2;
-
 /**
- * Whether the process of a pid lives that was there at a time: one that began
- * later has the pid by chance.
+ * Whether a process of this pid runs. It may be a later one that has the pid
+ * by chance: nothing is removed that somebody might still want.
  */
-export function aliveSince(pid: number, seconds: number): boolean {
-  const began = processStartNs(pid);
-  return began !== undefined && Number(began) / 1e9 <= seconds + SLACK_S;
+function lives(pid: number): boolean {
+  return processStartNs(pid) !== undefined;
 }
 
 function toListed(facts: SegmentFacts): ListedSegment {
   const info = toInfo(facts);
-  const creatorAlive = aliveSince(info.creatorPid, info.changeTime);
-  const lastAlive = aliveSince(
-    info.lastPid,
-    Math.max(info.attachTime, info.detachTime),
-  );
+  const creatorAlive = lives(info.creatorPid);
+  const lastAlive = lives(info.lastPid);
   return {
     ...info,
     creatorAlive,

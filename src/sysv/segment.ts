@@ -232,9 +232,13 @@ export class Segment {
     if (!Number.isInteger(shmid) || shmid < 0 || shmid > 0x7fff_ffff) {
       throw new RangeError(`No segment has the id ${shmid}`);
     }
-    const segment = new Segment(shmid, SEGMENT_TABLE, `segment id ${shmid}`);
-    segment.stat();
-    return segment;
+    const label = `segment id ${shmid}`;
+    explained(
+      "shmctl",
+      `find ${label}`,
+      () => statSegment(SEGMENT_TABLE, shmid),
+    );
+    return new Segment(shmid, SEGMENT_TABLE, label);
   }
 
   /**
