@@ -82,6 +82,7 @@ export class Device {
     this.#settings = options.settings;
     this.#clock = options.clock ?? KERNEL_CLOCK;
     this.#onSample = options.onSample ?? (() => {});
+    this.#ending.promise.catch(() => {}); // whoever asks is told
   }
 
   /**
@@ -203,7 +204,7 @@ export class Device {
 
   #fail(error: unknown): void {
     this.#close();
-    this.#ending.reject(error);
+    this.#loop.then(() => this.#ending.reject(error));
   }
 
   #close(): void {
