@@ -258,6 +258,8 @@ const HELPER_SYMBOLS = {
   shmim_user: { parameters: [], result: "i32" },
   // int64_t shmim_process_start(int32_t pid)
   shmim_process_start: { parameters: ["i32"], result: "i64" },
+  // int32_t shmim_keep_descriptors(void)
+  shmim_keep_descriptors: { parameters: [], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The helper's functions. */

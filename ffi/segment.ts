@@ -341,3 +341,12 @@ export function processStartNs(pid: number): bigint | undefined {
   check(result, "look at a process");
   return BigInt(result);
 }
+
+/**
+ * From now on no program that is started inherits a descriptor but the three
+ * standard ones: one that outlives its caller must not hold the caller's
+ * locks and pipes.
+ */
+export function keepDescriptors(): void {
+  check(helper().shmim_keep_descriptors(), "keep the descriptors");
+}

@@ -359,5 +359,6 @@ SHMIM_API int32_t shmim_segment_snapshot(const struct shmim_segment *s,
                                          uint32_t tries);
 SHMIM_API int32_t shmim_user(void);
 SHMIM_API int64_t shmim_process_start(int32_t pid);
+SHMIM_API int32_t shmim_keep_descriptors(void);
 
 #endif

@@ -8,17 +8,26 @@
  * -ENOMEM.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
 
 #ifndef SHM_STAT_ANY
 #define SHM_STAT_ANY 15
+#endif
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC 4u
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
 #endif
 
 /* The key of a path and an id of 1 to 255, as every C program gets it. */
@@ -346,4 +355,22 @@ int64_t shmim_process_start(int32_t pid) {
     return -ESRCH;
   }
   return (int64_t)(began * (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK)));
+}
+
+/*
+ * From now on no program that is started inherits a descriptor beyond 0 to 2:
+ * one that outlives its caller must not hold the locks and pipes of others.
+ */
+int32_t shmim_keep_descriptors(void) {
+  if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0) {
+    return 0;
+  }
+  const long most = sysconf(_SC_OPEN_MAX); /* before Linux 5.11 */
+  for (int fd = 3; fd < (most > 0 && most < 65536 ? (int)most : 65536); fd++) {
+    const int flags = fcntl(fd, F_GETFD);
+    if (flags >= 0) {
+      fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+    }
+  }
+  return 0;
 }

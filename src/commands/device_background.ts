@@ -2,6 +2,7 @@
 
 import { CommandError } from "../cli/errors.ts";
 import type { Output } from "../cli/output.ts";
+import { keepDescriptors } from "../../ffi/segment.ts";
 import { runLine } from "./permissions.ts";
 
 /** Deno itself, as it may be started: a permission set can only name it. */
@@ -44,6 +45,7 @@ export async function launchInBackground(
   const args = Deno.build.standalone
     ? ["device", ...words, "--serve"]
     : line.slice(1);
+  keepDescriptors();
   const child = new Deno.Command(denoProgram(), {
     args,
     stdin: "null",

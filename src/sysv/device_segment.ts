@@ -102,11 +102,11 @@ export class DeviceSegment {
   }
 
   static #create(key: FileKey, first: SampleRecord): DeviceSegment {
-    const header = ownHeader(key);
     using undo = new DisposableStack();
     const segment = Segment.create(key, { size: LENGTH, mode: 0o644 });
     undo.defer(() => segment.close());
     undo.defer(() => segment.remove());
+    const header = ownHeader(key);
     segment.attach({ writable: true });
     segment.write(0, encodeHeader(header));
     segment.publish(AT.sequence, AT.record, encodeRecord(first));

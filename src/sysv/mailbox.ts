@@ -170,11 +170,19 @@ export class RemotePrompt {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     const flags = u32(this.device, AT.replyFlags);
+    if ((flags & ENDED) !== 0) await this.#gone(end);
     return {
       ok: (flags & OK) !== 0,
       ended: (flags & ENDED) !== 0,
       text: loadText(this.device, AT.replyBytes, AT.replyText, REPLY_BYTES),
     };
+  }
+
+  /** Waits until the device's process has ended, too, or the time is up. */
+  async #gone(end: number): Promise<void> {
+    while (this.device.alive && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
   }
 
   /** Gives the prompt back. */

@@ -63,7 +63,8 @@ export function execute(device: Device, line: string): Reply {
   const [word = "", ...rest] = line.trim().split(/\s+/);
   const good = (text: string): Reply => ({ ok: true, ended: false, text });
   const bad = (text: string): Reply => ({ ok: false, ended: false, text });
-  if (word !== "config" && rest.length > 0) {
+  const known = WORDS.some(([usage]) => usage.split(" ")[0] === word);
+  if (known && word !== "config" && rest.length > 0) {
     return bad(`${word} takes no more words: "${rest.join(" ")}"`);
   }
   switch (word) {

@@ -56,3 +56,19 @@ export class Keys implements Disposable {
     Deno.removeSync(this.path);
   }
 }
+
+/**
+ * Takes the segment of a device away when the test ends, however it ends:
+ * then the device ends, too.
+ */
+export function endsDevice(key: { path: string; id: number }): Disposable {
+  return {
+    [Symbol.dispose]: () => {
+      try {
+        Segment.open(key).remove();
+      } catch {
+        // it has ended
+      }
+    },
+  };
+}
