@@ -325,6 +325,7 @@ testWhere(
     await terminal.type("exit now");
     await screen(/exit takes no more words: "now"/);
     await terminal.press("C-d");
+    await screen(/^\$$/m); // the shell's prompt
     await terminal.type("echo code $?");
     await screen(/^code 0$/m);
     assertEquals(segmentOf(folder), undefined);
