@@ -158,4 +158,15 @@ static void test_process_start(void) {
   CHECK(shmim_user() == (int32_t)geteuid());
 }
 
+static void test_keep_descriptors(void) {
+  int fds[2];
+  CHECK(pipe(fds) == 0);
+  CHECK((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) == 0);
+  CHECK(shmim_keep_descriptors() == 0);
+  CHECK((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK((fcntl(2, F_GETFD) & FD_CLOEXEC) == 0);
+  close(fds[0]);
+  close(fds[1]);
+}
+
 #endif

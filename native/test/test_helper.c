@@ -1095,6 +1095,7 @@ int main(void) {
   run("shmim_segment_get() and what the kernel says", test_segment_kernel);
   run("shmim_segment_snapshot() of a busy writer", test_segment_records);
   run("shmim_process_start()", test_process_start);
+  run("shmim_keep_descriptors()", test_keep_descriptors);
   if (rmdir(folder) != 0) {
     fprintf(stderr, "the tests left files in %s\n", folder);
     failed++;

@@ -5,7 +5,7 @@ import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import type { Output } from "../cli/output.ts";
-import { JSON_OPTION } from "../cli/shared_options.ts";
+import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { KEY, keyInUse, keyOf } from "../cli/sysv_options.ts";
 import { isSystemError } from "../../ffi/errno.ts";
 import { sparkline } from "../image/plot.ts";
@@ -20,6 +20,7 @@ import { fullScale } from "../sysv/wave.ts";
 
 interface Options {
   readonly key: FileKey | undefined;
+  readonly dir: string | undefined;
   readonly intervalMs: number;
   readonly count: number | undefined;
   readonly json: boolean;
@@ -102,10 +103,10 @@ function open(key: FileKey): DeviceReader {
 }
 
 async function run(
-  { key, intervalMs, count, json }: Options,
+  { key, dir, intervalMs, count, json }: Options,
   { out, signal }: Io,
 ): Promise<number> {
-  using reader = open(keyInUse(key));
+  using reader = open(keyInUse(key, dir));
   let before: Reading | undefined;
   for (let shown = 0; !signal.aborted;) {
     const reading = await reader.read() ??
@@ -142,6 +143,7 @@ export const command = defineCommand<Options>({
     KEY,
     { name: "interval", value: "S", help: "between readings (default 1)" },
     { name: "count", value: "N", help: "so many readings (default: for ever)" },
+    DIR,
     JSON_OPTION,
   ],
   examples: [["client --interval 0.5 --count 10", "ten readings"]],
@@ -150,14 +152,17 @@ export const command = defineCommand<Options>({
     args.exactly();
     return {
       key: keyOf(args),
+      dir: args.text("dir"),
       intervalMs: (args.number("interval", 0.001, 86400) ?? 1) * 1000,
       count: args.integer("count", 1),
       json: args.flag("json"),
     };
   },
-  needs({ key }, scope): Needs {
+  needs({ key, dir }, scope): Needs {
     return {
-      read: key === undefined ? scope.folder(undefined) : scope.file(key.path),
+      read: key === undefined
+        ? scope.folder(undefined, dir)
+        : scope.file(key.path),
     };
   },
   run,

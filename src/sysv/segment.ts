@@ -428,6 +428,7 @@ export class Segment {
     this.#memory = undefined;
   }
 
+  /** The same as {@linkcode Segment.close}. */
   [Symbol.dispose](): void {
     this.close();
   }
