@@ -116,3 +116,19 @@ export {
   type LoadResult,
 } from "./src/load/load.ts";
 export { saveFrames, type SaveOptions } from "./src/load/save.ts";
+export { SegmentError } from "./src/sysv/errors.ts";
+export {
+  Segment,
+  type SegmentKey,
+  type SegmentOptions,
+} from "./src/sysv/segment.ts";
+export {
+  type ListedSegment,
+  listSegments,
+  type SegmentInfo,
+} from "./src/sysv/info.ts";
+export {
+  type SegmentFacts,
+  type SegmentLimits,
+  segmentLimits,
+} from "./ffi/segment.ts";

@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 5;
+export const HELPER_ABI = 6;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -202,6 +202,68 @@ const HELPER_SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  // int32_t shmim_segment_key(const char *, int32_t id, int32_t *key)
+  shmim_segment_key: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
+  // int32_t shmim_segment_get(int32_t key, uint64_t, uint32_t mode, int32_t)
+  shmim_segment_get: {
+    parameters: ["i32", "u64", "u32", "i32"],
+    result: "i32",
+  },
+  // int32_t shmim_segment_stat(int32_t id, struct shmim_segment_info *)
+  shmim_segment_stat: { parameters: ["i32", "buffer"], result: "i32" },
+  // int32_t shmim_segment_list(struct shmim_segment_info *, uint64_t)
+  shmim_segment_list: { parameters: ["buffer", "u64"], result: "i32" },
+  // int32_t shmim_segment_limits(uint64_t *)
+  shmim_segment_limits: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_segment_remove(int32_t id)
+  shmim_segment_remove: { parameters: ["i32"], result: "i32" },
+  // int32_t shmim_segment_attach(struct shmim_segment *, int32_t, int32_t)
+  shmim_segment_attach: { parameters: ["buffer", "i32", "i32"], result: "i32" },
+  // int32_t shmim_segment_detach(struct shmim_segment *)
+  shmim_segment_detach: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_segment_load(const struct shmim_segment *, uint64_t offset,
+  //     void *out, uint64_t bytes)
+  shmim_segment_load: {
+    parameters: ["buffer", "u64", "buffer", "u64"],
+    result: "i32",
+  },
+  // int32_t shmim_segment_store(const struct shmim_segment *,
+  //     uint64_t offset, const void *in, uint64_t bytes)
+  shmim_segment_store: {
+    parameters: ["buffer", "u64", "buffer", "u64"],
+    result: "i32",
+  },
+  // int32_t shmim_segment_word(const struct shmim_segment *, uint64_t offset,
+  //     uint64_t *out)
+  shmim_segment_word: {
+    parameters: ["buffer", "u64", "buffer"],
+    result: "i32",
+  },
+  // int32_t shmim_segment_swap(const struct shmim_segment *, uint64_t offset,
+  //     uint64_t expected, uint64_t desired, uint64_t *found)
+  shmim_segment_swap: {
+    parameters: ["buffer", "u64", "u64", "u64", "buffer"],
+    result: "i32",
+  },
+  // int32_t shmim_segment_publish(const struct shmim_segment *,
+  //     uint64_t sequence, uint64_t offset, const void *in, uint64_t bytes)
+  shmim_segment_publish: {
+    parameters: ["buffer", "u64", "u64", "buffer", "u64"],
+    result: "i32",
+  },
+  // int32_t shmim_segment_snapshot(const struct shmim_segment *,
+  //     uint64_t sequence, uint64_t offset, void *out, uint64_t bytes,
+  //     uint32_t tries)
+  shmim_segment_snapshot: {
+    parameters: ["buffer", "u64", "u64", "buffer", "u64", "u32"],
+    result: "i32",
+  },
+  // int32_t shmim_user(void)
+  shmim_user: { parameters: [], result: "i32" },
+  // int64_t shmim_process_start(int32_t pid)
+  shmim_process_start: { parameters: ["i32"], result: "i64" },
+  // int32_t shmim_keep_descriptors(void)
+  shmim_keep_descriptors: { parameters: [], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The helper's functions. */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 5
+#define SHMIM_ABI 6
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -304,5 +304,64 @@ SHMIM_API int32_t shmim_transmit(struct shmim_stream *s,
 SHMIM_API int32_t shmim_receive(struct shmim_stream *s,
                                 const struct shmim_receive *config,
                                 struct shmim_control *control);
+
+/* sysv.c: System V segments. */
+struct shmim_segment {
+  uint64_t base;            /* where it is attached, 0 = nowhere */
+  uint64_t length;          /* bytes of it */
+  uint64_t writable;
+};
+
+struct shmim_segment_info {
+  int64_t id, key;
+  uint64_t mode;            /* permissions, 01000 removed, 02000 locked */
+  uint64_t size;            /* bytes asked for */
+  uint64_t uid, gid, creator_uid, creator_gid;
+  int64_t creator_pid;
+  int64_t last_pid;         /* of the last attach or detach, 0 = none */
+  uint64_t attached;        /* how often */
+  int64_t attach_s, detach_s, change_s; /* since 1970 UTC, 0 = never */
+};
+
+enum shmim_segment_how {
+  SHMIM_SEGMENT_OLD = 0,    /* must exist */
+  SHMIM_SEGMENT_NEW = 1,    /* must not */
+  SHMIM_SEGMENT_ANY = 2,
+};
+
+SHMIM_API int32_t shmim_segment_key(const char *path, int32_t id,
+                                    int32_t *key);
+SHMIM_API int32_t shmim_segment_get(int32_t key, uint64_t bytes,
+                                    uint32_t mode, int32_t how);
+SHMIM_API int32_t shmim_segment_stat(int32_t id,
+                                     struct shmim_segment_info *out);
+SHMIM_API int32_t shmim_segment_list(struct shmim_segment_info *out,
+                                     uint64_t capacity);
+SHMIM_API int32_t shmim_segment_limits(uint64_t *out);
+SHMIM_API int32_t shmim_segment_remove(int32_t id);
+SHMIM_API int32_t shmim_segment_attach(struct shmim_segment *s, int32_t id,
+                                       int32_t writable);
+SHMIM_API int32_t shmim_segment_detach(struct shmim_segment *s);
+SHMIM_API int32_t shmim_segment_load(const struct shmim_segment *s,
+                                     uint64_t offset, void *out,
+                                     uint64_t bytes);
+SHMIM_API int32_t shmim_segment_store(const struct shmim_segment *s,
+                                      uint64_t offset, const void *in,
+                                      uint64_t bytes);
+SHMIM_API int32_t shmim_segment_word(const struct shmim_segment *s,
+                                     uint64_t offset, uint64_t *out);
+SHMIM_API int32_t shmim_segment_swap(const struct shmim_segment *s,
+                                     uint64_t offset, uint64_t expected,
+                                     uint64_t desired, uint64_t *found);
+SHMIM_API int32_t shmim_segment_publish(const struct shmim_segment *s,
+                                        uint64_t sequence, uint64_t offset,
+                                        const void *in, uint64_t bytes);
+SHMIM_API int32_t shmim_segment_snapshot(const struct shmim_segment *s,
+                                         uint64_t sequence, uint64_t offset,
+                                         void *out, uint64_t bytes,
+                                         uint32_t tries);
+SHMIM_API int32_t shmim_user(void);
+SHMIM_API int64_t shmim_process_start(int32_t pid);
+SHMIM_API int32_t shmim_keep_descriptors(void);
 
 #endif

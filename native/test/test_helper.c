@@ -9,12 +9,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../shmim.h"
@@ -1051,6 +1053,8 @@ static void test_transmit_foreign_times(void) {
   }
 }
 
+#include "sysv_cases.h"
+
 int main(void) {
   if (mkdtemp(folder) == NULL) {
     perror("mkdtemp");
@@ -1087,6 +1091,11 @@ int main(void) {
   run("shmim_fd_lock()", test_lock);
   run("shmim_transmit() and shmim_receive() that refuse", test_refused_pumps);
   run("shmim_transmit() of foreign times", test_transmit_foreign_times);
+  run("shmim_segment_store() stays inside", test_segment_bounds);
+  run("shmim_segment_get() and what the kernel says", test_segment_kernel);
+  run("shmim_segment_snapshot() of a busy writer", test_segment_records);
+  run("shmim_process_start()", test_process_start);
+  run("shmim_keep_descriptors()", test_keep_descriptors);
   if (rmdir(folder) != 0) {
     fprintf(stderr, "the tests left files in %s\n", folder);
     failed++;

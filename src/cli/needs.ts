@@ -19,6 +19,8 @@ export interface Needs {
   readonly write?: readonly string[];
   /** Hosts with ports; `*` is any. */
   readonly net?: readonly string[];
+  /** Programs to start. */
+  readonly run?: readonly string[];
   /** Variables of its own, beside {@linkcode VARIABLES}. */
   readonly env?: readonly string[];
   /** Whether native code is needed at all. */
@@ -37,6 +39,8 @@ export interface Scope {
   file(path: string): string[];
   /** A host to connect to, or an address to listen on. */
   host(hostname: string, port: number): string[];
+  /** This program itself, to start it once more. */
+  self(): string[];
 }
 
 function withTarget(path: string): string[] {
@@ -60,6 +64,7 @@ export const EXACT: Scope = {
   host: (hostname, port) => [
     `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
   ],
+  self: () => [Deno.execPath()],
 };
 
 /** What a command needs on streams in the usual folders. */
@@ -68,6 +73,7 @@ export const GENERAL: Scope = {
   folder: () => [...DEFAULT_FOLDERS],
   file: () => [],
   host: () => ["*"],
+  self: () => ["deno"],
 };
 
 /** Variables that the library looks at. */
@@ -81,6 +87,7 @@ export function union(all: readonly Needs[]): Needs {
     read: lists((needs) => needs.read),
     write: lists((needs) => needs.write),
     net: lists((needs) => needs.net),
+    run: lists((needs) => needs.run),
     env: lists((needs) => needs.env),
     helper: all.some((needs) => needs.helper ?? true),
     libc: all.some((needs) => needs.libc),
@@ -111,6 +118,7 @@ export function flags(needs: Needs): string[] {
     ...list("read", needs.read),
     ...list("write", needs.write),
     ...net,
+    ...list("run", needs.run),
     ...list("env", variables(needs)),
   ];
 }
@@ -126,5 +134,6 @@ export function permissionSet(
   if (needs.read?.length) set.read = needs.read;
   if (needs.write?.length) set.write = needs.write;
   if (needs.net?.length) set.net = needs.net.includes("*") ? true : needs.net;
+  if (needs.run?.length) set.run = needs.run;
   return set;
 }

@@ -92,6 +92,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./receive.ts"),
   },
   {
+    name: "device",
+    summary: "a virtual device: a wave in a System V segment",
+    load: () => import("./device.ts"),
+  },
+  {
+    name: "client",
+    summary: "reads the virtual device",
+    load: () => import("./client.ts"),
+  },
+  {
+    name: "sysv",
+    summary: "list and remove System V segments, tell their limits",
+    load: () => import("./sysv.ts"),
+  },
+  {
     name: "demo",
     summary: "a stream crosses a bridge on this machine",
     load: () => import("./demo.ts"),

@@ -70,3 +70,24 @@ export function histogramLines(
     return `${label(fromUs).padStart(10)} ${drawn} ${count || ""}`.trimEnd();
   });
 }
+
+const LEVELS = [..."▁▂▃▄▅▆▇█"];
+
+/**
+ * Values as a line of characters of eight heights.
+ *
+ * @param values Values from 0 to `most`.
+ * @param most What the highest character stands for.
+ * @param width Only so many of the last values.
+ */
+export function sparkline(
+  values: readonly number[],
+  most: number,
+  width: number,
+): string {
+  const shown = width > 0 ? values.slice(-width) : [];
+  const last = LEVELS.length - 1;
+  return shown.map((value) =>
+    LEVELS[Math.min(last, Math.max(0, Math.round(value / most * last)))]
+  ).join("");
+}

@@ -10,6 +10,7 @@ import { permissionSets } from "../../scripts/permission_sets.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { quote } from "../../src/commands/permissions.ts";
 import { Stream } from "../../src/stream/stream.ts";
+import { Segment } from "../../src/sysv/segment.ts";
 import {
   flat,
   framesOf,
@@ -29,6 +30,7 @@ import {
   shmim,
   until,
 } from "../_support/cli.ts";
+import { endsDevice } from "../sysv/_support.ts";
 
 const TMP = "/tmp"; // the sets name it
 
@@ -187,6 +189,39 @@ const CASES: Readonly<
     await receiver.says(/sends "made"/);
     assert(folder.names().includes("made.im.shm"));
     assertEquals(await receiver.end(), 143);
+  },
+  async device(folder): Promise<void> {
+    const key = ["--key", `${folder.path}:1`];
+    const words = ["device", "SIN", "2", ...key, "--stream", "sine"];
+    using _ = endsDevice({ path: folder.path, id: 1 });
+    const { code, err } = await shmim(words, {
+      folder,
+      flags: ["-P=device"],
+      stdin: "status\nexit\n",
+    });
+    assertEquals(code, 0, err);
+    good(await own([...words, "--background"], folder));
+    const attached = await shmim(["device", "--attach", ...key], {
+      folder,
+      flags: ["-P=device"],
+      stdin: "exit\n",
+    });
+    assertEquals(attached.code, 0, attached.err);
+    assertEquals(folder.names(), ["cam.im.shm"]);
+  },
+  async client(folder): Promise<void> {
+    const key = ["--key", `${folder.path}:1`];
+    const words = ["device", "SIN", "2", ...key, "--serve"];
+    await using device = new Running(words, { folder });
+    await until("its segment", () => device.out.includes("\n"));
+    good(await own(["client", "--count", "1", ...key], folder));
+    assertEquals(await device.end(), 143);
+  },
+  async sysv(folder): Promise<void> {
+    using segment = Segment.create({ path: folder.path, id: 1 }, { size: 1 });
+    assertMatch(good(await own(["sysv", "ls"], folder)), / \w+ +600 /);
+    good(await own(["sysv", "limits"], folder));
+    good(await own(["sysv", "rm", String(segment.shmid)], folder));
   },
   async demo(folder): Promise<void> {
     const { code, out, err } = await own(["demo", "--seconds", "0.2"], folder);

@@ -1,0 +1,172 @@
+/* Tests of the segments, a part of test_helper.c. */
+#ifndef SYSV_CASES_H
+#define SYSV_CASES_H
+
+#define SEGMENT_BYTES 256
+
+static struct shmim_segment segment_of(int32_t id, int32_t writable) {
+  struct shmim_segment s = {0};
+  CHECK(shmim_segment_attach(&s, id, writable) == 0);
+  CHECK(s.length == SEGMENT_BYTES);
+  return s;
+}
+
+static int32_t private_segment(void) {
+  const int32_t id = shmim_segment_get(0, SEGMENT_BYTES, 0600,
+                                       SHMIM_SEGMENT_NEW);
+  CHECK(id >= 0);
+  return id;
+}
+
+static void test_segment_bounds(void) {
+  const int32_t id = private_segment();
+  struct shmim_segment s = segment_of(id, 1);
+  struct shmim_segment r = segment_of(id, 0);
+  char bytes[SEGMENT_BYTES] = {1, 2, 3};
+  uint64_t word = 0;
+  CHECK(shmim_segment_store(&s, 0, bytes, sizeof bytes) == 0);
+  CHECK(shmim_segment_store(&s, 1, bytes, sizeof bytes) == -ERANGE);
+  CHECK(shmim_segment_store(&s, UINT64_MAX, bytes, 2) == -ERANGE);
+  CHECK(shmim_segment_store(&s, 0, bytes, UINT64_MAX) == -ERANGE);
+  CHECK(shmim_segment_store(&s, 0, NULL, 1) == -ERANGE);
+  CHECK(shmim_segment_store(&s, SEGMENT_BYTES, NULL, 0) == 0);
+  CHECK(shmim_segment_store(&r, 0, bytes, 1) == -EACCES);
+  CHECK(shmim_segment_load(&r, 0, bytes, sizeof bytes) == 0);
+  CHECK(bytes[2] == 3);
+  CHECK(shmim_segment_load(&r, SEGMENT_BYTES, bytes, 1) == -ERANGE);
+  CHECK(shmim_segment_word(&r, SEGMENT_BYTES - 8, &word) == 0);
+  CHECK(shmim_segment_word(&r, SEGMENT_BYTES - 4, &word) == -ERANGE);
+  CHECK(shmim_segment_word(&r, 4, &word) == -ERANGE);
+  CHECK(shmim_segment_swap(&r, 0, 0, 1, &word) == -EACCES);
+  CHECK(shmim_segment_swap(&s, 0, 0x030201, 9, &word) == 0);
+  CHECK(word == 0x030201);
+  CHECK(shmim_segment_swap(&s, 0, 0x030201, 7, &word) == 0 && word == 9);
+  CHECK(shmim_segment_publish(&s, 0, 8, bytes, SEGMENT_BYTES) == -ERANGE);
+  CHECK(shmim_segment_publish(&s, 0, 8, bytes, 7) == -ERANGE);
+  CHECK(shmim_segment_publish(&s, 0, 8, NULL, 8) == -EINVAL);
+  CHECK(shmim_segment_publish(&r, 0, 8, bytes, 8) == -EACCES);
+  CHECK(shmim_segment_snapshot(&r, 0, 8, NULL, 8, 1) == -EINVAL);
+  CHECK(shmim_segment_snapshot(&r, SEGMENT_BYTES, 8, bytes, 8, 1) == -ERANGE);
+  CHECK(shmim_segment_attach(&s, id, 0) == -EINVAL); /* it is attached */
+  CHECK(shmim_segment_remove(id) == 0);
+  CHECK(shmim_segment_load(&r, 0, bytes, 1) == 0); /* lives on */
+  CHECK(shmim_segment_detach(&s) == 0 && shmim_segment_detach(&s) == 0);
+  CHECK(shmim_segment_detach(&r) == 0);
+  CHECK(shmim_segment_load(&r, 0, bytes, 1) == -ERANGE);
+  CHECK(shmim_segment_attach(&s, id, 0) < 0);
+}
+
+static void test_segment_kernel(void) {
+  struct shmim_segment_info info;
+  struct shmim_segment_info few[1];
+  uint64_t limits[8];
+  int32_t key = 0;
+  CHECK(shmim_segment_key("/no/such", 1, &key) == -ENOENT);
+  CHECK(shmim_segment_key(folder, 0, &key) == -EINVAL);
+  CHECK(shmim_segment_key(folder, 256, &key) == -EINVAL);
+  CHECK(shmim_segment_key(folder, 255, &key) == 0);
+  CHECK((uint32_t)key >> 24 == 255);
+  CHECK(shmim_segment_get(key, 0, 0, SHMIM_SEGMENT_OLD) == -ENOENT);
+  CHECK(shmim_segment_get(key, 0, 0600, SHMIM_SEGMENT_NEW) == -EINVAL);
+  const int32_t id = shmim_segment_get(key, 100, 0640, SHMIM_SEGMENT_NEW);
+  CHECK(id >= 0);
+  CHECK(shmim_segment_get(key, 100, 0600, SHMIM_SEGMENT_NEW) == -EEXIST);
+  CHECK(shmim_segment_get(key, 100, 0600, SHMIM_SEGMENT_ANY) == id);
+  CHECK(shmim_segment_get(key, 101, 0600, SHMIM_SEGMENT_ANY) == -EINVAL);
+  CHECK(shmim_segment_stat(id, &info) == 0);
+  CHECK(info.id == id && (int32_t)info.key == key && info.size == 100);
+  CHECK(info.mode == 0640 && info.attached == 0);
+  CHECK(info.creator_pid == getpid() && info.last_pid == 0);
+  CHECK(shmim_segment_list(few, 1) >= 1 && few[0].id >= 0);
+  CHECK(shmim_segment_list(NULL, 0) >= 1);
+  CHECK(shmim_segment_list(NULL, 1) == -EINVAL);
+  CHECK(shmim_segment_limits(limits) == 0);
+  CHECK(limits[0] >= 4096 && limits[1] == 1 && limits[4] >= 1);
+  CHECK(shmim_segment_remove(id) == 0);
+  CHECK(shmim_segment_remove(id) < 0 && shmim_segment_stat(id, &info) < 0);
+}
+
+struct publisher {
+  struct shmim_segment segment;
+  atomic_bool stop;
+};
+
+static void *publish_records(void *data) {
+  struct publisher *p = data;
+  uint64_t record[16];
+  for (uint64_t n = 1; !atomic_load(&p->stop); n++) {
+    for (size_t i = 0; i < 16; i++) {
+      record[i] = n;
+    }
+    shmim_segment_publish(&p->segment, 0, 8, record, sizeof record);
+  }
+  return NULL;
+}
+
+static void test_segment_records(void) {
+  const int32_t id = private_segment();
+  struct shmim_segment r = segment_of(id, 0);
+  struct publisher p = {.segment = segment_of(id, 1)};
+  pthread_t thread;
+  uint64_t record[16];
+  uint64_t last = 0;
+  uint64_t changes = 0;
+  bool whole = true;
+  CHECK(pthread_create(&thread, NULL, publish_records, &p) == 0);
+  while (changes < 1000) {
+    if (shmim_segment_snapshot(&r, 0, 8, record, sizeof record, 100) != 0) {
+      continue;
+    }
+    for (size_t i = 1; i < 16; i++) {
+      whole = whole && record[i] == record[0];
+    }
+    whole = whole && record[0] >= last;
+    changes += record[0] != last ? 1 : 0;
+    last = record[0];
+  }
+  atomic_store(&p.stop, true);
+  pthread_join(thread, NULL);
+  CHECK(whole);
+  uint64_t found;
+  CHECK(shmim_segment_word(&r, 0, &found) == 0 && found % 2 == 0);
+  /* A writer that died in the middle leaves an odd number. */
+  CHECK(shmim_segment_swap(&p.segment, 0, found, found + 1, &found) == 0);
+  CHECK(shmim_segment_snapshot(&r, 0, 8, record, 8, 100) == -EAGAIN);
+  CHECK(shmim_segment_publish(&p.segment, 0, 8, record, 8) == 0);
+  CHECK(shmim_segment_snapshot(&r, 0, 8, record, 8, 100) == 0);
+  CHECK(shmim_segment_remove(id) == 0);
+  shmim_segment_detach(&p.segment);
+  shmim_segment_detach(&r);
+}
+
+static void test_process_start(void) {
+  const int64_t own = shmim_process_start(getpid());
+  CHECK(own > 0 && own == shmim_process_start(getpid()));
+  CHECK(shmim_process_start(0) == -ESRCH);
+  CHECK(shmim_process_start(-1) == -ESRCH);
+  CHECK(shmim_process_start(INT32_MAX) == -ESRCH);
+  const pid_t child = fork();
+  if (child == 0) {
+    _exit(0);
+  }
+  while (shmim_process_start(child) >= 0) {
+    sleep_ms(1); /* ended, but not collected: as good as gone */
+  }
+  CHECK(shmim_process_start(child) == -ESRCH);
+  waitpid(child, NULL, 0);
+  CHECK(shmim_process_start(child) == -ESRCH);
+  CHECK(shmim_user() == (int32_t)geteuid());
+}
+
+static void test_keep_descriptors(void) {
+  int fds[2];
+  CHECK(pipe(fds) == 0);
+  CHECK((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) == 0);
+  CHECK(shmim_keep_descriptors() == 0);
+  CHECK((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK((fcntl(2, F_GETFD) & FD_CLOEXEC) == 0);
+  close(fds[0]);
+  close(fds[1]);
+}
+
+#endif

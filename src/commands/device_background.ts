@@ -1,0 +1,66 @@
+/** Starts a device that outlives its terminal. @module */
+
+import { CommandError } from "../cli/errors.ts";
+import type { Output } from "../cli/output.ts";
+import { keepDescriptors } from "../../ffi/segment.ts";
+import { runLine } from "./permissions.ts";
+
+/** Deno itself, as it may be started: a permission set can only name it. */
+function denoProgram(): string {
+  const path = Deno.execPath();
+  const { state } = Deno.permissions.querySync({ name: "run", command: path });
+  return state === "granted" || Deno.build.standalone ? path : "deno";
+}
+
+async function textOf(stream: ReadableStream<Uint8Array>): Promise<string> {
+  return (await new Response(stream).text()).trim();
+}
+
+/** The first line, `undefined` where it ends without one. */
+async function firstLine(
+  stream: ReadableStream<Uint8Array>,
+): Promise<string | undefined> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    const end = text.indexOf("\n");
+    if (end >= 0) return text.slice(0, end);
+  }
+  return undefined;
+}
+
+/**
+ * Starts the command once more, in a session of its own and with just the
+ * permissions that it needs, and waits until the device stands.
+ *
+ * @param words The command line of the device.
+ * @returns The exit code.
+ */
+export async function launchInBackground(
+  words: readonly string[],
+  out: Output,
+): Promise<number> {
+  const line = await runLine(["device", ...words, "--serve"]);
+  const args = Deno.build.standalone
+    ? ["device", ...words, "--serve"]
+    : line.slice(1);
+  keepDescriptors();
+  const child = new Deno.Command(denoProgram(), {
+    args,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+  const said = textOf(child.stderr);
+  const place = await firstLine(child.stdout);
+  if (place === undefined) {
+    const { code } = await child.status;
+    const why = (await said).replace(/^shmim: /, "");
+    throw new CommandError(why || "The device did not start", code || 1);
+  }
+  child.unref();
+  out.line(place);
+  return 0;
+}
