@@ -218,6 +218,11 @@ function override(): string | undefined {
   }
 }
 
+/** Where the helper is loaded from: `$SHMIM_HELPER`, or its usual place. */
+export function helperPath(): string {
+  return override() ?? HELPER_PATH;
+}
+
 type SymbolName = keyof typeof HELPER_SYMBOLS;
 
 function open(path: string, name: SymbolName): Helper[SymbolName] {
@@ -244,7 +249,7 @@ function open(path: string, name: SymbolName): Helper[SymbolName] {
  */
 export function helper(): Helper {
   if (loaded !== undefined) return loaded;
-  const path = override() ?? HELPER_PATH;
+  const path = helperPath();
   const symbols = {} as Helper;
   for (const name of Object.keys(HELPER_SYMBOLS) as SymbolName[]) {
     Object.defineProperty(symbols, name, {

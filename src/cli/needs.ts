@@ -6,10 +6,17 @@
  */
 
 import { dirname } from "@std/path";
-import { HELPER_PATH } from "../../ffi/helper.ts";
+import { helperPath } from "../../ffi/helper.ts";
 import { realPath } from "../../ffi/files.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
-import { DEFAULT_FOLDERS, streamFolder, streamPlace } from "../stream/names.ts";
+import {
+  DEFAULT_FOLDERS,
+  isStreamPath,
+  streamFolder,
+  streamPlace,
+} from "../stream/names.ts";
+import type { Command } from "./command.ts";
+import { CommandError } from "./errors.ts";
 
 /** What a command needs. */
 export interface Needs {
@@ -21,6 +28,8 @@ export interface Needs {
   readonly net?: readonly string[];
   /** Variables of its own, beside {@linkcode VARIABLES}. */
   readonly env?: readonly string[];
+  /** Which of {@linkcode VARIABLES} are looked at: all, where left out. */
+  readonly variables?: readonly string[];
   /** Whether native code is needed at all. */
   readonly helper?: boolean;
   /** Whether the C library is called directly (is a process alive?). */
@@ -43,8 +52,9 @@ function withTarget(path: string): string[] {
   try {
     const real = realPath(path);
     return real === path ? [path] : [path, real];
-  } catch {
-    return [path]; // not there, or not to be looked at
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return [path]; // not there, or a circle of links
   }
 }
 
@@ -73,6 +83,53 @@ export const GENERAL: Scope = {
 /** Variables that the library looks at. */
 export const VARIABLES: readonly string[] = ["MILK_SHM_DIR", "SHMIM_HELPER"];
 
+/**
+ * What a command needs for these options, here and now: the one answer that
+ * printed lines, refusals and narrowed runs share.
+ *
+ * @throws {Deno.errors.NotCapable} where the paths cannot be found out
+ * without a permission: it is one of those needed.
+ */
+export async function exactNeeds(
+  command: Command,
+  options: unknown,
+): Promise<Needs> {
+  const variables = overridden() ? ["SHMIM_HELPER"] : [];
+  const look = (name: string | undefined, dir: string | undefined): void => {
+    if (dir !== undefined) return;
+    if (name !== undefined && isStreamPath(name)) return;
+    variables.push("MILK_SHM_DIR");
+    Deno.env.get("MILK_SHM_DIR"); // another folder must not be used in silence
+  };
+  const scope: Scope = {
+    ...EXACT,
+    stream(name, dir): string[] {
+      look(name, dir);
+      return EXACT.stream(name, dir);
+    },
+    folder(name, dir): string[] {
+      look(name, dir);
+      return EXACT.folder(name, dir);
+    },
+  };
+  await command.prepare?.(options);
+  const needs = union([command.needs(options, scope)]);
+  return { ...needs, variables: [...new Set(variables)].sort() };
+}
+
+/** Those that may be read now. */
+export function readable(paths: readonly string[]): string[] {
+  return paths.filter((path) =>
+    Deno.permissions.querySync({ name: "read", path }).state === "granted"
+  );
+}
+
+function overridden(): boolean {
+  const variable = { name: "env", variable: "SHMIM_HELPER" } as const;
+  return Deno.permissions.querySync(variable).state === "granted" &&
+    Deno.env.get("SHMIM_HELPER") !== undefined;
+}
+
 /** Adds needs up. */
 export function union(all: readonly Needs[]): Needs {
   const lists = (pick: (needs: Needs) => readonly string[] | undefined) =>
@@ -88,30 +145,40 @@ export function union(all: readonly Needs[]): Needs {
 }
 
 /** The libraries that a command loads. */
-export function libraries(needs: Needs, helper = HELPER_PATH): string[] {
+export function libraries(needs: Needs, helper = helperPath()): string[] {
   return [
     ...(needs.helper ?? true) ? [helper] : [],
     ...needs.libc ? LIBC_PATHS : [],
   ];
 }
 
-function variables({ env = [] }: Needs): string[] {
-  return [...VARIABLES, ...env];
+/** Every variable that is looked at. */
+export function allVariables({ env = [], variables }: Needs): string[] {
+  return [...variables ?? VARIABLES, ...env];
+}
+
+/** One flag; its values are split at commas, and nothing protects one. */
+function flag(name: string, values: readonly string[] = []): string[] {
+  const bad = values.find((value) => value.includes(","));
+  if (bad !== undefined) {
+    throw new CommandError(
+      `Deno's flags cannot name "${bad}", which holds a comma`,
+    );
+  }
+  return values.length === 0 ? [] : [`--allow-${name}=${values.join(",")}`];
 }
 
 /** Needs as flags of `deno run`. */
 export function flags(needs: Needs): string[] {
-  const list = (name: string, values: readonly string[] = []): string[] =>
-    values.length === 0 ? [] : [`--allow-${name}=${values.join(",")}`];
   const net = needs.net?.includes("*")
     ? ["--allow-net"]
-    : list("net", needs.net);
+    : flag("net", needs.net);
   return [
-    ...list("ffi", libraries(needs)),
-    ...list("read", needs.read),
-    ...list("write", needs.write),
+    ...flag("ffi", libraries(needs)),
+    ...flag("read", needs.read),
+    ...flag("write", needs.write),
     ...net,
-    ...list("env", variables(needs)),
+    ...flag("env", allVariables(needs)),
   ];
 }
 
@@ -121,7 +188,7 @@ export function permissionSet(
 ): Record<string, boolean | readonly string[]> {
   const set: Record<string, boolean | readonly string[]> = {
     ffi: libraries(needs, "./native/build/libshmim.so"),
-    env: variables(needs),
+    env: allVariables(needs),
   };
   if (needs.read?.length) set.read = needs.read;
   if (needs.write?.length) set.write = needs.write;
