@@ -10,6 +10,7 @@ import type { Command, Io } from "./src/cli/command.ts";
 import { describe, EXIT, exitCode, UsageError } from "./src/cli/errors.ts";
 import { commandHelp, overview } from "./src/cli/help.ts";
 import {
+  canNarrow,
   isNarrowed,
   requireNeeds,
   runNarrowed,
@@ -96,7 +97,7 @@ async function elsewhere(
   if (stays && surplus === "all") return undefined; // nothing can be missing
   const needs = await exactNeeds(command, options);
   requireNeeds(needs);
-  if (stays || surplus === "none") return undefined;
+  if (stays || surplus === "none" || !canNarrow(needs)) return undefined;
   return await runNarrowed(module, words, needs);
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { fromFileUrl } from "@std/path";
+import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
 export const HELPER_ABI = 4;
@@ -210,17 +211,9 @@ export const HELPER_PATH: string = fromFileUrl(
 
 let loaded: Helper | undefined;
 
-function override(): string | undefined {
-  try {
-    return Deno.env.get("SHMIM_HELPER");
-  } catch {
-    return undefined; // not permitted to look: not set
-  }
-}
-
 /** Where the helper is loaded from: `$SHMIM_HELPER`, or its usual place. */
 export function helperPath(): string {
-  return override() ?? HELPER_PATH;
+  return variable("SHMIM_HELPER") ?? HELPER_PATH;
 }
 
 type SymbolName = keyof typeof HELPER_SYMBOLS;

@@ -39,8 +39,11 @@ export function unscoped(): "none" | "some" | "all" {
   return count === UNSCOPED.length ? "all" : "some";
 }
 
-function pathsOf(needs: Needs, name: "read" | "write"): Descriptor[] {
-  return (needs[name] ?? []).map((path) => ({ name, path }));
+function pathsOf(
+  name: "read" | "write",
+  paths: readonly string[] = [],
+): Descriptor[] {
+  return paths.map((path) => ({ name, path }));
 }
 
 function described({ name, ...scope }: Descriptor): string {
@@ -55,6 +58,13 @@ function described({ name, ...scope }: Descriptor): string {
  * @throws {Deno.errors.NotCapable} for the first one.
  */
 export function requireNeeds(needs: Needs): void {
+  const [whole] = needs.whole ?? [];
+  if (whole !== undefined && unscoped() !== "all") {
+    throw new Deno.errors.NotCapable(
+      `Requires all access to "${whole}", run again with the --allow-all flag`,
+    );
+  }
+  const required = needs.write?.filter((path) => !needs.spare?.includes(path));
   const all: Descriptor[] = [
     ...needs.helper ?? true
       ? [{ name: "ffi", path: helperPath() } as const]
@@ -62,8 +72,8 @@ export function requireNeeds(needs: Needs): void {
     ...allVariables(needs).map((variable) =>
       ({ name: "env", variable }) as const
     ),
-    ...pathsOf(needs, "read"),
-    ...pathsOf(needs, "write"),
+    ...pathsOf("read", needs.read),
+    ...pathsOf("write", required),
     ...(needs.net ?? []).map((host) => ({ name: "net", host }) as const),
   ];
   const missing = all.find((descriptor) => !granted(descriptor));
@@ -73,21 +83,35 @@ export function requireNeeds(needs: Needs): void {
   if (needs.libc) processExists(Deno.pid); // any of its usual places will do
 }
 
+/**
+ * Whether a Worker can have the needs and no more: some files Deno opens for
+ * a program with all permissions only.
+ */
+export function canNarrow({ whole = [] }: Needs): boolean {
+  return whole.length === 0;
+}
+
 /** Needs as the permissions of a Worker. */
 export function workerPermissions(needs: Needs): Deno.PermissionOptionsObject {
   const some = (values: readonly string[]): string[] | false =>
     values.length === 0 ? false : [...values];
-  const paths = (values: readonly string[] = []): string[] | false =>
-    some(values.map((path) => resolve(path)));
+  // What is needed is granted, what is spare perhaps not: asking for it
+  // would be refused as a whole.
+  const paths = (
+    name: "read" | "write" | "ffi",
+    values: readonly string[] = [],
+  ): string[] | false =>
+    some(
+      values.map((path) => resolve(path))
+        .filter((path) => granted({ name, path })),
+    );
   const native = libraries(needs);
   return {
-    read: paths(needs.read),
-    write: paths(needs.write),
+    read: paths("read", needs.read),
+    write: paths("write", needs.write),
     net: some(needs.net ?? []),
     env: some(allVariables(needs)),
-    ffi: Deno.build.standalone ? native.length > 0 : paths(
-      native.filter((path) => granted({ name: "ffi", path })),
-    ),
+    ffi: Deno.build.standalone ? native.length > 0 : paths("ffi", native),
     run: false,
     sys: false,
     import: false,

@@ -5,16 +5,12 @@
  * @module
  */
 
-import { dirname } from "@std/path";
+import { dirname, resolve } from "@std/path";
+import { lookedAt, variable } from "../../ffi/access.ts";
 import { helperPath } from "../../ffi/helper.ts";
 import { realPath } from "../../ffi/files.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
-import {
-  DEFAULT_FOLDERS,
-  isStreamPath,
-  streamFolder,
-  streamPlace,
-} from "../stream/names.ts";
+import { DEFAULT_FOLDERS, streamFolder, streamPlace } from "../stream/names.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./errors.ts";
 
@@ -24,6 +20,10 @@ export interface Needs {
   readonly read?: readonly string[];
   /** Files and folders to write. */
   readonly write?: readonly string[];
+  /** Files of `write` that it does without, with a word about it. */
+  readonly spare?: readonly string[];
+  /** Files that Deno opens for a program with all permissions only. */
+  readonly whole?: readonly string[];
   /** Hosts with ports; `*` is any. */
   readonly net?: readonly string[];
   /** Variables of its own, beside {@linkcode VARIABLES}. */
@@ -48,7 +48,8 @@ export interface Scope {
   host(hostname: string, port: number): string[];
 }
 
-function withTarget(path: string): string[] {
+/** A path, and what it leads to where that is elsewhere. */
+export function withTarget(path: string): string[] {
   try {
     const real = realPath(path);
     return real === path ? [path] : [path, real];
@@ -94,27 +95,21 @@ export async function exactNeeds(
   command: Command,
   options: unknown,
 ): Promise<Needs> {
-  const variables = overridden() ? ["SHMIM_HELPER"] : [];
-  const look = (name: string | undefined, dir: string | undefined): void => {
-    if (dir !== undefined) return;
-    if (name !== undefined && isStreamPath(name)) return;
-    variables.push("MILK_SHM_DIR");
-    Deno.env.get("MILK_SHM_DIR"); // another folder must not be used in silence
-  };
+  const whole: string[] = [];
   const scope: Scope = {
     ...EXACT,
-    stream(name, dir): string[] {
-      look(name, dir);
-      return EXACT.stream(name, dir);
-    },
-    folder(name, dir): string[] {
-      look(name, dir);
-      return EXACT.folder(name, dir);
+    file(path): string[] {
+      if (/^\/(dev|proc|sys)(\/|$)/.test(resolve(path))) whole.push(path);
+      return EXACT.file(path);
     },
   };
   await command.prepare?.(options);
   const needs = union([command.needs(options, scope)]);
-  return { ...needs, variables: [...new Set(variables)].sort() };
+  // The helper's place is the usual one, unless somebody says otherwise.
+  const variables = VARIABLES.filter((name) =>
+    name === "SHMIM_HELPER" ? variable(name) !== undefined : lookedAt.has(name)
+  );
+  return { ...needs, variables, whole };
 }
 
 /** Those that may be read now. */
@@ -124,12 +119,6 @@ export function readable(paths: readonly string[]): string[] {
   );
 }
 
-function overridden(): boolean {
-  const variable = { name: "env", variable: "SHMIM_HELPER" } as const;
-  return Deno.permissions.querySync(variable).state === "granted" &&
-    Deno.env.get("SHMIM_HELPER") !== undefined;
-}
-
 /** Adds needs up. */
 export function union(all: readonly Needs[]): Needs {
   const lists = (pick: (needs: Needs) => readonly string[] | undefined) =>
@@ -137,6 +126,7 @@ export function union(all: readonly Needs[]): Needs {
   return {
     read: lists((needs) => needs.read),
     write: lists((needs) => needs.write),
+    spare: lists((needs) => needs.spare),
     net: lists((needs) => needs.net),
     env: lists((needs) => needs.env),
     helper: all.some((needs) => needs.helper ?? true),
@@ -168,8 +158,19 @@ function flag(name: string, values: readonly string[] = []): string[] {
   return values.length === 0 ? [] : [`--allow-${name}=${values.join(",")}`];
 }
 
-/** Needs as flags of `deno run`. */
+/**
+ * Needs as flags of `deno run`.
+ *
+ * @throws {CommandError} where no flag can name what is needed.
+ */
 export function flags(needs: Needs): string[] {
+  const [bad] = needs.whole ?? [];
+  if (bad !== undefined) {
+    throw new CommandError(
+      `Deno opens "${bad}" with all permissions only: no flag grants just ` +
+        "that; name a file elsewhere",
+    );
+  }
   const net = needs.net?.includes("*")
     ? ["--allow-net"]
     : flag("net", needs.net);

@@ -33,7 +33,9 @@ export function withGrant(
   const [, kind = "", quoted, bare = ""] = found;
   const what = quoted ?? bare;
   const message = `Requires ${kind} access to "${what}"`;
-  const advice = narrowed
+  const advice = kind === "all"
+    ? "which Deno gives with --allow-all only; name a file elsewhere"
+    : narrowed
     ? `beyond what "shmim ${words[0]}" needs; --no-narrow lets it`
     : Deno.build.standalone
     ? "this program was built without it"
