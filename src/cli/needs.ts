@@ -109,7 +109,20 @@ export async function exactNeeds(
   const variables = VARIABLES.filter((name) =>
     name === "SHMIM_HELPER" ? variable(name) !== undefined : lookedAt.has(name)
   );
-  return { ...needs, variables, whole };
+  return {
+    ...needs,
+    read: outermost(needs.read),
+    write: outermost(needs.write),
+    variables,
+    whole,
+  };
+}
+
+/** Without what lies in a folder that is there, too. */
+function outermost(paths: readonly string[] = []): string[] {
+  return paths.filter((path) =>
+    !paths.some((other) => path.startsWith(`${other}/`))
+  );
 }
 
 /** Those that may be read now. */
