@@ -39,6 +39,20 @@ export function mayWrite(path: string): boolean {
     "granted";
 }
 
+/**
+ * Refuses as Deno would where a variable may not be read.
+ *
+ * @throws {Deno.errors.NotCapable}
+ */
+export function requireVariable(name: string): void {
+  const descriptor = { name: "env", variable: name } as const;
+  if (Deno.permissions.querySync(descriptor).state !== "granted") {
+    throw new Deno.errors.NotCapable(
+      `Requires env access to "${name}", run again with the --allow-env flag`,
+    );
+  }
+}
+
 /** Variables that were looked at, permitted or not. */
 export const lookedAt: Set<string> = new Set();
 

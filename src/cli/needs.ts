@@ -6,7 +6,7 @@
  */
 
 import { dirname, resolve } from "@std/path";
-import { lookedAt, variable } from "../../ffi/access.ts";
+import { lookedAt, requireVariable, variable } from "../../ffi/access.ts";
 import { helperPath } from "../../ffi/helper.ts";
 import { realPath } from "../../ffi/files.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
@@ -103,8 +103,15 @@ export async function exactNeeds(
       return EXACT.file(path);
     },
   };
-  await command.prepare?.(options);
-  const needs = union([command.needs(options, scope)]);
+  let needs: Needs;
+  try {
+    await command.prepare?.(options);
+    needs = union([command.needs(options, scope)]);
+  } finally {
+    // Another folder than the one that was meant must not be used in silence,
+    // nor be named in a refusal.
+    if (lookedAt.has("MILK_SHM_DIR")) requireVariable("MILK_SHM_DIR");
+  }
   // The helper's place is the usual one, unless somebody says otherwise.
   const variables = VARIABLES.filter((name) =>
     name === "SHMIM_HELPER" ? variable(name) !== undefined : lookedAt.has(name)
@@ -121,7 +128,7 @@ export async function exactNeeds(
 /** Without what lies in a folder that is there, too. */
 function outermost(paths: readonly string[] = []): string[] {
   return paths.filter((path) =>
-    !paths.some((other) => path.startsWith(`${other}/`))
+    !paths.some((other) => resolve(path).startsWith(`${resolve(other)}/`))
   );
 }
 
