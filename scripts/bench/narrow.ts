@@ -18,7 +18,7 @@ import { makeStream, SIZES } from "./streams.ts";
 
 const CLI = fromFileUrl(new URL("../../cli.ts", import.meta.url));
 
-/** From start to end of `shmim info`, µs. */
+/** From start to end of `shmim info`, ns. */
 async function info(path: string, flags: readonly string[]): Promise<Report> {
   const begin = performance.now();
   const { success } = await new Deno.Command(Deno.execPath(), {
@@ -26,7 +26,7 @@ async function info(path: string, flags: readonly string[]): Promise<Report> {
     stdout: "null",
   }).output();
   if (!success) throw new Error("shmim info failed");
-  return percentiles([(performance.now() - begin) * 1000]);
+  return percentiles([(performance.now() - begin) * 1e6]);
 }
 
 /** The figure of narrowing. */
