@@ -9,16 +9,42 @@ import { Arguments } from "./src/cli/args.ts";
 import type { Command, Io } from "./src/cli/command.ts";
 import { describe, EXIT, exitCode, UsageError } from "./src/cli/errors.ts";
 import { commandHelp, overview } from "./src/cli/help.ts";
+import {
+  canNarrow,
+  isNarrowed,
+  requireNeeds,
+  runNarrowed,
+  serveNarrowed,
+  unscoped,
+} from "./src/cli/narrow.ts";
+import { exactNeeds } from "./src/cli/needs.ts";
 import { Output, OutputClosed } from "./src/cli/output.ts";
+import { withGrant } from "./src/cli/refusal.ts";
 import { VERSION } from "./src/cli/version.ts";
 import { COMMANDS, findCommand } from "./src/commands/table.ts";
 
 const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGTERM: 15 };
 
+/** Where a command line runs. */
+export interface Around {
+  /**
+   * The module that a program with more permissions than the command needs
+   * starts in a Worker; without it nothing is narrowed.
+   */
+  readonly module?: string;
+  /** Ends the process at once. */
+  readonly leave?: (code: number) => void;
+}
+
 /** Listens for signals from the moment a command asks for its signal. */
 class Interruption {
+  readonly #leave: (code: number) => void;
   #controller: AbortController | undefined;
   #number = 0;
+
+  constructor(leave: (code: number) => void) {
+    this.#leave = leave;
+  }
 
   get signal(): AbortSignal {
     if (this.#controller !== undefined) return this.#controller.signal;
@@ -26,7 +52,7 @@ class Interruption {
     this.#controller = controller;
     for (const [name, number] of Object.entries(SIGNALS)) {
       Deno.addSignalListener(name as Deno.Signal, () => {
-        if (controller.signal.aborted) Deno.exit(EXIT.signal + number);
+        if (controller.signal.aborted) this.#leave(EXIT.signal + number);
         this.#number = number;
         controller.abort();
       });
@@ -52,9 +78,33 @@ function parse(command: Command, args: Arguments): unknown {
   }
 }
 
+/**
+ * Sees to it that a command has what it needs, and no more: where the program
+ * has more, it runs elsewhere.
+ *
+ * @returns Its exit code, `undefined` where it is to run here.
+ */
+async function elsewhere(
+  words: readonly string[],
+  command: Command,
+  options: unknown,
+  args: Arguments,
+  module: string | undefined,
+): Promise<number | undefined> {
+  if (isNarrowed()) return undefined; // with what it needs, and no more
+  const surplus = unscoped();
+  const stays = module === undefined || args.flag("no-narrow");
+  if (stays && surplus === "all") return undefined; // nothing can be missing
+  const needs = await exactNeeds(command, options);
+  requireNeeds(needs);
+  if (stays || surplus === "none" || !canNarrow(needs)) return undefined;
+  return await runNarrowed(module, words, needs);
+}
+
 async function dispatch(
   words: readonly string[],
   io: Io,
+  module: string | undefined,
 ): Promise<number> {
   const [name, ...rest] = words;
   if (name === undefined || name === "--help" || name === "-h") {
@@ -71,6 +121,7 @@ async function dispatch(
     return dispatch(
       rest[0] === undefined ? ["--help"] : [rest[0], "--help"],
       io,
+      module,
     );
   }
   const entry = findCommand(name);
@@ -84,7 +135,9 @@ async function dispatch(
     for (const line of commandHelp(entry, command)) io.out.line(line);
     return EXIT.done;
   }
-  return await command.run(parse(command, args), io);
+  const options = parse(command, args);
+  const code = await elsewhere(words, command, options, args, module);
+  return code ?? await command.run(options, io);
 }
 
 function hint(error: unknown, words: readonly string[]): string {
@@ -97,11 +150,15 @@ function hint(error: unknown, words: readonly string[]): string {
  * Runs a command line.
  *
  * @param words What was typed after the program's name.
+ * @param around Where it runs.
  * @returns The exit code.
  */
-export async function main(words: readonly string[]): Promise<number> {
+export async function main(
+  words: readonly string[],
+  { module, leave = Deno.exit }: Around = {},
+): Promise<number> {
   const out = new Output();
-  const interruption = new Interruption();
+  const interruption = new Interruption(leave);
   const io: Io = {
     out,
     get signal() {
@@ -109,7 +166,7 @@ export async function main(words: readonly string[]): Promise<number> {
     },
   };
   try {
-    const code = await dispatch(words, io);
+    const code = await dispatch(words, io, module);
     return interruption.code || code;
   } catch (error) {
     if (error instanceof OutputClosed) return EXIT.done;
@@ -119,13 +176,16 @@ export async function main(words: readonly string[]): Promise<number> {
       `${usage}${
         words.length === 0
           ? (error as Error).message
-          : describe(error, debug) + hint(error, words)
+          : describe(withGrant(error, words, isNarrowed()), debug) +
+            hint(error, words)
       }`,
     );
     return interruption.code || exitCode(error);
   }
 }
 
-if (import.meta.main) {
-  Deno.exit(await main(Deno.args));
+if (isNarrowed()) {
+  serveNarrowed((words, leave) => main(words, { leave }));
+} else if (import.meta.main) {
+  Deno.exit(await main(Deno.args, { module: import.meta.url }));
 }

@@ -38,3 +38,32 @@ export function mayWrite(path: string): boolean {
   return Deno.permissions.querySync({ name: "write", path }).state ===
     "granted";
 }
+
+/**
+ * Refuses as Deno would where a variable may not be read.
+ *
+ * @throws {Deno.errors.NotCapable}
+ */
+export function requireVariable(name: string): void {
+  const descriptor = { name: "env", variable: name } as const;
+  if (Deno.permissions.querySync(descriptor).state !== "granted") {
+    throw new Deno.errors.NotCapable(
+      `Requires env access to "${name}", run again with the --allow-env flag`,
+    );
+  }
+}
+
+/** Variables that were looked at, permitted or not. */
+export const lookedAt: Set<string> = new Set();
+
+/**
+ * Reads a variable that may not be permitted: then it counts as not set, and
+ * nobody is asked.
+ */
+export function variable(name: string): string | undefined {
+  lookedAt.add(name);
+  const descriptor = { name: "env", variable: name } as const;
+  return Deno.permissions.querySync(descriptor).state === "granted"
+    ? Deno.env.get(name)
+    : undefined;
+}

@@ -5,6 +5,7 @@
  */
 
 import { fromFileUrl } from "@std/path";
+import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
 export const HELPER_ABI = 6;
@@ -276,12 +277,9 @@ export const HELPER_PATH: string = fromFileUrl(
 
 let loaded: Helper | undefined;
 
-function override(): string | undefined {
-  try {
-    return Deno.env.get("SHMIM_HELPER");
-  } catch {
-    return undefined; // not permitted to look: not set
-  }
+/** Where the helper is loaded from: `$SHMIM_HELPER`, or its usual place. */
+export function helperPath(): string {
+  return variable("SHMIM_HELPER") ?? HELPER_PATH;
 }
 
 type SymbolName = keyof typeof HELPER_SYMBOLS;
@@ -310,7 +308,7 @@ function open(path: string, name: SymbolName): Helper[SymbolName] {
  */
 export function helper(): Helper {
   if (loaded !== undefined) return loaded;
-  const path = override() ?? HELPER_PATH;
+  const path = helperPath();
   const symbols = {} as Helper;
   for (const name of Object.keys(HELPER_SYMBOLS) as SymbolName[]) {
     Object.defineProperty(symbols, name, {

@@ -17,6 +17,7 @@ import { FITS } from "./bench/fits.ts";
 import { FLOOR } from "./bench/floor.ts";
 import { INFO } from "./bench/info.ts";
 import { LOAD } from "./bench/load.ts";
+import { NARROW } from "./bench/narrow.ts";
 import { NOTIFY } from "./bench/notify.ts";
 import { compilePrograms, Talker } from "./bench/programs.ts";
 import { START } from "./bench/start.ts";
@@ -31,6 +32,7 @@ const FIGURES: readonly Figure[] = [
   ...FITS,
   ...START,
   ...INFO,
+  ...NARROW,
 ];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";

@@ -25,6 +25,7 @@ export interface OptionSpec {
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: "help", short: "h", help: "show this help" },
   { name: "debug", help: "show where an error comes from" },
+  { name: "no-narrow", help: "keep permissions beyond what is needed" },
 ];
 
 /** Says what was perhaps meant, or nothing. */

@@ -1,19 +1,10 @@
 /** How much colour the terminal shows. @module */
 
+import { variable } from "../../ffi/access.ts";
 import type { ColorDepth } from "../image/canvas.ts";
 
 /** The variables that say so. */
 export const COLOR_VARIABLES: readonly string[] = ["COLORTERM", "TERM"];
-
-/** Reads a variable that may not be permitted: then it counts as not set. */
-function variable(name: string): string {
-  try {
-    return Deno.env.get(name) ?? "";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return "";
-    throw error;
-  }
-}
 
 /**
  * What the terminal can show, by its variables.
@@ -22,7 +13,7 @@ function variable(name: string): string {
  * @param noColor What `NO_COLOR` says.
  */
 export function colorDepth(
-  get: (name: string) => string = variable,
+  get: (name: string) => string = (name) => variable(name) ?? "",
   noColor: boolean = Deno.noColor,
 ): ColorDepth {
   if (noColor) return "none";

@@ -29,6 +29,8 @@ export interface Command<Options = unknown> {
   readonly samples: readonly (readonly string[])[];
   /** Reads a command line; looks at nothing else. */
   parse(args: Arguments): Options;
+  /** Fetches what `needs` must know, where that takes time. */
+  prepare?(options: Options): Promise<void>;
   /** The permissions that it needs for these options. */
   needs(options: Options, scope: Scope): Needs;
   /** Does it. Returns the exit code. */

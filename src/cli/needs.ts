@@ -5,11 +5,14 @@
  * @module
  */
 
-import { dirname } from "@std/path";
-import { HELPER_PATH } from "../../ffi/helper.ts";
+import { dirname, resolve } from "@std/path";
+import { lookedAt, requireVariable, variable } from "../../ffi/access.ts";
+import { helperPath } from "../../ffi/helper.ts";
 import { realPath } from "../../ffi/files.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
 import { DEFAULT_FOLDERS, streamFolder, streamPlace } from "../stream/names.ts";
+import type { Command } from "./command.ts";
+import { CommandError } from "./errors.ts";
 
 /** What a command needs. */
 export interface Needs {
@@ -17,12 +20,18 @@ export interface Needs {
   readonly read?: readonly string[];
   /** Files and folders to write. */
   readonly write?: readonly string[];
+  /** Files of `write` that it does without, with a word about it. */
+  readonly spare?: readonly string[];
+  /** Files that Deno opens for a program with all permissions only. */
+  readonly whole?: readonly string[];
   /** Hosts with ports; `*` is any. */
   readonly net?: readonly string[];
   /** Programs to start. */
   readonly run?: readonly string[];
   /** Variables of its own, beside {@linkcode VARIABLES}. */
   readonly env?: readonly string[];
+  /** Which of {@linkcode VARIABLES} are looked at: all, where left out. */
+  readonly variables?: readonly string[];
   /** Whether native code is needed at all. */
   readonly helper?: boolean;
   /** Whether the C library is called directly (is a process alive?). */
@@ -43,12 +52,14 @@ export interface Scope {
   self(): string[];
 }
 
-function withTarget(path: string): string[] {
+/** A path, and what it leads to where that is elsewhere. */
+export function withTarget(path: string): string[] {
   try {
     const real = realPath(path);
     return real === path ? [path] : [path, real];
-  } catch {
-    return [path]; // not there, or not to be looked at
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return [path]; // not there, or a circle of links
   }
 }
 
@@ -79,6 +90,61 @@ export const GENERAL: Scope = {
 /** Variables that the library looks at. */
 export const VARIABLES: readonly string[] = ["MILK_SHM_DIR", "SHMIM_HELPER"];
 
+/**
+ * What a command needs for these options, here and now: the one answer that
+ * printed lines, refusals and narrowed runs share.
+ *
+ * @throws {Deno.errors.NotCapable} where the paths cannot be found out
+ * without a permission: it is one of those needed.
+ */
+export async function exactNeeds(
+  command: Command,
+  options: unknown,
+): Promise<Needs> {
+  const whole: string[] = [];
+  const scope: Scope = {
+    ...EXACT,
+    file(path): string[] {
+      if (/^\/(dev|proc|sys)(\/|$)/.test(resolve(path))) whole.push(path);
+      return EXACT.file(path);
+    },
+  };
+  let needs: Needs;
+  try {
+    await command.prepare?.(options);
+    needs = union([command.needs(options, scope)]);
+  } finally {
+    // Another folder than the one that was meant must not be used in silence,
+    // nor be named in a refusal.
+    if (lookedAt.has("MILK_SHM_DIR")) requireVariable("MILK_SHM_DIR");
+  }
+  // The helper's place is the usual one, unless somebody says otherwise.
+  const variables = VARIABLES.filter((name) =>
+    name === "SHMIM_HELPER" ? variable(name) !== undefined : lookedAt.has(name)
+  );
+  return {
+    ...needs,
+    read: outermost(needs.read),
+    write: outermost(needs.write),
+    variables,
+    whole,
+  };
+}
+
+/** Without what lies in a folder that is there, too. */
+function outermost(paths: readonly string[] = []): string[] {
+  return paths.filter((path) =>
+    !paths.some((other) => resolve(path).startsWith(`${resolve(other)}/`))
+  );
+}
+
+/** Those that may be read now. */
+export function readable(paths: readonly string[]): string[] {
+  return paths.filter((path) =>
+    Deno.permissions.querySync({ name: "read", path }).state === "granted"
+  );
+}
+
 /** Adds needs up. */
 export function union(all: readonly Needs[]): Needs {
   const lists = (pick: (needs: Needs) => readonly string[] | undefined) =>
@@ -86,6 +152,7 @@ export function union(all: readonly Needs[]): Needs {
   return {
     read: lists((needs) => needs.read),
     write: lists((needs) => needs.write),
+    spare: lists((needs) => needs.spare),
     net: lists((needs) => needs.net),
     run: lists((needs) => needs.run),
     env: lists((needs) => needs.env),
@@ -95,31 +162,52 @@ export function union(all: readonly Needs[]): Needs {
 }
 
 /** The libraries that a command loads. */
-export function libraries(needs: Needs, helper = HELPER_PATH): string[] {
+export function libraries(needs: Needs, helper = helperPath()): string[] {
   return [
     ...(needs.helper ?? true) ? [helper] : [],
     ...needs.libc ? LIBC_PATHS : [],
   ];
 }
 
-function variables({ env = [] }: Needs): string[] {
-  return [...VARIABLES, ...env];
+/** Every variable that is looked at. */
+export function allVariables({ env = [], variables }: Needs): string[] {
+  return [...variables ?? VARIABLES, ...env];
 }
 
-/** Needs as flags of `deno run`. */
+/** One flag; its values are split at commas, and nothing protects one. */
+function flag(name: string, values: readonly string[] = []): string[] {
+  const bad = values.find((value) => value.includes(","));
+  if (bad !== undefined) {
+    throw new CommandError(
+      `Deno's flags cannot name "${bad}", which holds a comma`,
+    );
+  }
+  return values.length === 0 ? [] : [`--allow-${name}=${values.join(",")}`];
+}
+
+/**
+ * Needs as flags of `deno run`.
+ *
+ * @throws {CommandError} where no flag can name what is needed.
+ */
 export function flags(needs: Needs): string[] {
-  const list = (name: string, values: readonly string[] = []): string[] =>
-    values.length === 0 ? [] : [`--allow-${name}=${values.join(",")}`];
+  const [bad] = needs.whole ?? [];
+  if (bad !== undefined) {
+    throw new CommandError(
+      `Deno opens "${bad}" with all permissions only: no flag grants just ` +
+        "that; name a file elsewhere",
+    );
+  }
   const net = needs.net?.includes("*")
     ? ["--allow-net"]
-    : list("net", needs.net);
+    : flag("net", needs.net);
   return [
-    ...list("ffi", libraries(needs)),
-    ...list("read", needs.read),
-    ...list("write", needs.write),
+    ...flag("ffi", libraries(needs)),
+    ...flag("read", needs.read),
+    ...flag("write", needs.write),
     ...net,
-    ...list("run", needs.run),
-    ...list("env", variables(needs)),
+    ...flag("run", needs.run),
+    ...flag("env", allVariables(needs)),
   ];
 }
 
@@ -129,7 +217,7 @@ export function permissionSet(
 ): Record<string, boolean | readonly string[]> {
   const set: Record<string, boolean | readonly string[]> = {
     ffi: libraries(needs, "./native/build/libshmim.so"),
-    env: variables(needs),
+    env: allVariables(needs),
   };
   if (needs.read?.length) set.read = needs.read;
   if (needs.write?.length) set.write = needs.write;

@@ -83,6 +83,12 @@ export class Output {
     this.#talk(`${text}\n`);
   }
 
+  /** Asks: the cursor stays behind the question. */
+  ask(question: string): void {
+    this.#clear();
+    this.#talk(question);
+  }
+
   /** Shows a line that the next one replaces; on a terminal only. */
   live(text: string): void {
     if (!this.errorIsTerminal) return;

@@ -99,7 +99,10 @@ export const command = defineCommand<Options>({
   },
   needs({ from, to, open, follow, wait }, scope): Needs {
     const source = scope.stream(from, open.dir);
-    const target = scope.folder(to, open.dir);
+    const target = [
+      ...scope.folder(to, open.dir),
+      ...scope.stream(to, open.dir),
+    ];
     const waits = follow && (wait === undefined || waitWrites(wait));
     return {
       read: [...source, ...target],

@@ -173,10 +173,11 @@ export const command = defineCommand<Options>({
       );
     const read = [...folder, ...state, ...source];
     // A link to a file can be written through: conf/shmim_STREAM.fits needs
-    // the permission to write the file, which nobody makes use of.
+    // the permission to write the file, which nobody makes use of. Without it
+    // there is no link.
     return load.dryRun
       ? { read }
-      : { read, write: [...folder, ...state, ...source] };
+      : { read, write: [...folder, ...state, ...source], spare: source };
   },
   async run(options, io): Promise<number> {
     if (options.watch) await watch(options, io);

@@ -1,8 +1,10 @@
 /** `shmim ls`: all streams of a folder. @module */
 
+import { dirname, join } from "@std/path";
+import { listFolder } from "../../ffi/files.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { GENERAL, type Needs, readable, withTarget } from "../cli/needs.ts";
 import { columns, printable } from "../cli/output.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import {
@@ -10,7 +12,7 @@ import {
   type ListedStream,
   listStreams,
 } from "../stream/list.ts";
-import { streamFolder } from "../stream/names.ts";
+import { streamFolder, SUFFIX } from "../stream/names.ts";
 
 interface Options {
   readonly pattern: string | undefined;
@@ -45,6 +47,19 @@ function cells(entry: ListedStream, watchMs: number): string[] {
   ];
 }
 
+/** What links in a folder lead to, where that may be looked at. */
+function linkTargets(folder: string): string[] {
+  try {
+    const paths = listFolder(folder)
+      .filter((name) => name.endsWith(SUFFIX))
+      .flatMap((name) => withTarget(join(folder, name)));
+    return readable(paths.filter((path) => dirname(path) !== folder));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return []; // listing it will say why
+  }
+}
+
 /** The command. */
 export const command = defineCommand<Options>({
   usage: ["ls [PATTERN] [OPTIONS]"],
@@ -75,7 +90,9 @@ export const command = defineCommand<Options>({
     };
   },
   needs({ dir }, scope): Needs {
-    return { read: scope.folder(undefined, dir), libc: true };
+    const folders = scope.folder(undefined, dir);
+    const targets = scope === GENERAL ? [] : folders.flatMap(linkTargets);
+    return { read: [...folders, ...targets], libc: true };
   },
   async run({ pattern, dir, json, watchMs }, { out }): Promise<number> {
     const entries = await listStreams({

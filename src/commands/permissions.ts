@@ -2,21 +2,29 @@
 
 import { fromFileUrl } from "@std/path";
 import { Arguments } from "../cli/args.ts";
-import { defineCommand } from "../cli/command.ts";
+import { type Command, defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
-import { EXACT, flags, union } from "../cli/needs.ts";
+import { exactNeeds, flags, readable } from "../cli/needs.ts";
+import { quote } from "../cli/refusal.ts";
 import { findCommand } from "./table.ts";
 
 interface Options {
   readonly words: readonly string[];
+  /** The command that is asked about, once it is loaded. */
+  asked?: { readonly command: Command; readonly options: unknown };
 }
 
-/** Quotes a word for a shell where it needs it. */
-export function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word)
-    ? word
-    : `'${word.replaceAll("'", `'\\''`)}'`;
+/** The command that is asked about, and what it is told. */
+async function asked(
+  words: readonly string[],
+): Promise<{ command: Command; options: unknown }> {
+  const [name, ...rest] = words;
+  if (name === undefined) throw new UsageError("COMMAND is missing");
+  const { command } = await findCommand(name).load();
+  const options = command.parse(new Arguments(rest, command.options));
+  await command.prepare?.(options);
+  return { command, options };
 }
 
 /**
@@ -24,13 +32,10 @@ export function quote(word: string): string {
  * needs for these arguments.
  */
 export async function runLine(words: readonly string[]): Promise<string[]> {
-  const [name, ...rest] = words;
-  if (name === undefined) throw new UsageError("COMMAND is missing");
-  const { command } = await findCommand(name).load();
-  const options = command.parse(new Arguments(rest, command.options));
+  const { command, options } = await asked(words);
   const cli = fromFileUrl(new URL("../../cli.ts", import.meta.url));
-  const needs = union([command.needs(options, EXACT)]);
-  return ["deno", "run", "--no-prompt", ...flags(needs), cli, name, ...rest];
+  const needs = await exactNeeds(command, options);
+  return ["deno", "run", "--no-prompt", ...flags(needs), cli, ...words];
 }
 
 /** The command. */
@@ -44,10 +49,16 @@ export const command = defineCommand<Options>({
   parse(args): Options {
     return { words: args.words };
   },
-  needs({ words }, scope): Needs {
-    // Links are resolved, because their targets need a permission, too.
-    const name = words.slice(1).find((word) => !word.startsWith("-"));
-    return { read: name === undefined ? [] : scope.folder(undefined) };
+  async prepare(options): Promise<void> {
+    options.asked = await asked(options.words);
+  },
+  needs({ asked }, scope): Needs {
+    if (asked === undefined) return { read: scope.folder(undefined) };
+    // Links are resolved, because their targets need a permission, too. What
+    // cannot be looked at is refused when it is looked at, and not before:
+    // many of these files are not.
+    const { read = [] } = asked.command.needs(asked.options, scope);
+    return { read: readable(read) };
   },
   async run({ words }, { out }): Promise<number> {
     out.line((await runLine(words)).map(quote).join(" "));

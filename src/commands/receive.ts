@@ -81,7 +81,10 @@ export const command = defineCommand<Options>({
     };
   },
   needs({ receive, statsFile }, scope): Needs {
-    const folder = scope.folder(receive.as, receive.dir);
+    const folder = [
+      ...scope.folder(receive.as, receive.dir),
+      ...receive.as === undefined ? [] : scope.stream(receive.as, receive.dir),
+    ];
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
     return {
       read: folder,

@@ -1,5 +1,6 @@
 /** `shmim rm`: removes streams. @module */
 
+import { confirmed } from "../cli/confirm.ts";
 import { defineCommand } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
@@ -15,7 +16,7 @@ interface Options {
   readonly json: boolean;
 }
 
-function confirmed(options: Options, out: Output): boolean {
+function agreed(options: Options, out: Output): boolean {
   if (options.yes) return true;
   if (!Deno.stdin.isTerminal() || !out.errorIsTerminal) {
     throw new CommandError(
@@ -23,7 +24,7 @@ function confirmed(options: Options, out: Output): boolean {
       EXIT.usage,
     );
   }
-  return confirm(`Remove ${options.names.join(", ")}?`);
+  return confirmed(`Remove ${options.names.join(", ")}?`, out);
 }
 
 /** The command. */
@@ -55,7 +56,7 @@ export const command = defineCommand<Options>({
     return { read: files, write: files, libc: true };
   },
   run(options, { out }): number {
-    if (!confirmed(options, out)) {
+    if (!agreed(options, out)) {
       out.say("Nothing removed");
       return EXIT.failed;
     }

@@ -4,6 +4,7 @@
  */
 
 import { basename, dirname, join, resolve } from "@std/path";
+import { variable } from "../../ffi/access.ts";
 import { statFile } from "../../ffi/files.ts";
 import { isType } from "./types.ts";
 
@@ -48,16 +49,6 @@ export function requireName(name: string): string {
   return name;
 }
 
-/** Reads a variable that may not be permitted: then it counts as not set. */
-function environment(name: string): string | undefined {
-  try {
-    return Deno.env.get(name) || undefined;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
-}
-
 /** `undefined` where looking is not permitted: the file itself may be. */
 function isFolder(path: string): boolean | undefined {
   try {
@@ -77,7 +68,7 @@ function isFolder(path: string): boolean | undefined {
  * @throws {Deno.errors.NotFound} where a folder was named that is none.
  */
 export function streamFolder(dir?: string): string {
-  const named = dir ?? environment("MILK_SHM_DIR");
+  const named = dir ?? (variable("MILK_SHM_DIR") || undefined);
   if (named !== undefined) {
     if (isFolder(named) === false) {
       throw new Deno.errors.NotFound(

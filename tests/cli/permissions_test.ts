@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { permissionSets } from "../../scripts/permission_sets.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
-import { quote } from "../../src/commands/permissions.ts";
+import { quote } from "../../src/cli/refusal.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { Segment } from "../../src/sysv/segment.ts";
 import {

@@ -117,7 +117,11 @@ testWhere(
     await using terminal = await openTerminal(folder);
     await terminal.type(line("watch cam --map grey --range 0:43"));
     await shows(terminal, /cam +44x44 f32 +cnt0 1/);
-    const cells = await terminal.cells();
+    const cells = await cellsWhere( // a terminal may be caught half drawn
+      terminal,
+      "its last row",
+      (cells) => dot(cells, SIDE - 1, SIDE - 1) !== undefined,
+    );
     const map = colorMap("grey");
     for (let y = 0; y < SIDE; y++) {
       for (let x = 0; x < SIDE; x++) {

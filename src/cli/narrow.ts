@@ -1,0 +1,194 @@
+/**
+ * Least privilege for a program that was started with more: what a command
+ * needs is held against what is granted, and what is beyond it is left
+ * behind, in a Worker that gets the needs and no more.
+ * @module
+ */
+
+import { resolve } from "@std/path";
+import { processExists } from "../../ffi/libc.ts";
+import { helperPath } from "../../ffi/helper.ts";
+import { allVariables, libraries, type Needs } from "./needs.ts";
+
+type Descriptor = Deno.PermissionDescriptor;
+
+function granted(descriptor: Descriptor): boolean {
+  return Deno.permissions.querySync(descriptor).state === "granted";
+}
+
+/** No command needs any of these: a scoped permission takes its place. */
+const UNSCOPED: readonly Descriptor[] = [
+  { name: "write", path: "/" },
+  { name: "read", path: "/" },
+  { name: "net" },
+  { name: "run" },
+  { name: "env" },
+  { name: "sys" },
+  { name: "import" },
+  // A compiled program carries the helper: there is no path to name.
+  ...Deno.build.standalone ? [] : [{ name: "ffi", path: "/" } as const],
+];
+
+/**
+ * How much the program was started with: `some` unscoped permission, `all`
+ * of them, or `none`. Scopes that somebody chose count as meant.
+ */
+export function unscoped(): "none" | "some" | "all" {
+  const count = UNSCOPED.filter(granted).length;
+  if (count === 0) return "none";
+  return count === UNSCOPED.length ? "all" : "some";
+}
+
+function pathsOf(
+  name: "read" | "write",
+  paths: readonly string[] = [],
+): Descriptor[] {
+  return paths.map((path) => ({ name, path }));
+}
+
+function described({ name, ...scope }: Descriptor): string {
+  const [value = ""] = Object.values(scope);
+  return `Requires ${name} access to "${value}", run again with the ` +
+    `--allow-${name} flag`;
+}
+
+/**
+ * Refuses before anything has been changed where a permission is missing.
+ *
+ * @throws {Deno.errors.NotCapable} for the first one.
+ */
+export function requireNeeds(needs: Needs): void {
+  const [whole] = needs.whole ?? [];
+  if (whole !== undefined && unscoped() !== "all") {
+    throw new Deno.errors.NotCapable(
+      `Requires all access to "${whole}", run again with the --allow-all flag`,
+    );
+  }
+  const required = needs.write?.filter((path) => !needs.spare?.includes(path));
+  const all: Descriptor[] = [
+    ...needs.helper ?? true
+      ? [{ name: "ffi", path: helperPath() } as const]
+      : [],
+    ...allVariables(needs).map((variable) =>
+      ({ name: "env", variable }) as const
+    ),
+    ...pathsOf("read", needs.read),
+    ...pathsOf("write", required),
+    ...(needs.net ?? []).map((host) => ({ name: "net", host }) as const),
+    ...(needs.run ?? []).map((command) => ({ name: "run", command }) as const),
+  ];
+  const missing = all.find((descriptor) => !granted(descriptor));
+  if (missing !== undefined) {
+    throw new Deno.errors.NotCapable(described(missing));
+  }
+  if (needs.libc) processExists(Deno.pid); // any of its usual places will do
+}
+
+/**
+ * Whether a Worker can have the needs and no more: some files Deno opens for
+ * a program with all permissions only.
+ */
+export function canNarrow({ whole = [] }: Needs): boolean {
+  return whole.length === 0;
+}
+
+/** Needs as the permissions of a Worker. */
+export function workerPermissions(needs: Needs): Deno.PermissionOptionsObject {
+  const some = (values: readonly string[]): string[] | false =>
+    values.length === 0 ? false : [...values];
+  // What is needed is granted, what is spare perhaps not: asking for it
+  // would be refused as a whole.
+  const paths = (
+    name: "read" | "write" | "ffi",
+    values: readonly string[] = [],
+  ): string[] | false =>
+    some(
+      values.map((path) => resolve(path))
+        .filter((path) => granted({ name, path })),
+    );
+  const native = libraries(needs);
+  return {
+    read: paths("read", needs.read),
+    write: paths("write", needs.write),
+    net: some(needs.net ?? []),
+    env: some(allVariables(needs)),
+    ffi: Deno.build.standalone ? native.length > 0 : paths("ffi", native),
+    run: some(needs.run ?? []),
+    sys: false,
+    import: false,
+  };
+}
+
+/** What the Worker is told. */
+export interface NarrowCall {
+  /** The command line. */
+  readonly words: readonly string[];
+}
+
+const NAME = "shmim-narrowed";
+
+/** Whether this is the Worker of {@linkcode runNarrowed}. */
+export function isNarrowed(): boolean {
+  const scope = globalThis as { WorkerGlobalScope?: unknown; name?: unknown };
+  return scope.WorkerGlobalScope !== undefined && scope.name === NAME;
+}
+
+/**
+ * Runs a command line in a Worker with its needs and no more. Terminal,
+ * standard streams, signals and pid are those of the process.
+ *
+ * @param entry The module that serves it with {@linkcode serveNarrowed}.
+ * @param words The command line.
+ * @param needs What it needs; the program itself must have that.
+ * @returns The exit code.
+ */
+export function runNarrowed(
+  entry: string,
+  words: readonly string[],
+  needs: Needs,
+): Promise<number> {
+  const worker = new Worker(entry, {
+    type: "module",
+    name: NAME,
+    deno: { permissions: workerPermissions(needs) },
+  });
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }: MessageEvent<number>) => resolve(data);
+    worker.onerror = (event: ErrorEvent) => {
+      event.preventDefault();
+      reject(new Error(event.message));
+    };
+    worker.postMessage({ words } satisfies NarrowCall);
+  });
+}
+
+/** The Worker's own side of the channel. */
+interface Port {
+  onmessage: ((event: MessageEvent<NarrowCall>) => void) | null;
+  postMessage(code: number): void;
+}
+
+/**
+ * Takes the command line and runs it.
+ *
+ * @param main Runs it; `leave` ends the process at once.
+ */
+export function serveNarrowed(
+  main: (
+    words: readonly string[],
+    leave: (code: number) => void,
+  ) => Promise<number>,
+): void {
+  const port = globalThis as unknown as Port;
+  // Nobody unloads a Worker whose process ends: the terminal is given back.
+  const leave = (code: number): void => {
+    globalThis.dispatchEvent(new Event("unload"));
+    port.postMessage(code);
+  };
+  globalThis.addEventListener("unhandledrejection", () => {
+    globalThis.dispatchEvent(new Event("unload"));
+  });
+  port.onmessage = async ({ data }): Promise<void> => {
+    port.postMessage(await main(data.words, leave));
+  };
+}

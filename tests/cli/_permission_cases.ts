@@ -1,0 +1,68 @@
+/**
+ * A real case of each command for the permission tests: one line each. The
+ * place has the streams `cam` (4x3 u16, a frame), `spare`, `noted` (keywords)
+ * and `alias` (a link to cam elsewhere), and the files `in.raw`, `in.fits`.
+ * @module
+ */
+
+/** A case. */
+export interface PermissionCase {
+  /** The words behind the command's name; PORT is a port that listens. */
+  readonly words: readonly string[];
+  /** How it ends when it has what it needs; 0 where left out. */
+  readonly code?: number;
+  /** It runs until it is told to end; first it says this. */
+  readonly says?: RegExp;
+  /** What it does without, with a word about it, as in `write=in.fits`. */
+  readonly spare?: readonly string[];
+  /** What of the network is allowed, as the probe names it. */
+  readonly net?: readonly string[];
+  /** It is given a temporary folder's parent, and so everything in it. */
+  readonly allOfTmp?: boolean;
+}
+
+/** By the name of the command. */
+export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
+  create: { words: ["new", "4x3", "f32"] },
+  ls: { words: ["--watch", "0"], spare: ["read=ELSEWHERE"] },
+  info: { words: ["alias"] },
+  read: {
+    words: "alias --wait semaphore --timeout 0.05 --out out.txt".split(" "),
+    code: 124,
+  },
+  watch: { words: ["cam", "--once"] },
+  write: { words: ["cam", "in.raw"] },
+  poke: { words: ["alias"] },
+  keyword: { words: ["noted", "A=1"] },
+  stat: { words: ["cam", "--duration", "0.05", "--wait", "semaphore"] },
+  compare: { words: ["cam", "alias"] },
+  copy: { words: ["cam", "made"] },
+  rm: { words: ["--yes", "--force", "spare"] },
+  load: { words: ["in.fits", "ref"], spare: ["write=in.fits"] },
+  save: { words: ["cam", "out.fits"] },
+  link: { words: ["cam", "wfsim"] },
+  transmit: {
+    words: "cam 127.0.0.1 PORT --no-reconnect --stats-json s.json".split(" "),
+    code: 1, // the peer leaves
+    net: ["connect"],
+  },
+  receive: {
+    words: ["0", "--stats-json", "s.json"],
+    code: 143,
+    says: /listening on/,
+    net: ["listen", "listen on UDP"], // Deno makes no difference
+  },
+  device: {
+    words: ["SIN", "2", "--serve"],
+    code: 143,
+    says: /segment/,
+  },
+  client: { words: ["--count", "1"], code: 1 }, // there is no device
+  sysv: { words: ["ls"] },
+  demo: {
+    words: ["--seconds", "0.1"],
+    net: ["connect", "connect to another port", "listen", "listen on UDP"],
+    allOfTmp: true,
+  },
+  permissions: { words: ["info", "cam"] },
+};
