@@ -97,7 +97,9 @@ async function elsewhere(
   if (stays && surplus === "all") return undefined; // nothing can be missing
   const needs = await exactNeeds(command, options);
   requireNeeds(needs);
-  if (stays || surplus === "none" || !canNarrow(needs)) return undefined;
+  if (stays || surplus === "none" || !canNarrow(needs, module)) {
+    return undefined;
+  }
   return await runNarrowed(module, words, needs);
 }
 

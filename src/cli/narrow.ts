@@ -5,7 +5,7 @@
  * @module
  */
 
-import { resolve } from "@std/path";
+import { basename, dirname, fromFileUrl, resolve } from "@std/path";
 import { processExists } from "../../ffi/libc.ts";
 import { helperPath } from "../../ffi/helper.ts";
 import { allVariables, libraries, type Needs } from "./needs.ts";
@@ -52,6 +52,15 @@ function described({ name, ...scope }: Descriptor): string {
     `--allow-${name} flag`;
 }
 
+/** A program as it was granted: by its path, or by its name. */
+function asGranted(command: string): string {
+  const name = basename(command);
+  return !granted({ name: "run", command }) &&
+      granted({ name: "run", command: name })
+    ? name
+    : command;
+}
+
 /**
  * Refuses before anything has been changed where a permission is missing.
  *
@@ -75,7 +84,9 @@ export function requireNeeds(needs: Needs): void {
     ...pathsOf("read", needs.read),
     ...pathsOf("write", required),
     ...(needs.net ?? []).map((host) => ({ name: "net", host }) as const),
-    ...(needs.run ?? []).map((command) => ({ name: "run", command }) as const),
+    ...(needs.run ?? []).map(asGranted).map((command) =>
+      ({ name: "run", command }) as const
+    ),
   ];
   const missing = all.find((descriptor) => !granted(descriptor));
   if (missing !== undefined) {
@@ -86,10 +97,12 @@ export function requireNeeds(needs: Needs): void {
 
 /**
  * Whether a Worker can have the needs and no more: some files Deno opens for
- * a program with all permissions only.
+ * a program with all permissions only, and a Worker is loaded by a program
+ * that may read its own files only.
  */
-export function canNarrow({ whole = [] }: Needs): boolean {
-  return whole.length === 0;
+export function canNarrow({ whole = [] }: Needs, entry: string): boolean {
+  return whole.length === 0 && (Deno.build.standalone ||
+    granted({ name: "read", path: dirname(fromFileUrl(entry)) }));
 }
 
 /** Needs as the permissions of a Worker. */
@@ -113,7 +126,7 @@ export function workerPermissions(needs: Needs): Deno.PermissionOptionsObject {
     net: some(needs.net ?? []),
     env: some(allVariables(needs)),
     ffi: Deno.build.standalone ? native.length > 0 : paths("ffi", native),
-    run: some(needs.run ?? []),
+    run: some((needs.run ?? []).map(asGranted)),
     sys: false,
     import: false,
   };

@@ -219,9 +219,13 @@ export function permissionSet(
     ffi: libraries(needs, "./native/build/libshmim.so"),
     env: allVariables(needs),
   };
-  if (needs.read?.length) set.read = needs.read;
+  // Where the host is not known beforehand, the call is narrowed to its own: a
+  // Worker for that loads the program once more.
+  const anyHost = needs.net?.includes("*") ?? false;
+  const read = [...needs.read ?? [], ...anyHost ? ["./"] : []];
+  if (read.length > 0) set.read = read;
   if (needs.write?.length) set.write = needs.write;
-  if (needs.net?.length) set.net = needs.net.includes("*") ? true : needs.net;
+  if (needs.net?.length) set.net = anyHost ? true : needs.net;
   if (needs.run?.length) set.run = needs.run;
   return set;
 }

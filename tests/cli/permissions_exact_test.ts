@@ -205,7 +205,7 @@ Deno.test("no permission of any command's samples is unscoped", async () => {
     for (const words of command.samples) {
       const options = command.parse(new Arguments(words, command.options));
       for (const flag of flags(await exactNeeds(command, options))) {
-        assertMatch(flag, /^--allow-(ffi|read|write|net|env)=[^*]+$/, name);
+        assertMatch(flag, /^--allow-(ffi|read|write|net|run|env)=[^*]+$/, name);
       }
     }
   }
