@@ -30,7 +30,7 @@
  */
 
 export { SystemError } from "./ffi/errno.ts";
-export type { FrameFacts } from "./ffi/mapping.ts";
+export type { FrameFacts } from "./ffi/frame_facts.ts";
 export { Latencies, type PumpCounters, type Schedule } from "./ffi/pump.ts";
 export type { DestinationOptions } from "./src/bridge/destination.ts";
 export { WireError } from "./src/bridge/milk_wire.ts";

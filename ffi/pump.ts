@@ -6,8 +6,9 @@
 
 import { SystemError } from "./errno.ts";
 import { helper } from "./helper.ts";
-import { type Mapping, putWait, type WaitSettings } from "./mapping.ts";
+import type { Mapping } from "./mapping.ts";
 import { type ConnectedSocket, takeSocket } from "./socket.ts";
+import { putWait, type WaitSettings } from "./wait_words.ts";
 
 /** Buckets of the latency histogram: 16 for each power of two, from 1 ns. */
 const BUCKETS = 640;

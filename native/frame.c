@@ -16,15 +16,29 @@
 /* Old posts taken off before sleeping: more than any format lets pile up. */
 #define STALE_POSTS 32
 
-void note_frame(const struct shmim_stream *s, struct shmim_frame *f) {
+void note_frame(const struct shmim_stream *s, uint64_t k,
+                struct shmim_frame *f) {
   struct timespec t;
+  const uint64_t record = k * s->segment_record;
   if (f == NULL) {
     return;
   }
-  f->cnt1 = *word(s, s->cnt1);
-  f->cnt2 = *word(s, s->cnt2);
-  memcpy(&f->atime_s, at(s, s->atime), 16);
-  memcpy(&f->writetime_s, at(s, s->writetime), 16);
+  f->cnt1 = *word(s, s->cnt1 + record);
+  f->cnt2 = *word(s, s->cnt2 + record);
+  if (s->time_ns) {
+    int64_t ns;
+    memcpy(&ns, at(s, s->atime + record), 8);
+    f->atime_s = ns / (int64_t)NS_PER_S;
+    f->atime_ns = ns % (int64_t)NS_PER_S;
+  } else {
+    memcpy(&f->atime_s, at(s, s->atime + record), 16);
+  }
+  if (s->writetime != 0) {
+    memcpy(&f->writetime_s, at(s, s->writetime + record), 16);
+  } else {
+    f->writetime_s = f->atime_s;
+    f->writetime_ns = f->atime_ns;
+  }
   clock_gettime((clockid_t)s->clock, &t);
   f->seen_s = (int64_t)t.tv_sec;
   f->seen_ns = (int64_t)t.tv_nsec;
@@ -50,6 +64,19 @@ static bool quiet(const struct shmim_stream *s, uint64_t counter) {
 }
 
 /*
+ * Where writers lower the flag before they count, one of them may have written
+ * the whole frame between two looks at both. Then what was copied is not what
+ * is there.
+ */
+static bool same_still(const struct shmim_stream *s, uint64_t k,
+                       const void *copy, uint64_t offset, uint64_t bytes,
+                       uint64_t counter) {
+  const bool same = memcmp(copy, segment_pixels(s, k) + offset, bytes) == 0;
+  atomic_thread_fence(memory_order_acquire);
+  return same && segment_flag(s, k) == 0 && segment_counter(s, k) == counter;
+}
+
+/*
  * One copy of the frame in the data block. True when no writer touched it:
  * flag down and counter equal before and after.
  */
@@ -60,7 +87,22 @@ static bool copy_once(const struct shmim_stream *s, void *out,
   *counter = load_counter(s);
   memcpy(out, at(s, s->data + offset), bytes);
   atomic_thread_fence(memory_order_acquire);
-  return before && load_flag(s) == 0 && load_counter(s) == *counter;
+  return before && load_flag(s) == 0 && load_counter(s) == *counter &&
+         (!s->late_counter || same_still(s, 0, out, offset, bytes, *counter));
+}
+
+/*
+ * The same from a FIFO. A writer comes back to a segment only after it has
+ * counted the one before it: while that has not happened nothing can be torn.
+ */
+static bool copy_segment(const struct shmim_stream *s, void *out,
+                         uint64_t offset, uint64_t bytes, uint64_t *counter,
+                         uint64_t *k) {
+  *k = segment_newest(s, counter);
+  memcpy(out, segment_pixels(s, *k) + offset, bytes);
+  atomic_thread_fence(memory_order_acquire);
+  return segment_flag(s, *k) == 0 && segment_counter(s, *k) == *counter &&
+         segment_counter(s, segment_before(s, *k)) <= *counter;
 }
 
 /*
@@ -103,12 +145,15 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
   bool whole = false;
   uint64_t counter = 0;
   uint64_t n = 0;
+  uint64_t k = 0;
   while (!whole && n < tries) {
     n++;
-    whole = copy_once(s, out, offset, bytes, &counter) ||
-            copy_ring(s, out, offset, bytes, &counter);
+    whole = s->segments > 1
+                ? copy_segment(s, out, offset, bytes, &counter, &k)
+                : copy_once(s, out, offset, bytes, &counter) ||
+                      copy_ring(s, out, offset, bytes, &counter);
   }
-  note_frame(s, frame);
+  note_frame(s, k, frame);
   frame->cnt0 = counter;
   frame->tries = n;
   frame->torn = whole ? 0 : 1;
@@ -117,8 +162,14 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
   return guard_status(s);
 }
 
+/* The flag of the frame that is being written. */
+static _Atomic uint8_t *writing_flag(const struct shmim_stream *s) {
+  return (_Atomic uint8_t *)at(
+      s, s->write_flag + segment_writing(s) * s->segment_record);
+}
+
 void raise_flag(const struct shmim_stream *s) {
-  atomic_store_explicit(flag(s), 1, memory_order_relaxed);
+  atomic_store_explicit(writing_flag(s), 1, memory_order_relaxed);
   atomic_thread_fence(memory_order_release); /* before any pixel */
 }
 
@@ -142,7 +193,7 @@ static void trace(const struct shmim_stream *s,
   if (s->trace_count == 0) {
     return;
   }
-  if (trigger != NULL) {
+  if (trigger != NULL && trigger->stream != NULL) {
     const struct shmim_stream *from = trigger->stream;
     const uint64_t room = s->trace_count - 1;
     const uint64_t n = from->trace_count < room ? from->trace_count : room;
@@ -157,7 +208,7 @@ static void trace(const struct shmim_stream *s,
 
 static void fill_ring(const struct shmim_stream *s) {
   if (s->ring_slots == 0) {
-    return;
+    return; /* a FIFO is none: its frames are written in their place */
   }
   _Atomic uint32_t *stored = (_Atomic uint32_t *)at(s, s->ring_index);
   uint64_t index = (uint64_t)atomic_load(stored) + 1;
@@ -173,24 +224,60 @@ static void fill_ring(const struct shmim_stream *s) {
   atomic_store_explicit(stored, (uint32_t)index, memory_order_release);
 }
 
-/* In the order that readers rely on: ring, times, counters, flag, posts. */
+static void store_times(const struct shmim_stream *s, uint64_t record,
+                        const int64_t *acquired, const int64_t *written) {
+  if (s->writetime != 0) {
+    memcpy(at(s, s->writetime + record), written, 16);
+  }
+  if (s->time_ns) {
+    const int64_t ns = (int64_t)((uint64_t)acquired[0] * NS_PER_S +
+                                 (uint64_t)acquired[1]);
+    memcpy(at(s, s->atime + record), &ns, 8);
+  } else {
+    memcpy(at(s, s->atime + record), acquired, 16);
+  }
+}
+
+/* Counts the frame in segment `k`; returns the count before it. A copy keeps
+ * its number. */
+static uint64_t count_frame(const struct shmim_stream *s, uint64_t k,
+                            const struct shmim_frame *copy) {
+  _Atomic uint64_t *counter = word(s, s->cnt0 + k * s->segment_record);
+  if (copy != NULL) {
+    *word(s, s->cnt2 + k * s->segment_record) = copy->cnt2;
+    atomic_store_explicit(counter, copy->cnt0, memory_order_release);
+    return copy->cnt0 - 1;
+  }
+  if (s->segments < 2) {
+    return atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
+  }
+  const uint64_t before = segment_counter(s, segment_before(s, k));
+  atomic_store_explicit(counter, before + 1, memory_order_release);
+  return before;
+}
+
+/*
+ * In the order that readers rely on: ring, times, counters, flag, in a FIFO
+ * the index, posts.
+ */
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
                 const struct timespec *started, const struct trigger *trigger,
                 struct shmim_frame *frame) {
   struct timespec now;
+  const uint64_t segment = segment_writing(s);
+  const uint64_t record = segment * s->segment_record;
   fill_ring(s);
   clock_gettime((clockid_t)s->clock, &now);
   const int64_t write_time[2] = {(int64_t)now.tv_sec, (int64_t)now.tv_nsec};
   const int64_t *acquired = atime != NULL ? atime : write_time;
-  memcpy(at(s, s->writetime), write_time, 16);
-  memcpy(at(s, s->atime), acquired, 16);
+  store_times(s, record, acquired, write_time);
   if (slice >= 0) {
-    atomic_store_explicit(word(s, s->cnt1), (uint64_t)slice,
+    atomic_store_explicit(word(s, s->cnt1 + record), (uint64_t)slice,
                           memory_order_release);
   }
   trace(s, started != NULL ? started : &now, &now, trigger);
   const uint64_t before =
-      atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel);
+      count_frame(s, segment, trigger != NULL ? trigger->copy : NULL);
   const uint64_t counter = before + 1;
   if (s->own_counter != ~0ull && before > s->own_counter) {
     s->foreign += before - s->own_counter;
@@ -202,13 +289,18 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
     memcpy(at(s, s->slice_writetimes + 16 * k), write_time, 16);
     memcpy(at(s, s->slice_counters + 8 * k), &counter, 8);
   }
-  atomic_store_explicit(flag(s), 0, memory_order_release);
+  atomic_store_explicit((_Atomic uint8_t *)at(s, s->write_flag + record), 0,
+                        memory_order_release);
+  if (s->segments > 1) {
+    atomic_store_explicit((_Atomic uint32_t *)at(s, s->segment_index),
+                          (uint32_t)segment, memory_order_release);
+  }
   const int32_t rc = shmim_sem_post(s, -1);
   if (frame != NULL) {
     *frame = (struct shmim_frame){
         .cnt0 = counter,
-        .cnt1 = *word(s, s->cnt1),
-        .cnt2 = *word(s, s->cnt2),
+        .cnt1 = *word(s, s->cnt1 + record),
+        .cnt2 = *word(s, s->cnt2 + record),
         .atime_s = acquired[0],
         .atime_ns = acquired[1],
         .writetime_s = write_time[0],
@@ -238,10 +330,41 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
     return -ERANGE;
   }
   raise_flag(s);
+  if (s->segments > 1 && bytes < s->data_bytes) {
+    carry_over(s);
+  }
   if (in != NULL && bytes > 0) {
-    memcpy(at(s, s->data + offset), in, bytes);
+    memcpy(segment_pixels(s, segment_writing(s)) + offset, in, bytes);
   }
   return publish(s, slice, atime, NULL, NULL, frame);
+}
+
+/*
+ * Publishes a whole frame with the counters and times of its original, which
+ * were turned into this stream's clock. Where nothing was published there,
+ * only the pixels are stored.
+ */
+int32_t shmim_frame_copy(struct shmim_stream *s, const void *in,
+                         uint64_t bytes, const struct shmim_frame *original,
+                         struct shmim_frame *frame) {
+  if (s == NULL || s->base == 0 || in == NULL || original == NULL) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if (bytes != s->data_bytes) {
+    return -ERANGE;
+  }
+  const int64_t atime[2] = {original->atime_s, original->atime_ns};
+  const struct trigger trigger = {.copy = original};
+  raise_flag(s);
+  memcpy(segment_pixels(s, segment_writing(s)), in, bytes);
+  if (original->cnt0 == 0) {
+    return shmim_frame_end(s, 0, NULL, NULL);
+  }
+  return publish(s, (int64_t)(original->cnt1 & INT64_MAX), atime, NULL,
+                 &trigger, frame);
 }
 
 /* Raises the write flag, for pixels that are changed in several calls. */
@@ -253,6 +376,9 @@ int32_t shmim_frame_begin(const struct shmim_stream *s) {
     return -EACCES;
   }
   raise_flag(s);
+  if (s->segments > 1) {
+    carry_over(s);
+  }
   return guard_status(s);
 }
 
@@ -267,7 +393,7 @@ int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
     return -EACCES;
   }
   if (!published) {
-    atomic_store_explicit(flag(s), 0, memory_order_release);
+    atomic_store_explicit(writing_flag(s), 0, memory_order_release);
     return guard_status(s);
   }
   return publish(s, -1, atime, NULL, NULL, frame);
