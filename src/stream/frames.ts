@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { FrameFacts } from "../../ffi/mapping.ts";
+import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import {
   type Layout,
   StreamChangedError,
