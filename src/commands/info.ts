@@ -5,9 +5,11 @@ import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns, jsonValue } from "../cli/output.ts";
 import {
+  AXIS_ORDER,
   DIR,
   dirOf,
   JSON_OPTION,
+  type Place,
   streamArgument,
 } from "../cli/shared_options.ts";
 import { describeStream, type StreamDescription } from "../stream/describe.ts";
@@ -15,7 +17,7 @@ import { Stream } from "../stream/stream.ts";
 
 interface Options {
   readonly name: string;
-  readonly open: { dir?: string };
+  readonly open: Place;
   readonly json: boolean;
 }
 
@@ -98,7 +100,7 @@ export const command = defineCommand<Options>({
   usage: ["info NAME [OPTIONS]"],
   description: "Prints everything that a stream's file says: metadata, " +
     "semaphores, keywords, process trace. Times are UTC. Changes nothing.",
-  options: [DIR, JSON_OPTION],
+  options: [AXIS_ORDER, DIR, JSON_OPTION],
   examples: [["info dm01disp03", "one stream"]],
   samples: [["cam"]],
   parse(args): Options {

@@ -217,6 +217,7 @@ function fifoOf(record: Uint8Array<ArrayBuffer>): Record<string, number> {
 /** DAO's shared memory, both generations. */
 export const dao: StreamFormat = {
   id: "dao",
+  namedSemaphores: true,
   headerBytes: RECORD_BYTES,
 
   recognise(header: Uint8Array<ArrayBuffer>, bytes: number): Recognition {

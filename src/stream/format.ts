@@ -148,6 +148,8 @@ export interface HeaderFields {
 export interface StreamFormat {
   /** Name, as `info --json` gives it. */
   readonly id: string;
+  /** Whether its semaphores are files of their own. */
+  readonly namedSemaphores: boolean;
   /** How many first bytes `recognise` and `layout` want. */
   readonly headerBytes: number;
   /** Whether these bytes are of this format, of any version. */

@@ -4,7 +4,7 @@
  */
 
 import { dao } from "./dao.ts";
-import type { StreamFormat } from "./format.ts";
+import type { Layout, StreamFormat } from "./format.ts";
 import { imageStreamIo } from "./imagestreamio.ts";
 
 /** The formats, in the order in which they are tried. */
@@ -35,4 +35,16 @@ export function formatNamed(name: FormatName): StreamFormat {
     );
   }
   return format;
+}
+
+/** The short name of the first format that a stream is not of. */
+export function otherFormat(layout: Layout): FormatName {
+  return FORMAT_NAMES.find((name) => NAMES[name]?.id !== layout.format) ??
+    "isio";
+}
+
+/** The short name of a stream's format. */
+export function formatName(layout: Layout): FormatName {
+  return FORMAT_NAMES.find((name) => NAMES[name]?.id === layout.format) ??
+    "isio";
 }

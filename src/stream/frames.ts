@@ -3,6 +3,7 @@
  * @module
  */
 
+import { isSystemError } from "../../ffi/errno.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import {
   type Layout,
@@ -121,13 +122,23 @@ class Follower {
       );
     }
     const into = this.#fresh();
-    const facts = await stream.mapping.next(
-      this.#waiter.settings,
-      this.#last,
-      Math.min(SLICE_MS, limitMs),
-      into,
-      (slice ?? 0) * stream.layout.table.sliceBytes,
-    );
+    let facts: Awaited<ReturnType<typeof stream.mapping.next>>;
+    try {
+      facts = await stream.mapping.next(
+        this.#waiter.settings,
+        this.#last,
+        Math.min(SLICE_MS, limitMs),
+        into,
+        (slice ?? 0) * stream.layout.table.sliceBytes,
+      );
+    } catch (error) {
+      // Where others make a stream anew, its file is short for a moment.
+      if (
+        !stream.layout.recreatedInPlace || !isSystemError(error, "EBADFD")
+      ) throw error;
+      this.#lookedAt = -Infinity;
+      return undefined;
+    }
     if (facts === "stalled") {
       this.#noteStall();
       return undefined;
@@ -167,7 +178,8 @@ class Follower {
     } catch (error) {
       // Still being made, or gone again: look once more.
       if (
-        error instanceof StreamNotFoundError ||
+        (error instanceof StreamNotFoundError &&
+          !this.#stream.layout.recreatedInPlace) ||
         (error instanceof StreamFormatError && error.unfinished)
       ) return;
       throw error;

@@ -411,6 +411,7 @@ export function metadataBytes(
 /** ImageStreamIO 2.00. */
 export const imageStreamIo: StreamFormat = {
   id: "imagestreamio",
+  namedSemaphores: false,
   headerBytes: HEADER_BYTES,
 
   recognise(header: Uint8Array<ArrayBuffer>): Recognition {

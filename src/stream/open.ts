@@ -16,7 +16,7 @@ import {
   StreamFormatError,
   StreamNotFoundError,
 } from "./format.ts";
-import { NamedSemaphores } from "../../ffi/named_semaphores.ts";
+import { NamedSemaphores, semaphorePath } from "../../ffi/named_semaphores.ts";
 import { FORMATS } from "./formats.ts";
 
 /** A file that is mapped and understood. */
@@ -183,5 +183,22 @@ export function openFile(path: string, how: OpenHow): Opened {
       (error instanceof StreamFormatError && error.found === undefined);
     if (!readable) throw error;
     return attempt(false);
+  }
+}
+
+/**
+ * The semaphores of a stream that are files of their own, as far as the
+ * stream is there and may be read.
+ */
+export function semaphoreFiles(path: string): string[] {
+  try {
+    const { mapping, layout } = openFile(path, {
+      writable: false,
+      axisOrder: "python",
+    });
+    mapping.close();
+    return layout.semaphoreNames.map(semaphorePath);
+  } catch {
+    return []; // none, or nothing that has any
   }
 }

@@ -17,8 +17,8 @@ export interface DaoRecord {
   readonly size: readonly number[];
   readonly nelement: number;
   readonly atype: number;
-  readonly creation_time: number;
-  readonly last_access: number;
+  readonly "creation_time": number;
+  readonly "last_access": number;
   readonly atime: { readonly secondlong: string };
   readonly shared: number;
   readonly sem: number;
@@ -32,8 +32,8 @@ export interface DaoRecord {
   readonly packetNb: number;
   readonly packetTotal: number;
   readonly lastNbArrayNonZero: Readonly<Record<string, number>>;
-  readonly fifo_size?: number;
-  readonly fifo_last_written?: number;
+  readonly "fifo_size"?: number;
+  readonly "fifo_last_written"?: number;
 }
 
 /** A file of the manifest. */
