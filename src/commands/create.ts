@@ -108,6 +108,7 @@ export const command = defineCommand<Options>({
       );
     }
     const imageType = args.text("imagetype");
+    const depth = args.integer("depth", 1, 65536);
     const shape = sizeAndType(rest, milk.type);
     if (args.flag("circular") && shape.size.length !== 3) {
       throw new UsageError("A rolling cube has 3 axes, as in 50x40x8");
@@ -119,7 +120,7 @@ export const command = defineCommand<Options>({
         ...dirOf(args),
         ...shape,
         ...formatOf(args),
-        depth: args.integer("depth", 1, 65536) ?? 1,
+        ...depth === undefined ? {} : { depth },
         keywords: args.integer("keywords", 0, 65535) ?? 50,
         semaphores: args.integer("semaphores", 0, 65535) ?? 10,
         circularBuffer: args.integer("cb", 0, 0xFFFF_FFFF) ?? 0,

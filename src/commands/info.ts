@@ -38,16 +38,23 @@ function facts(d: StreamDescription): string[][] {
     ["name", d.name],
     ["path", d.path],
     ...d.link === undefined ? [] : [["link to", d.link]],
-    ["format", `${d.format} ${d.version} (${d.variant})`],
+    [
+      "format",
+      [d.format, d.version, `(${d.variant})`].filter((word) => word !== "")
+        .join(" "),
+    ],
     ["type", d.type],
     ["size", d.size.join(" x ")],
+    ...d.storedSize.join() === d.size.join()
+      ? []
+      : [["stored size", d.storedSize.join(" x ")]],
     ["cnt0", String(d.cnt0)],
     ["cnt1", String(d.cnt1)],
     ["cnt2", String(d.cnt2)],
     ["acquired", d.atime ?? "never"],
     ["written", d.writetime ?? "never"],
     ["created", d.creationtime ?? "unknown"],
-    ["creator", `pid ${d.creatorPid}`],
+    ["creator", d.creatorPid > 0 ? `pid ${d.creatorPid}` : "unknown"],
     ["owner", owner],
     ["writer", pid(d.writerPid, d.writerAlive)],
     ["writing now", d.writing ? "yes" : "no"],

@@ -78,8 +78,12 @@ const SLICE_MS = 100;
 const LOOK_MS = 500;
 const STALL_MS = 1000;
 
-/** Follows one stream object; a re-creation makes the next one. */
-class Follower {
+/**
+ * Follows one stream object; a re-creation makes the next one.
+ *
+ * @ignore
+ */
+export class Follower {
   #stream: Stream;
   #waiter: Waiter;
   #last: bigint;

@@ -150,7 +150,8 @@ export class Stream {
     };
     const mode = options.mode ?? 0o666;
     if (there !== undefined && existing === "reuse") {
-      return Stream.#reuse(name, path, format.plan(path, spec), mode);
+      const planned = format.plan(path, spec);
+      return Stream.#reuse(name, path, planned, { mode, ...options });
     }
     createFile(path, format, spec, {
       mode,
@@ -166,14 +167,15 @@ export class Stream {
     name: string,
     path: string,
     planned: Layout,
-    mode: number,
+    { mode, depth }: { mode: number; depth?: number },
   ): Stream {
     makeSemaphores(planned, mode);
     const stream = new Stream(name, path, { writable: true });
     const { layout } = stream;
     if (
       layout.format !== planned.format || layout.type !== planned.type ||
-      layout.storedSize.join("x") !== planned.storedSize.join("x")
+      layout.storedSize.join("x") !== planned.storedSize.join("x") ||
+      (depth !== undefined && Math.max(1, layout.table.segments) !== depth)
     ) {
       const found = `${stream.size.join("x")} ${stream.type}`;
       const other = layout.format === planned.format
