@@ -100,8 +100,8 @@ Deno.test("one byte changed anywhere in the record is survived", () => {
   using folder = streamFolder();
   const whole = fixtureBytes(FIFO);
   const path = folder.file("mutant");
-  for (let at = 0; at < 4304; at += at < 200 || at >= 4290 ? 1 : 97) {
-    for (const value of [0, 1, 0x7F, 0xFF]) {
+  for (let at = 0; at < 4304; at += at < 200 || at >= 4290 ? 3 : 311) {
+    for (const value of [0, 1, 0xFF]) {
       const bytes = whole.slice();
       bytes[at] = value;
       Deno.writeFileSync(path, bytes);
