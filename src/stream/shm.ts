@@ -154,6 +154,7 @@ export class Shm {
   getData(
     options?: { check?: false; spin?: false; semNb?: never; nbSem?: never },
   ): Promise<PixelArray>;
+  /** The same, waiting for a new image. */
   getData(options: GetDataOptions): Promise<PixelArray | undefined>;
   async getData(
     options: GetDataOptions = {},
