@@ -30,7 +30,7 @@
  */
 
 export { SystemError } from "./ffi/errno.ts";
-export type { FrameFacts } from "./ffi/mapping.ts";
+export type { FrameFacts } from "./ffi/frame_facts.ts";
 export { Latencies, type PumpCounters, type Schedule } from "./ffi/pump.ts";
 export type { DestinationOptions } from "./src/bridge/destination.ts";
 export { WireError } from "./src/bridge/milk_wire.ts";
@@ -55,6 +55,7 @@ export {
   type TraceDescription,
 } from "./src/stream/describe.ts";
 export {
+  type AxisOrder,
   type FormatMismatch,
   type HeaderFields,
   type Layout,
@@ -63,6 +64,7 @@ export {
   StreamFormatError,
   StreamNotFoundError,
 } from "./src/stream/format.ts";
+export { FORMAT_NAMES, type FormatName } from "./src/stream/formats.ts";
 export type {
   FollowedFrame,
   Frame,
@@ -82,8 +84,15 @@ export {
   StreamInUseError,
 } from "./src/stream/remove.ts";
 export {
+  type GetDataOptions,
+  Shm,
+  shm,
+  type ShmOptions,
+} from "./src/stream/shm.ts";
+export {
   type CreateOptions,
   type OpenOptions,
+  type PacketOptions,
   type Presence,
   type ReadOptions,
   type SemaphoreInfo,

@@ -8,7 +8,7 @@ import { fromFileUrl } from "@std/path";
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 6;
+export const HELPER_ABI = 7;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -84,6 +84,13 @@ const HELPER_SYMBOLS = {
   },
   // int32_t shmim_stream_check(const struct shmim_stream *)
   shmim_stream_check: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_sem_reserve(struct shmim_stream *)
+  shmim_sem_reserve: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_sem_attach(const struct shmim_stream *, uint64_t index,
+  //                          int32_t fd)
+  shmim_sem_attach: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+  // int32_t shmim_sem_file(int32_t fd)
+  shmim_sem_file: { parameters: ["i32"], result: "i32" },
   // int32_t shmim_sem_init(const struct shmim_stream *)
   shmim_sem_init: { parameters: ["buffer"], result: "i32" },
   // int32_t shmim_sem_values(const struct shmim_stream *, int32_t *, uint64_t)
@@ -96,6 +103,22 @@ const HELPER_SYMBOLS = {
   shmim_sem_flush: { parameters: ["buffer", "i32"], result: "i32" },
   // int32_t shmim_sem_post(const struct shmim_stream *, int32_t index)
   shmim_sem_post: { parameters: ["buffer", "i32"], result: "i32" },
+  // uint64_t shmim_frame_place(const struct shmim_stream *, int32_t writing)
+  shmim_frame_place: { parameters: ["buffer", "i32"], result: "u64" },
+  // uint64_t shmim_frame_record(const struct shmim_stream *)
+  shmim_frame_record: { parameters: ["buffer"], result: "u64" },
+  // int32_t shmim_frame_past(const struct shmim_stream *, void *out,
+  //     uint64_t bytes, uint64_t back, struct shmim_frame *)
+  shmim_frame_past: {
+    parameters: ["buffer", "buffer", "u64", "u64", "buffer"],
+    result: "i32",
+  },
+  // int32_t shmim_frame_packet(const struct shmim_stream *, const void *in,
+  //     uint64_t offset, uint64_t bytes, const uint64_t *packet)
+  shmim_frame_packet: {
+    parameters: ["buffer", "buffer", "u64", "u64", "buffer"],
+    result: "i32",
+  },
   // uint64_t shmim_frame_counter(const struct shmim_stream *)
   shmim_frame_counter: { parameters: ["buffer"], result: "u64" },
   // int32_t shmim_frame_read(const struct shmim_stream *, void *out,
@@ -105,8 +128,8 @@ const HELPER_SYMBOLS = {
     parameters: ["buffer", "buffer", "u64", "u64", "u32", "buffer"],
     result: "i32",
   },
-  // int32_t shmim_frame_copy(uint32_t hot, void *out)
-  shmim_frame_copy: { parameters: ["u32", "buffer"], result: "i32" },
+  // int32_t shmim_frame_take(uint32_t hot, void *out)
+  shmim_frame_take: { parameters: ["u32", "buffer"], result: "i32" },
   // int32_t shmim_frame_publish(uint32_t hot, const void *in)
   shmim_frame_publish: { parameters: ["u32", "buffer"], result: "i32" },
   // int32_t shmim_frame_write(struct shmim_stream *, const void *in,
@@ -114,6 +137,12 @@ const HELPER_SYMBOLS = {
   //     const int64_t *atime, struct shmim_frame *)
   shmim_frame_write: {
     parameters: ["buffer", "buffer", "u64", "u64", "i64", "buffer", "buffer"],
+    result: "i32",
+  },
+  // int32_t shmim_frame_copy(struct shmim_stream *, const void *in,
+  //     uint64_t bytes, const struct shmim_frame *, struct shmim_frame *)
+  shmim_frame_copy: {
+    parameters: ["buffer", "buffer", "u64", "buffer", "buffer"],
     result: "i32",
   },
   // int32_t shmim_frame_begin(const struct shmim_stream *)

@@ -6,196 +6,27 @@
 
 import { check } from "./errno.ts";
 import type { OpenFile } from "./files.ts";
+import { type Conversion, conversionWords } from "./conversion.ts";
+import {
+  FRAME_WORDS,
+  type FrameFacts,
+  frameFacts,
+  timespec,
+} from "./frame_facts.ts";
 import { type Helper, helper } from "./helper.ts";
+import type { NamedSemaphores } from "./named_semaphores.ts";
+import { INDEX, MEMBERS, type StreamTable } from "./stream_table.ts";
+import { putWait, WAIT_WORDS, type WaitSettings } from "./wait_words.ts";
 
-/** The members of `struct shmim_stream`, in order. */
-const MEMBERS = [
-  "base",
-  "length",
-  "guard",
-  "writable",
-  "cnt0",
-  "cnt1",
-  "cnt2",
-  "writeFlag",
-  "atime",
-  "writetime",
-  "data",
-  "dataBytes",
-  "sliceBytes",
-  "slices",
-  "keywords",
-  "keywordBytes",
-  "sems",
-  "semCount",
-  "semMax",
-  "logSem",
-  "readerPids",
-  "writerPids",
-  "trace",
-  "traceCount",
-  "sliceAtimes",
-  "sliceWritetimes",
-  "sliceCounters",
-  "ringSlots",
-  "ringIndex",
-  "ringCycle",
-  "ringData",
-  "clock",
-  "ownCounter",
-  "foreign",
-  "pid",
-  "copied",
-] as const;
-
-type Internal =
-  | "base"
-  | "length"
-  | "guard"
-  | "writable"
-  | "ownCounter"
-  | "foreign"
-  | "pid"
-  | "copied";
-
-/**
- * A format's table compiled to byte offsets and sizes: see `struct
- * shmim_stream` in `native/shmim.h`. An offset of 0 means "has none".
- */
-export type StreamTable = Readonly<
-  Record<Exclude<typeof MEMBERS[number], Internal>, number>
->;
-
-const INDEX = Object.fromEntries(
-  MEMBERS.map((member, index) => [member, index]),
-) as Record<typeof MEMBERS[number], number>;
 /** Looked up once: a part of the way of every frame. */
 const OWN_COUNTER = INDEX.ownCounter;
 const COPIED = INDEX.copied;
-
-/** What is known of one frame. */
-export interface FrameFacts {
-  /** Frame counter. */
-  readonly cnt0: bigint;
-  /** Index of the slice written last, by the writer's own account. */
-  readonly cnt1: bigint;
-  /** The format's third counter. */
-  readonly cnt2: bigint;
-  /** Acquisition time by the stream's clock, ns. */
-  readonly atimeNs: bigint;
-  /** Publication time by the stream's clock, ns. */
-  readonly writetimeNs: bigint;
-  /** True where no quiet moment was found: the copy may mix two frames. */
-  readonly torn: boolean;
-  /** Copies that were made. */
-  readonly tries: number;
-  /** True where the write flag stayed up: the writer stalled or died. */
-  readonly stalled: boolean;
-  /** When the copy was complete, by the stream's clock, ns. */
-  readonly seenNs: bigint;
-}
-
-const NS = 1_000_000_000n;
-
-function facts(w: BigUint64Array): FrameFacts {
-  const at = (index: number): bigint => w[index] ?? 0n;
-  const time = (index: number): bigint =>
-    BigInt.asIntN(64, at(index)) * NS + BigInt.asIntN(64, at(index + 1));
-  return {
-    cnt0: at(0),
-    cnt1: at(1),
-    cnt2: at(2),
-    atimeNs: time(3),
-    writetimeNs: time(5),
-    torn: at(7) !== 0n,
-    tries: Number(at(8)),
-    stalled: at(9) !== 0n,
-    seenNs: time(10),
-  };
-}
-
-function timespec(ns: bigint | undefined): BigInt64Array<ArrayBuffer> | null {
-  if (ns === undefined) return null;
-  const rest = ((ns % NS) + NS) % NS; // never negative, as the kernel has it
-  return new BigInt64Array([(ns - rest) / NS, rest]);
-}
-
-const FRAME_WORDS = 12;
-const EAGAIN = 11;
 /** No entry of the helper. */
 const NOT_HOT = 0xffffffff;
-const WAIT_WORDS = 6;
-
-/** How the helper waits: `struct shmim_wait`. */
-export interface WaitSettings {
-  /** 0 semaphore, 1 spin, 2 poll, 3 adaptive. */
-  readonly mode: number;
-  /** The claimed semaphore, -1 = none. */
-  readonly semaphore: number;
-  /** Pause between two looks when polling, µs. */
-  readonly pollUs: number;
-  /** How long the adaptive mode spins first, µs. */
-  readonly spinUs: number;
-}
-
-/** Writes `struct shmim_wait` into words, starting at an index. */
-export function putWait(
-  words: BigUint64Array,
-  wait: WaitSettings,
-  last: bigint,
-  timeoutMs: number,
-): void {
-  words[0] = BigInt(wait.mode);
-  words[1] = BigInt.asUintN(64, BigInt(wait.semaphore));
-  words[2] = last;
-  words[3] = BigInt(Math.round(timeoutMs * 1000));
-  words[4] = BigInt(wait.pollUs);
-  words[5] = BigInt(wait.spinUs);
-}
-
-/** How stored, big-endian values become pixels. */
-export interface Conversion {
-  /** Bytes that are reversed together: 1, 2, 4 or 8. */
-  readonly width: number;
-  /** Exact: invert the sign bit. */
-  readonly flipSign: boolean;
-  /** What is stored, where values are scaled. */
-  readonly stored: "u8" | "integer" | "f32" | "f64";
-  /** Values become value x scale + zero, in floats of so many bytes. */
-  readonly scaled?: {
-    readonly bytes: 4 | 8;
-    readonly scale: number;
-    readonly zero: number;
-    /** This integer becomes NaN. */
-    readonly blank?: bigint;
-  };
-}
-
-const STORED = ["u8", "integer", "f32", "f64"] as const;
-
-/** `struct shmim_convert`. */
-function conversionWords(c: Conversion): BigUint64Array<ArrayBuffer> {
-  const words = new BigUint64Array(new ArrayBuffer(9 * 8));
-  const { scaled } = c;
-  words.set([
-    BigInt(c.width),
-    BigInt(scaled?.bytes ?? c.width),
-    c.flipSign ? 1n : 0n,
-    scaled === undefined ? 0n : 1n,
-    BigInt(STORED.indexOf(c.stored)),
-    scaled?.blank === undefined ? 0n : 1n,
-    BigInt.asUintN(64, scaled?.blank ?? 0n),
-  ]);
-  new Float64Array(words.buffer).set(
-    [scaled?.scale ?? 1, scaled?.zero ?? 0],
-    7,
-  );
-  return words;
-}
-
 const NO_FOREIGN = 0xffff_ffff_ffff_ffffn;
 const TIMED_OUT = -110;
 const AGAIN = -11;
+const NO_DATA = -61;
 
 /**
  * A mapped stream file. Everything on it is checked against its length and
@@ -211,10 +42,11 @@ export class Mapping {
   /** The stream's entry in the helper: what hot calls name it by. */
   #hot = NOT_HOT;
   #publish: Helper["shmim_frame_publish"] | undefined;
-  #copy: Helper["shmim_frame_copy"] | undefined;
+  #copy: Helper["shmim_frame_take"] | undefined;
   #pending = 0;
   #closeLater = false;
   #views: ArrayBuffer[] = [];
+  #named: NamedSemaphores | undefined;
 
   private constructor(path: string) {
     this.#helper = helper();
@@ -284,6 +116,40 @@ export class Mapping {
     this.#table[INDEX.foreign] = 0n;
     this.#check(this.#helper.shmim_stream_check(this.#table), "use");
     this.#hot = Number(this.#table[INDEX.guard]);
+    if (table.semNamed !== 0) {
+      this.#check(this.#helper.shmim_sem_reserve(this.#table), "use");
+    }
+  }
+
+  /**
+   * Gives the mapping semaphores that are files of their own: as far as they
+   * are there and may be used, for writing where the stream is.
+   */
+  useSemaphores(named: NamedSemaphores): void {
+    this.#named = named;
+    named.attach(this.writable, (index, file) => {
+      const result = file.use((fd) =>
+        this.#helper.shmim_sem_attach(this.#table, BigInt(index), fd)
+      );
+      return result === 0;
+    });
+  }
+
+  /** Whether semaphore `index` is there and may be used. */
+  hasSemaphore(index: number): boolean {
+    return this.#named?.attached(index) ?? true;
+  }
+
+  /** Where the pixels of the newest frame lie; `writing`: of the next one. */
+  pixelsAt(writing = false): number {
+    return Number(
+      this.#helper.shmim_frame_place(this.#table, writing ? 1 : 0),
+    );
+  }
+
+  /** Where the newest frame's fields lie, from those of the first. */
+  recordAt(): number {
+    return Number(this.#helper.shmim_frame_record(this.#table));
   }
 
   /** Copies bytes out. */
@@ -344,6 +210,16 @@ export class Mapping {
    * @returns The index, `undefined` where all are taken.
    */
   claimSemaphore(preferred: number): number | undefined {
+    if (this.#named !== undefined) {
+      const claimed = this.#named.claim(preferred);
+      if (claimed !== undefined) {
+        this.#check(
+          this.#helper.shmim_sem_flush(this.#table, claimed),
+          "claim a semaphore of",
+        );
+      }
+      return claimed;
+    }
     const result = this.#helper.shmim_sem_claim(this.#table, preferred);
     if (result === -16) return undefined; // EBUSY
     return this.#check(result, "claim a semaphore of");
@@ -351,7 +227,10 @@ export class Mapping {
 
   /** Gives a semaphore back. */
   releaseSemaphore(index: number): void {
-    if (!this.closed) this.#helper.shmim_sem_release(this.#table, index);
+    if (this.#named !== undefined) this.#named.release(index);
+    else if (!this.closed) {
+      this.#helper.shmim_sem_release(this.#table, index);
+    }
   }
 
   /** Copies a frame or a part of one; see `shmim_frame_read`. */
@@ -371,7 +250,7 @@ export class Mapping {
       ),
       "read",
     );
-    return facts(this.#frame);
+    return frameFacts(this.#frame);
   }
 
   /**
@@ -398,7 +277,7 @@ export class Mapping {
       ),
       "write",
     );
-    return facts(this.#frame);
+    return frameFacts(this.#frame);
   }
 
   /**
@@ -419,11 +298,81 @@ export class Mapping {
   copyWhole(
     into: ArrayBufferView<ArrayBuffer>,
   ): bigint | undefined {
-    this.#copy ??= this.#helper.shmim_frame_copy;
+    this.#copy ??= this.#helper.shmim_frame_take;
     const result = this.#copy(this.#hot, into as Uint8Array<ArrayBuffer>);
-    if (result === -EAGAIN) return undefined;
+    if (result === AGAIN) return undefined;
     if (result !== 0) this.#check(result, "read");
     return this.#table[COPIED];
+  }
+
+  /**
+   * Copies the frame `back` frames before the newest.
+   *
+   * @returns Its facts; `undefined` where the stream keeps no such frame;
+   * `"again"` where a writer came in between.
+   */
+  pastFrame(
+    into: Uint8Array<ArrayBuffer>,
+    back: number,
+  ): FrameFacts | "again" | undefined {
+    const result = this.#helper.shmim_frame_past(
+      this.#table,
+      into,
+      BigInt(into.byteLength),
+      BigInt(back),
+      this.#frame,
+    );
+    if (result === NO_DATA) return undefined;
+    if (result === AGAIN) return "again";
+    this.#check(result, "read");
+    return frameFacts(this.#frame);
+  }
+
+  /**
+   * Publishes a whole frame with the counters of its original; where that
+   * was never published, only stores its pixels.
+   *
+   * @param atimeNs Acquisition time by this stream's clock.
+   */
+  copyFrame(
+    bytes: Uint8Array<ArrayBuffer>,
+    counters: { cnt0: bigint; cnt1: bigint; cnt2: bigint },
+    atimeNs: bigint,
+  ): void {
+    const original = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
+    original.set([counters.cnt0, counters.cnt1, counters.cnt2]);
+    original.set(
+      [...timespec(atimeNs) ?? []].map((word) => BigInt.asUintN(64, word)),
+      3,
+    );
+    this.#check(
+      this.#helper.shmim_frame_copy(
+        this.#table,
+        bytes,
+        BigInt(bytes.byteLength),
+        original,
+        this.#frame,
+      ),
+      "write",
+    );
+  }
+
+  /** Stores a part of the next frame; see `shmim_frame_packet`. */
+  writePacket(
+    bytes: Uint8Array<ArrayBuffer>,
+    offset: number,
+    packet: readonly (bigint | number)[],
+  ): void {
+    this.#check(
+      this.#helper.shmim_frame_packet(
+        this.#table,
+        bytes,
+        BigInt(offset),
+        BigInt(bytes.byteLength),
+        new BigUint64Array(packet.map(BigInt)),
+      ),
+      "write",
+    );
   }
 
   /** Raises the write flag, for pixels that are changed in several calls. */
@@ -446,7 +395,7 @@ export class Mapping {
       ),
       "write",
     );
-    return facts(this.#frame);
+    return frameFacts(this.#frame);
   }
 
   /** Only lowers the write flag: the change failed. */
@@ -580,7 +529,7 @@ export class Mapping {
     if (result === TIMED_OUT) return undefined;
     if (result === AGAIN) return "stalled";
     this.#check(result, "read");
-    return facts(frame);
+    return frameFacts(frame);
   }
 
   /** The same on the calling thread, which it blocks. */
@@ -603,7 +552,7 @@ export class Mapping {
     if (result === TIMED_OUT) return undefined;
     if (result === AGAIN) return "stalled";
     this.#check(result, "read");
-    return facts(this.#frame);
+    return frameFacts(this.#frame);
   }
 
   /**
@@ -656,6 +605,7 @@ export class Mapping {
     }
     this.#views = [];
     this.#hot = NOT_HOT; // the entry may be another mapping's next
+    this.#named?.close();
     this.#helper.shmim_unmap(this.#table);
   }
 

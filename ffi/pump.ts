@@ -6,8 +6,9 @@
 
 import { SystemError } from "./errno.ts";
 import { helper } from "./helper.ts";
-import { type Mapping, putWait, type WaitSettings } from "./mapping.ts";
+import type { Mapping } from "./mapping.ts";
 import { type ConnectedSocket, takeSocket } from "./socket.ts";
+import { putWait, type WaitSettings } from "./wait_words.ts";
 
 /** Buckets of the latency histogram: 16 for each power of two, from 1 ns. */
 const BUCKETS = 640;
@@ -382,6 +383,8 @@ export interface RelayPump {
   readonly inode: bigint;
   /** Copy the keyword records, too. */
   readonly keywords: boolean;
+  /** The copy's counters are the source's. */
+  readonly counters: boolean;
 }
 
 /** Starts a pump that copies one stream into another. */
@@ -390,9 +393,13 @@ export function startRelay(
   to: Mapping,
   settings: RelayPump,
 ): Pump {
-  const words = new BigUint64Array(new ArrayBuffer(8 * 8));
+  const words = new BigUint64Array(new ArrayBuffer(9 * 8));
   putWait(words, settings.wait, settings.last, 0);
-  words.set([settings.inode, settings.keywords ? 1n : 0n], 6);
+  words.set([
+    settings.inode,
+    settings.keywords ? 1n : 0n,
+    settings.counters ? 1n : 0n,
+  ], 6);
   return new Pump((control) =>
     from.pump((helper, source) =>
       to.pump((_, target) => helper.shmim_relay(source, target, words, control))

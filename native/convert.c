@@ -208,7 +208,7 @@ int32_t shmim_convert_bytes(const struct shmim_stream *s, uint64_t offset,
   if (in == NULL || bytes / c->width < count) {
     return -EINVAL;
   }
-  convert(at(s, s->data + offset), in, count, c);
+  convert(segment_pixels(s, segment_writing(s)) + offset, in, count, c);
   return guard_status(s);
 }
 
@@ -284,7 +284,7 @@ int32_t shmim_convert_file(const struct shmim_stream *s, uint64_t offset,
       __builtin_add_overflow(from, bytes, &end) || end > INT64_MAX) {
     return -ERANGE;
   }
-  uint8_t *out = at(s, s->data + offset);
+  uint8_t *out = segment_pixels(s, segment_writing(s)) + offset;
   struct shmim_stream source = {0};
   rc = bytes == 0 ? 0 : shmim_map(&source, fd, end, 0);
   if (source.base != 0) {

@@ -15,18 +15,32 @@
 #define LAG_SPIN_NS 50000ull
 /* Old posts taken off before sleeping: more than any format lets pile up. */
 #define STALE_POSTS 32
-/* Copies that shmim_frame_copy() makes before it gives up. */
+/* Copies that shmim_frame_take() makes before it gives up. */
 #define COPY_TRIES 8
 
-void note_frame(const struct shmim_stream *s, struct shmim_frame *f) {
+void note_frame(const struct shmim_stream *s, uint64_t k,
+                struct shmim_frame *f) {
   struct timespec t;
+  const uint64_t record = k * s->segment_record;
   if (f == NULL) {
     return;
   }
-  f->cnt1 = *word(s, s->cnt1);
-  f->cnt2 = *word(s, s->cnt2);
-  memcpy(&f->atime_s, at(s, s->atime), 16);
-  memcpy(&f->writetime_s, at(s, s->writetime), 16);
+  f->cnt1 = *word(s, s->cnt1 + record);
+  f->cnt2 = *word(s, s->cnt2 + record);
+  if (s->time_ns) {
+    int64_t ns;
+    memcpy(&ns, at(s, s->atime + record), 8);
+    f->atime_s = ns / (int64_t)NS_PER_S;
+    f->atime_ns = ns % (int64_t)NS_PER_S;
+  } else {
+    memcpy(&f->atime_s, at(s, s->atime + record), 16);
+  }
+  if (s->writetime != 0) {
+    memcpy(&f->writetime_s, at(s, s->writetime + record), 16);
+  } else {
+    f->writetime_s = f->atime_s;
+    f->writetime_ns = f->atime_ns;
+  }
   clock_gettime((clockid_t)s->clock, &t);
   f->seen_s = (int64_t)t.tv_sec;
   f->seen_ns = (int64_t)t.tv_nsec;
@@ -52,6 +66,19 @@ static bool quiet(const struct shmim_stream *s, uint64_t counter) {
 }
 
 /*
+ * Where writers lower the flag before they count, one of them may have written
+ * the whole frame between two looks at both. Then what was copied is not what
+ * is there.
+ */
+static bool same_still(const struct shmim_stream *s, uint64_t k,
+                       const void *copy, uint64_t offset, uint64_t bytes,
+                       uint64_t counter) {
+  const bool same = memcmp(copy, segment_pixels(s, k) + offset, bytes) == 0;
+  atomic_thread_fence(memory_order_acquire);
+  return same && segment_flag(s, k) == 0 && segment_counter(s, k) == counter;
+}
+
+/*
  * One copy of the frame in the data block. True when no writer touched it:
  * flag down and counter equal before and after.
  */
@@ -62,7 +89,22 @@ static bool copy_once(const struct shmim_stream *s, void *out,
   *counter = load_counter(s);
   memcpy(out, at(s, s->data + offset), bytes);
   atomic_thread_fence(memory_order_acquire);
-  return before && load_flag(s) == 0 && load_counter(s) == *counter;
+  return before && load_flag(s) == 0 && load_counter(s) == *counter &&
+         (!s->late_counter || same_still(s, 0, out, offset, bytes, *counter));
+}
+
+/*
+ * The same from a FIFO. A writer comes back to a segment only after it has
+ * counted the one before it: while that has not happened nothing can be torn.
+ */
+static bool copy_segment(const struct shmim_stream *s, void *out,
+                         uint64_t offset, uint64_t bytes, uint64_t *counter,
+                         uint64_t *k) {
+  *k = segment_newest(s, counter);
+  memcpy(out, segment_pixels(s, *k) + offset, bytes);
+  atomic_thread_fence(memory_order_acquire);
+  return segment_flag(s, *k) == 0 && segment_counter(s, *k) == *counter &&
+         segment_counter(s, segment_before(s, *k)) <= *counter;
 }
 
 /*
@@ -94,7 +136,11 @@ static bool copy_ring(const struct shmim_stream *s, void *out,
  * would be for nothing, and cost the writer bandwidth.
  */
 static bool copy_frame(const struct shmim_stream *s, void *out,
-                       uint64_t offset, uint64_t bytes, uint64_t *counter) {
+                       uint64_t offset, uint64_t bytes, uint64_t *counter,
+                       uint64_t *k) {
+  if (s->segments > 1) {
+    return copy_segment(s, out, offset, bytes, counter, k);
+  }
   return (load_flag(s) != 0 && copy_ring(s, out, offset, bytes, counter)) ||
          copy_once(s, out, offset, bytes, counter) ||
          copy_ring(s, out, offset, bytes, counter);
@@ -117,11 +163,12 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
   bool whole = false;
   uint64_t counter = 0;
   uint64_t n = 0;
+  uint64_t k = 0;
   while (!whole && n < tries) {
     n++;
-    whole = copy_frame(s, out, offset, bytes, &counter);
+    whole = copy_frame(s, out, offset, bytes, &counter, &k);
   }
-  note_frame(s, frame);
+  note_frame(s, k, frame);
   frame->cnt0 = counter;
   frame->tries = n;
   frame->torn = whole ? 0 : 1;
@@ -136,23 +183,30 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
  * everything else that shmim_frame_read() tells is left out. -EAGAIN: no
  * quiet moment was found. The caller sees to it that `out` holds data_bytes.
  */
-int32_t shmim_frame_copy(uint32_t hot, void *out) {
+int32_t shmim_frame_take(uint32_t hot, void *out) {
   struct shmim_stream *s = guard_stream(hot);
   struct timespec now;
+  uint64_t k = 0;
   if (s == NULL || (out == NULL && s->data_bytes > 0)) {
     return -EINVAL;
   }
   bool whole = false;
   for (int n = 0; !whole && n < COPY_TRIES; n++) {
-    whole = copy_frame(s, out, 0, s->data_bytes, &s->copied);
+    whole = copy_frame(s, out, 0, s->data_bytes, &s->copied, &k);
   }
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   const int32_t rc = guard_glance(s, &now);
   return rc == 0 && !whole ? -EAGAIN : rc;
 }
 
+/* The flag of the frame that is being written. */
+static _Atomic uint8_t *writing_flag(const struct shmim_stream *s) {
+  return (_Atomic uint8_t *)at(
+      s, s->write_flag + segment_writing(s) * s->segment_record);
+}
+
 void raise_flag(const struct shmim_stream *s) {
-  atomic_store_explicit(flag(s), 1, memory_order_relaxed);
+  atomic_store_explicit(writing_flag(s), 1, memory_order_relaxed);
   atomic_thread_fence(memory_order_release); /* before any pixel */
 }
 
@@ -176,7 +230,7 @@ static void trace(const struct shmim_stream *s, int64_t started_s,
   uint64_t trigger_inode = 0;
   int32_t woken_by = -1;
   uint64_t counter = load_counter(s);
-  if (trigger != NULL) {
+  if (trigger != NULL && trigger->stream != NULL) {
     const struct shmim_stream *from = trigger->stream;
     const uint64_t room = s->trace_count - 1;
     const uint64_t n = from->trace_count < room ? from->trace_count : room;
@@ -198,7 +252,7 @@ static void trace(const struct shmim_stream *s, int64_t started_s,
 
 static void fill_ring(const struct shmim_stream *s) {
   if (s->ring_slots == 0) {
-    return;
+    return; /* a FIFO is none: its frames are written in their place */
   }
   _Atomic uint32_t *stored = (_Atomic uint32_t *)at(s, s->ring_index);
   uint64_t index = (uint64_t)atomic_load(stored) + 1;
@@ -214,12 +268,50 @@ static void fill_ring(const struct shmim_stream *s) {
   atomic_store_explicit(stored, (uint32_t)index, memory_order_release);
 }
 
-/* In the order that readers rely on: ring, times, counters, flag, posts.
- * `write_time` gets the time of publication. */
-static void put(struct shmim_stream *s, int64_t slice, const int64_t *atime,
+static void store_times(const struct shmim_stream *s, uint64_t record,
+                        int64_t acquired_s, int64_t acquired_ns,
+                        int64_t written_s, int64_t written_ns) {
+  if (s->writetime != 0) {
+    put_time(at(s, s->writetime + record), written_s, written_ns);
+  }
+  if (s->time_ns) {
+    put_word(at(s, s->atime + record),
+             (uint64_t)acquired_s * NS_PER_S + (uint64_t)acquired_ns);
+  } else {
+    put_time(at(s, s->atime + record), acquired_s, acquired_ns);
+  }
+}
+
+/* Counts the frame in segment `k`; returns the count before it. A copy keeps
+ * its number. */
+static uint64_t count_frame(const struct shmim_stream *s, uint64_t k,
+                            const struct shmim_frame *copy) {
+  _Atomic uint64_t *counter = word(s, s->cnt0 + k * s->segment_record);
+  if (copy != NULL) {
+    *word(s, s->cnt2 + k * s->segment_record) = copy->cnt2;
+    atomic_store_explicit(counter, copy->cnt0, memory_order_release);
+    return copy->cnt0 - 1;
+  }
+  if (s->segments < 2) {
+    return atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
+  }
+  const uint64_t before = segment_counter(s, segment_before(s, k));
+  atomic_store_explicit(counter, before + 1, memory_order_release);
+  return before;
+}
+
+/*
+ * In the order that readers rely on: ring, times, counters, flag, in a FIFO
+ * the index, posts. `write_time` gets the time of publication; returns where
+ * the frame's fields lie, from those of the first.
+ */
+static uint64_t put(struct shmim_stream *s, int64_t slice,
+                    const int64_t *atime,
                 const struct timespec *started, const struct trigger *trigger,
                 int64_t write_time[2]) {
   struct timespec now;
+  const uint64_t segment = segment_writing(s);
+  const uint64_t record = segment * s->segment_record;
   fill_ring(s);
   clock_gettime((clockid_t)s->clock, &now);
   const int64_t now_s = (int64_t)now.tv_sec;
@@ -228,17 +320,16 @@ static void put(struct shmim_stream *s, int64_t slice, const int64_t *atime,
   const int64_t acquired_ns = atime != NULL ? atime[1] : now_ns;
   write_time[0] = now_s;
   write_time[1] = now_ns;
-  put_time(at(s, s->writetime), now_s, now_ns);
-  put_time(at(s, s->atime), acquired_s, acquired_ns);
+  store_times(s, record, acquired_s, acquired_ns, now_s, now_ns);
   if (slice >= 0) {
-    atomic_store_explicit(word(s, s->cnt1), (uint64_t)slice,
+    atomic_store_explicit(word(s, s->cnt1 + record), (uint64_t)slice,
                           memory_order_release);
   }
   trace(s, started != NULL ? (int64_t)started->tv_sec : now_s,
         started != NULL ? (int64_t)started->tv_nsec : now_ns, now_s, now_ns,
         trigger);
   const uint64_t before =
-      atomic_fetch_add_explicit(word(s, s->cnt0), 1, memory_order_acq_rel);
+      count_frame(s, segment, trigger != NULL ? trigger->copy : NULL);
   const uint64_t counter = before + 1;
   if (s->own_counter != ~0ull && before > s->own_counter) {
     s->foreign += before - s->own_counter;
@@ -250,21 +341,27 @@ static void put(struct shmim_stream *s, int64_t slice, const int64_t *atime,
     put_time(at(s, s->slice_writetimes + 16 * k), now_s, now_ns);
     put_word(at(s, s->slice_counters + 8 * k), counter);
   }
-  atomic_store_explicit(flag(s), 0, memory_order_release);
+  atomic_store_explicit((_Atomic uint8_t *)at(s, s->write_flag + record), 0,
+                        memory_order_release);
+  if (s->segments > 1) {
+    atomic_store_explicit((_Atomic uint32_t *)at(s, s->segment_index),
+                          (uint32_t)segment, memory_order_release);
+  }
   post_all(s);
+  return record;
 }
 
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
                 const struct timespec *started, const struct trigger *trigger,
                 struct shmim_frame *frame) {
   int64_t write_time[2];
-  put(s, slice, atime, started, trigger, write_time);
+  const uint64_t record = put(s, slice, atime, started, trigger, write_time);
   const int32_t rc = guard_status(s);
   if (frame != NULL) {
     *frame = (struct shmim_frame){
         .cnt0 = s->own_counter,
-        .cnt1 = *word(s, s->cnt1),
-        .cnt2 = *word(s, s->cnt2),
+        .cnt1 = *word(s, s->cnt1 + record),
+        .cnt2 = *word(s, s->cnt2 + record),
         .atime_s = atime != NULL ? atime[0] : write_time[0],
         .atime_ns = atime != NULL ? atime[1] : write_time[1],
         .writetime_s = write_time[0],
@@ -294,8 +391,11 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
     return -ERANGE;
   }
   raise_flag(s);
+  if (s->segments > 1 && bytes < s->data_bytes) {
+    carry_over(s);
+  }
   if (in != NULL && bytes > 0) {
-    memcpy(at(s, s->data + offset), in, bytes);
+    memcpy(segment_pixels(s, segment_writing(s)) + offset, in, bytes);
   }
   return publish(s, slice, atime, NULL, NULL, frame);
 }
@@ -315,11 +415,39 @@ int32_t shmim_frame_publish(uint32_t hot, const void *in) {
     return -EACCES;
   }
   raise_flag(s);
-  memcpy(at(s, s->data), in, s->data_bytes);
+  memcpy(segment_pixels(s, segment_writing(s)), in, s->data_bytes);
   put(s, -1, NULL, NULL, NULL, write_time);
   const struct timespec now = {.tv_sec = write_time[0],
                                .tv_nsec = write_time[1]};
   return guard_glance(s, &now);
+}
+
+/*
+ * Publishes a whole frame with the counters and times of its original, which
+ * were turned into this stream's clock. Where nothing was published there,
+ * only the pixels are stored.
+ */
+int32_t shmim_frame_copy(struct shmim_stream *s, const void *in,
+                         uint64_t bytes, const struct shmim_frame *original,
+                         struct shmim_frame *frame) {
+  if (s == NULL || s->base == 0 || in == NULL || original == NULL) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if (bytes != s->data_bytes) {
+    return -ERANGE;
+  }
+  const int64_t atime[2] = {original->atime_s, original->atime_ns};
+  const struct trigger trigger = {.copy = original};
+  raise_flag(s);
+  memcpy(segment_pixels(s, segment_writing(s)), in, bytes);
+  if (original->cnt0 == 0) {
+    return shmim_frame_end(s, 0, NULL, NULL);
+  }
+  return publish(s, (int64_t)(original->cnt1 & INT64_MAX), atime, NULL,
+                 &trigger, frame);
 }
 
 /* Raises the write flag, for pixels that are changed in several calls. */
@@ -331,6 +459,9 @@ int32_t shmim_frame_begin(const struct shmim_stream *s) {
     return -EACCES;
   }
   raise_flag(s);
+  if (s->segments > 1) {
+    carry_over(s);
+  }
   return guard_status(s);
 }
 
@@ -345,7 +476,7 @@ int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
     return -EACCES;
   }
   if (!published) {
-    atomic_store_explicit(flag(s), 0, memory_order_release);
+    atomic_store_explicit(writing_flag(s), 0, memory_order_release);
     return guard_status(s);
   }
   return publish(s, -1, atime, NULL, NULL, frame);

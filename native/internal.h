@@ -34,15 +34,92 @@ static inline _Atomic uint8_t *flag(const struct shmim_stream *s) {
 }
 
 static inline sem_t *semaphore(const struct shmim_stream *s, uint64_t index) {
-  return (sem_t *)at(s, s->sems + index * SHMIM_SEM_BYTES);
+  return (sem_t *)(uintptr_t)(s->sem_base + s->sems + index * s->sem_stride);
+}
+
+static inline sem_t *log_semaphore(const struct shmim_stream *s) {
+  return (sem_t *)(uintptr_t)(s->sem_base + s->log_sem);
+}
+
+/*
+ * A FIFO has a record of fields and a frame of pixels for each segment. All
+ * other streams have segment 0 only, for which these cost a comparison.
+ */
+static inline uint64_t segment_stored(const struct shmim_stream *s) {
+  if (s->segments < 2) {
+    return 0;
+  }
+  const uint32_t k = atomic_load_explicit(
+      (_Atomic uint32_t *)at(s, s->segment_index), memory_order_acquire);
+  return k < s->segments ? k : 0;
+}
+
+static inline uint64_t segment_before(const struct shmim_stream *s,
+                                      uint64_t k) {
+  return k == 0 ? s->segments - 1 : k - 1;
+}
+
+/* The segment that the next frame goes to. */
+static inline uint64_t segment_writing(const struct shmim_stream *s) {
+  if (s->segments < 2) {
+    return 0;
+  }
+  const uint64_t k = segment_stored(s) + 1;
+  return k == s->segments ? 0 : k;
+}
+
+static inline uint8_t *segment_pixels(const struct shmim_stream *s,
+                                      uint64_t k) {
+  return (uint8_t *)at(s, s->data + k * s->data_bytes);
+}
+
+static inline uint64_t segment_counter(const struct shmim_stream *s,
+                                       uint64_t k) {
+  return atomic_load_explicit(word(s, s->cnt0 + k * s->segment_record),
+                              memory_order_acquire);
+}
+
+static inline uint8_t segment_flag(const struct shmim_stream *s, uint64_t k) {
+  return atomic_load_explicit(
+      (_Atomic uint8_t *)at(s, s->write_flag + k * s->segment_record),
+      memory_order_acquire);
+}
+
+/*
+ * The newest segment and its counter. Some writers store the index before
+ * they count: until then the segment before it is the newest that is whole.
+ */
+static inline uint64_t segment_newest(const struct shmim_stream *s,
+                                      uint64_t *counter) {
+  const uint64_t k = segment_stored(s);
+  *counter = segment_counter(s, k);
+  if (s->segments < 2) {
+    return k;
+  }
+  const uint64_t b = segment_before(s, k);
+  const uint64_t before = segment_counter(s, b);
+  if (before > *counter) {
+    *counter = before;
+    return b;
+  }
+  return k;
 }
 
 static inline uint64_t load_counter(const struct shmim_stream *s) {
-  return atomic_load_explicit(word(s, s->cnt0), memory_order_acquire);
+  if (s->segments < 2) {
+    return atomic_load_explicit(word(s, s->cnt0), memory_order_acquire);
+  }
+  uint64_t counter;
+  segment_newest(s, &counter);
+  return counter;
 }
 
+/* The flag of the frame that a writer may be writing. */
 static inline uint8_t load_flag(const struct shmim_stream *s) {
-  return atomic_load_explicit(flag(s), memory_order_acquire);
+  if (s->segments < 2) {
+    return atomic_load_explicit(flag(s), memory_order_acquire);
+  }
+  return segment_flag(s, segment_writing(s));
 }
 
 static inline bool stopped(const int64_t *stop) {
@@ -106,14 +183,24 @@ bool semaphore_sound(const sem_t *sem);
 /* sem.c: posts all semaphores of a writable stream. */
 void post_all(const struct shmim_stream *s);
 
-/* frame.c: counters and times of the frame in the stream now. */
-void note_frame(const struct shmim_stream *s, struct shmim_frame *frame);
-/* frame.c: what made us write, for the process trace. */
+/* segment.c: keyword record `index` as milk's 128 bytes, and back. */
+void keyword_load(const struct shmim_stream *s, uint64_t index, uint8_t *out);
+void keyword_store(const struct shmim_stream *s, uint64_t index,
+                   const uint8_t *in);
+/* segment.c: a frame that is changed in part begins as the one before. */
+void carry_over(const struct shmim_stream *s);
+
+/* frame.c: counters and times of the frame in segment `k` now. */
+void note_frame(const struct shmim_stream *s, uint64_t k,
+                struct shmim_frame *frame);
+/* frame.c: what made us write, for the process trace; `stream` may be NULL.
+ * Where `copy` is set, the counters of the frame are its own. */
 struct trigger {
   const struct shmim_stream *stream;
   uint64_t inode;
   int32_t semaphore;
   uint64_t counter;
+  const struct shmim_frame *copy;
 };
 /* frame.c: publishes what is in the data block already. NULL: `atime` and
  * `started` are now, nothing triggered it, nobody asks for `frame`. */
@@ -174,5 +261,7 @@ int32_t pump_end(struct shmim_control *control, enum shmim_end end,
 #define PUMP_FINISH_NS 120000000ull
 
 #define KEYWORD_BYTES 128
+/* Name, type, value and comment of a record, whatever else it has. */
+#define KEYWORD_LEAST 120
 
 #endif

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "internal.h"
 
@@ -71,14 +72,24 @@ static void count(struct shmim_control *ctl, uint64_t counter,
   ctl->last_ns = monotonic_ns();
 }
 
+/* Seconds that the copy's clock is ahead of the source's. */
+static int64_t clock_ahead(const struct shmim_stream *from,
+                           const struct shmim_stream *to) {
+  const int64_t tai = shmim_tai_offset();
+  return (to->clock == CLOCK_TAI ? tai : 0) -
+         (from->clock == CLOCK_TAI ? tai : 0);
+}
+
 static int32_t relay(const struct shmim_stream *from, struct shmim_stream *to,
                      const struct shmim_relay *c, uint8_t *pixels,
                      struct shmim_control *ctl) {
   struct shmim_frame frame;
   uint64_t last = c->wait.last;
-  const uint64_t keywords = from->keyword_bytes < to->keyword_bytes
-                                ? from->keyword_bytes
-                                : to->keyword_bytes;
+  const uint64_t records = from->keyword_bytes / from->keyword_record;
+  const uint64_t room = to->keyword_bytes / to->keyword_record;
+  const uint64_t keywords =
+      !c->keywords ? 0 : records < room ? records : room;
+  const int64_t ahead = clock_ahead(from, to);
   for (;;) {
     int32_t rc = next_counter(from, &c->wait, last, ctl);
     ctl->state = SHMIM_STATE_BUSY;
@@ -94,12 +105,15 @@ static int32_t relay(const struct shmim_stream *from, struct shmim_stream *to,
     const struct trigger trigger = {.stream = from,
                                     .inode = c->inode,
                                     .semaphore = (int32_t)c->wait.sem,
-                                    .counter = frame.cnt0};
-    const int64_t atime[2] = {frame.atime_s, frame.atime_ns};
+                                    .counter = frame.cnt0,
+                                    .copy = c->counters ? &frame : NULL};
+    const int64_t atime[2] = {frame.atime_s + ahead, frame.atime_ns};
     raise_flag(to);
-    memcpy(at(to, to->data), pixels, to->data_bytes);
-    if (c->keywords) {
-      memcpy(at(to, to->keywords), at(from, from->keywords), keywords);
+    memcpy(segment_pixels(to, segment_writing(to)), pixels, to->data_bytes);
+    for (uint64_t i = 0; i < keywords; i++) {
+      uint8_t record[KEYWORD_BYTES];
+      keyword_load(from, i, record);
+      keyword_store(to, i, record);
     }
     rc = publish(to, (int64_t)(frame.cnt1 & INT64_MAX), atime, &begun,
                  &trigger, NULL);

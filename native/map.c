@@ -47,11 +47,26 @@ struct guard {
   _Atomic uint64_t moment;  /* ticks() between two looks, at least */
   _Atomic uint64_t glanced; /* milliseconds: the last look of a hot call */
   struct shmim_stream *_Atomic stream; /* for hot calls; see guard_stream() */
+  _Atomic uint64_t sem_base; /* named semaphores, a page each */
+  _Atomic uint64_t sem_length;
 };
 static struct guard guards[GUARDS];
 static pthread_mutex_t claiming = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction previous;
 static pthread_once_t installed = PTHREAD_ONCE_INIT;
+
+/* The file of a named semaphore became shorter: it is one of nobody now. */
+static bool lost_semaphore(const struct guard *g, uint64_t address) {
+  const uint64_t base = atomic_load(&g->sem_base);
+  if (base == 0 || address < base ||
+      address - base >= atomic_load(&g->sem_length)) {
+    return false;
+  }
+  const uint64_t page = address - (address - base) % SHMIM_SEM_STRIDE;
+  return mmap((void *)(uintptr_t)page, SHMIM_SEM_STRIDE,
+              PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+              -1, 0) != MAP_FAILED;
+}
 
 static void on_sigbus(int signal, siginfo_t *info, void *context) {
   const int saved = errno;
@@ -59,6 +74,10 @@ static void on_sigbus(int signal, siginfo_t *info, void *context) {
   for (size_t i = 0; i < GUARDS; i++) {
     const uint64_t base = atomic_load(&guards[i].base);
     const uint64_t length = atomic_load(&guards[i].length);
+    if (base > 1 && lost_semaphore(&guards[i], address)) {
+      errno = saved;
+      return;
+    }
     if (base > 1 && address >= base && address - base < length) {
       const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
       const uint64_t from = address - (address - base) % page;
@@ -139,6 +158,7 @@ int32_t shmim_map(struct shmim_stream *s, int32_t fd, uint64_t length,
   atomic_store(&guards[i].moment, MOMENT_TICKS);
   atomic_store(&guards[i].device, (uint64_t)st.st_dev);
   atomic_store(&guards[i].inode, (uint64_t)st.st_ino);
+  atomic_store(&guards[i].sem_base, 0);
   atomic_store(&guards[i].length, length);
   atomic_store(&guards[i].base, (uint64_t)(uintptr_t)p);
   s->base = (uint64_t)(uintptr_t)p;
@@ -146,6 +166,7 @@ int32_t shmim_map(struct shmim_stream *s, int32_t fd, uint64_t length,
   s->guard = i;
   s->writable = writable ? 1 : 0;
   s->pid = (uint64_t)getpid();
+  s->sem_base = s->base;
   return 0;
 fail:
   atomic_store(&guards[i].base, 0);
@@ -167,8 +188,12 @@ int32_t shmim_unmap(struct shmim_stream *s) {
   }
   /* Off the table first: the kernel may give the addresses away at once. */
   atomic_store(&g->stream, NULL);
+  const uint64_t sems = atomic_exchange(&g->sem_base, 0);
   atomic_store(&g->length, 0);
   atomic_store(&g->base, 1);
+  if (sems != 0) {
+    munmap((void *)(uintptr_t)sems, atomic_load(&g->sem_length));
+  }
   munmap((void *)(uintptr_t)s->base, s->length);
   close(atomic_load(&g->fd));
   atomic_store(&g->base, 0);
@@ -337,11 +362,64 @@ static bool fits(const struct shmim_stream *s, uint64_t offset,
          inside(s, offset, bytes);
 }
 
+/*
+ * Makes room for named semaphores, the log's last. Until one is attached its
+ * place holds something that is no semaphore, so that nobody uses it.
+ */
+int32_t shmim_sem_reserve(struct shmim_stream *s) {
+  if (s == NULL || s->base == 0 || !s->sem_named ||
+      s->sem_count > SHMIM_SEM_NAMED_MAX ||
+      s->sem_stride != SHMIM_SEM_STRIDE) {
+    return -EINVAL;
+  }
+  struct guard *g = &guards[s->guard];
+  if (atomic_load(&g->sem_base) != 0) {
+    return 0;
+  }
+  const uint64_t length = (s->sem_count + 1) * SHMIM_SEM_STRIDE;
+  uint8_t *p = mmap(NULL, length, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) {
+    return -errno;
+  }
+  for (uint64_t i = 0; i <= s->sem_count; i++) {
+    memset(p + i * SHMIM_SEM_STRIDE + 4, 0xFF, SHMIM_SEM_BYTES - 4);
+  }
+  atomic_store(&g->sem_length, length);
+  atomic_store(&g->sem_base, (uint64_t)(uintptr_t)p);
+  s->sem_base = (uint64_t)(uintptr_t)p;
+  return 0;
+}
+
+/* Puts an open semaphore file in its place, the log's at sem_count. Its
+ * descriptor may be closed afterwards. */
+int32_t shmim_sem_attach(const struct shmim_stream *s, uint64_t index,
+                         int32_t fd) {
+  struct stat st;
+  if (s == NULL || s->base == 0 || !s->sem_named || index > s->sem_count) {
+    return -EINVAL;
+  }
+  if (fstat(fd, &st) != 0) {
+    return -errno;
+  }
+  if (st.st_size < SHMIM_SEM_BYTES) {
+    return BROKEN;
+  }
+  void *place =
+      (void *)(uintptr_t)(s->sem_base + index * SHMIM_SEM_STRIDE);
+  void *p = mmap(place, (size_t)sysconf(_SC_PAGESIZE),
+                 s->writable ? PROT_READ | PROT_WRITE : PROT_READ,
+                 MAP_SHARED | MAP_FIXED, fd, 0);
+  return p == MAP_FAILED ? -errno : 0;
+}
+
 /* What is used as an atomic word or a semaphore lies on its boundary. A file
  * that is only read may have its pids and semaphores anywhere: they are
  * copied out. */
 static bool aligned(const struct shmim_stream *s) {
-  const bool words = (s->cnt0 | s->cnt1 | s->cnt2) % 8 == 0 &&
+  const bool words = (s->cnt0 | s->cnt1 | s->cnt2 | s->packet_frames) % 8 == 0 &&
+                     (s->segments < 2 || (s->segment_index % 4 == 0 &&
+                                          s->segment_record % 8 == 0)) &&
                      (s->ring_slots == 0 ||
                       (s->ring_index % 4 == 0 && s->ring_cycle % 8 == 0));
   const bool sems = s->sem_count == 0 ||
@@ -350,22 +428,60 @@ static bool aligned(const struct shmim_stream *s) {
   return words && (!s->writable || (sems && s->log_sem % 8 == 0));
 }
 
+/* The fields of a frame, in the record of the last segment. */
+static bool records_fit(const struct shmim_stream *s, uint64_t n) {
+  uint64_t last;
+  uint64_t end;
+  if (__builtin_mul_overflow(n - 1, s->segment_record, &last)) {
+    return false;
+  }
+  const struct {
+    uint64_t offset, bytes;
+  } fields[] = {
+      {s->cnt0, 8},
+      {s->cnt1, 8},
+      {s->cnt2, 8},
+      {s->write_flag, 1},
+      {s->atime, s->time_ns ? 8 : 16},
+      {s->packets, s->packets ? 16 : 0},
+      {s->packet_frames, s->packet_max < 4096 ? 8 * s->packet_max : UINT64_MAX},
+  };
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+    if (__builtin_add_overflow(fields[i].offset, last, &end) ||
+        !fits(s, end, 1, fields[i].bytes)) {
+      return false;
+    }
+  }
+  return fits(s, s->segment_index, s->segments > 1 ? 1 : 0, 4);
+}
+
+/* Named ones have a place of their own. */
+static bool semaphores_fit(const struct shmim_stream *s) {
+  if (s->sem_named) {
+    return s->sem_count <= SHMIM_SEM_NAMED_MAX && s->sems == 0 &&
+           s->sem_stride == SHMIM_SEM_STRIDE &&
+           s->log_sem == s->sem_count * SHMIM_SEM_STRIDE &&
+           s->reader_pids == 0 && s->writer_pids == 0;
+  }
+  return s->sem_stride == SHMIM_SEM_BYTES &&
+         fits(s, s->sems, s->sem_count, SHMIM_SEM_BYTES) &&
+         fits(s, s->log_sem, s->log_sem ? 1 : 0, SHMIM_SEM_BYTES);
+}
+
 /* Holds the compiled table against the mapping: 0, or -ERANGE. From then on
  * hot calls may name the stream by its entry; `s` stays where it is. */
 int32_t shmim_stream_check(struct shmim_stream *s) {
   if (s == NULL || s->base == 0) {
     return -EINVAL;
   }
+  const uint64_t n = s->segments > 1 ? s->segments : 1;
   const bool ok =
-      aligned(s) && fits(s, s->cnt0, 1, 8) && fits(s, s->cnt1, 1, 8) &&
-      fits(s, s->cnt2, 1, 8) && fits(s, s->write_flag, 1, 1) &&
-      fits(s, s->atime, 1, 16) && fits(s, s->writetime, 1, 16) &&
-      fits(s, s->data, 1, s->data_bytes) && s->slices > 0 &&
+      aligned(s) && records_fit(s, n) && fits(s, s->writetime, 1, 16) &&
+      fits(s, s->data, n, s->data_bytes) && s->slices > 0 &&
       s->slice_bytes <= s->data_bytes / s->slices &&
       fits(s, s->keywords, 1, s->keyword_bytes) &&
-      s->keyword_bytes % KEYWORD_BYTES == 0 &&
-      fits(s, s->sems, s->sem_count, SHMIM_SEM_BYTES) &&
-      fits(s, s->log_sem, s->log_sem ? 1 : 0, SHMIM_SEM_BYTES) &&
+      s->keyword_record >= KEYWORD_LEAST &&
+      s->keyword_bytes % s->keyword_record == 0 && semaphores_fit(s) &&
       fits(s, s->reader_pids, s->sem_count, 4) &&
       fits(s, s->writer_pids, s->sem_count, 4) &&
       fits(s, s->trace, s->trace_count, SHMIM_TRACE_BYTES) &&

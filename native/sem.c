@@ -29,10 +29,21 @@ int32_t shmim_sem_init(const struct shmim_stream *s) {
     }
   }
   /* The original leaves this one zero, so that blocking on it never wakes. */
-  if (s->log_sem != 0 && sem_init((sem_t *)at(s, s->log_sem), 1, 0) != 0) {
+  if (s->log_sem != 0 && sem_init(log_semaphore(s), 1, 0) != 0) {
     return -errno;
   }
   return guard_status(s);
+}
+
+/* Makes a new file a semaphore of value 0 that processes share. */
+int32_t shmim_sem_file(int32_t fd) {
+  sem_t sem;
+  memset(&sem, 0, sizeof sem);
+  if (sem_init(&sem, 1, 0) != 0) {
+    return -errno;
+  }
+  const ssize_t n = pwrite(fd, &sem, sizeof sem, 0);
+  return n == (ssize_t)sizeof sem ? 0 : n < 0 ? -errno : -EIO;
 }
 
 /* Values of the semaphores, the log semaphore last when there is room. */
@@ -43,10 +54,10 @@ int32_t shmim_sem_values(const struct shmim_stream *s, int32_t *out,
   }
   /* Not sem_getvalue: the mapping may be read-only, or not aligned. */
   for (uint64_t i = 0; i < count && i < s->sem_count; i++) {
-    memcpy(&out[i], at(s, s->sems + i * SHMIM_SEM_BYTES), 4);
+    memcpy(&out[i], semaphore(s, i), 4);
   }
   if (count > s->sem_count && s->log_sem != 0) {
-    memcpy(&out[s->sem_count], at(s, s->log_sem), 4);
+    memcpy(&out[s->sem_count], log_semaphore(s), 4);
   }
   return guard_status(s);
 }
@@ -97,7 +108,7 @@ int32_t shmim_sem_claim(const struct shmim_stream *s, int32_t preferred) {
   if (s == NULL || s->base == 0) {
     return -EINVAL;
   }
-  if (!s->writable) {
+  if (!s->writable || s->reader_pids == 0) {
     return -EACCES;
   }
   int64_t index = -1;
@@ -121,7 +132,7 @@ int32_t shmim_sem_claim(const struct shmim_stream *s, int32_t preferred) {
 
 /* Gives a claimed semaphore back. */
 int32_t shmim_sem_release(const struct shmim_stream *s, int32_t index) {
-  if (!valid(s, index) || !s->writable) {
+  if (!valid(s, index) || !s->writable || s->reader_pids == 0) {
     return -EINVAL;
   }
   int32_t own = (int32_t)getpid();
@@ -160,7 +171,7 @@ static inline bool below(sem_t *sem, uint64_t maximum) {
 
 static void post(const struct shmim_stream *s, uint64_t index) {
   sem_t *sem = semaphore(s, index);
-  if (semaphore_sound(sem) && sem_post(sem) == 0) {
+  if (semaphore_sound(sem) && sem_post(sem) == 0 && s->writer_pids != 0) {
     atomic_store_explicit(pid_slot(s, s->writer_pids, index),
                           (int32_t)s->pid, memory_order_relaxed);
   }
@@ -175,7 +186,7 @@ void post_all(const struct shmim_stream *s) {
     }
   }
   if (s->log_sem != 0) {
-    sem_t *log = at(s, s->log_sem);
+    sem_t *log = log_semaphore(s);
     if (below(log, maximum) && semaphore_sound(log)) {
       sem_post(log);
     }

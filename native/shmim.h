@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 6
+#define SHMIM_ABI 7
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -31,17 +31,20 @@ struct shmim_stream {
   uint64_t cnt1;            /* uint64: slice written last */
   uint64_t cnt2;            /* uint64 */
   uint64_t write_flag;      /* uint8: 1 while pixels change */
-  uint64_t atime;           /* timespec: acquisition time */
-  uint64_t writetime;       /* timespec: publication time */
+  uint64_t atime;           /* timespec, or see time_ns: acquisition time */
+  uint64_t writetime;       /* timespec: publication time, 0 = has none */
   uint64_t data;            /* the pixels */
   uint64_t data_bytes;      /* of one frame, all slices */
   uint64_t slice_bytes;     /* of one 2-D slice */
   uint64_t slices;          /* how many slices, at least 1 */
   uint64_t keywords;        /* keyword records */
   uint64_t keyword_bytes;   /* all records together */
-  uint64_t sems;            /* semaphores, SHMIM_SEM_BYTES apart */
+  uint64_t keyword_record;  /* bytes of one record */
+  uint64_t sems;            /* semaphores, sem_stride apart */
   uint64_t sem_count;
   uint64_t sem_max;         /* a post is skipped at this value */
+  uint64_t sem_stride;
+  uint64_t sem_named;       /* 1: each semaphore is a file of its own */
   uint64_t log_sem;         /* semaphore of loggers */
   uint64_t reader_pids;     /* int32 for each semaphore */
   uint64_t writer_pids;     /* int32 for each semaphore */
@@ -54,14 +57,25 @@ struct shmim_stream {
   uint64_t ring_index;      /* uint32: slot written last */
   uint64_t ring_cycle;      /* uint64: wrap-arounds */
   uint64_t ring_data;       /* pixels of slot 0 */
+  uint64_t segments;        /* FIFO: records and frames, 0 or 1 = none */
+  uint64_t segment_index;   /* uint32: segment published last */
+  uint64_t segment_record;  /* bytes from a segment's fields to the next's */
+  uint64_t time_ns;         /* 1: times are int64 nanoseconds */
+  uint64_t late_counter;    /* 1: writers lower the flag before they count */
+  uint64_t packets;         /* uint32[4]: first, count, number, total */
+  uint64_t packet_frames;   /* uint64 for each packet: its frame */
+  uint64_t packet_max;
   uint64_t clock;           /* clock id of the format's times */
   uint64_t own_counter;     /* cnt0 after our last frame, ~0 before it */
   uint64_t foreign;         /* frames that another writer counted meanwhile */
   uint64_t pid;             /* of this process, set by shmim_map() */
-  uint64_t copied;          /* cnt0 of the frame shmim_frame_copy() copied */
+  uint64_t copied;          /* cnt0 of the frame shmim_frame_take() copied */
+  uint64_t sem_base;        /* the mapping, or see shmim_sem_reserve() */
 };
 
 #define SHMIM_SEM_BYTES 32
+#define SHMIM_SEM_STRIDE 65536 /* of named ones: a page, whatever its size */
+#define SHMIM_SEM_NAMED_MAX 64
 #define SHMIM_TRACE_BYTES 64
 
 /* What is known of one frame, filled by the calls that read or write one. */
@@ -215,8 +229,12 @@ SHMIM_API int32_t shmim_map_store(const struct shmim_stream *s,
 SHMIM_API void *shmim_map_address(const struct shmim_stream *s,
                                   uint64_t offset, uint64_t bytes);
 SHMIM_API int32_t shmim_stream_check(struct shmim_stream *s);
+SHMIM_API int32_t shmim_sem_reserve(struct shmim_stream *s);
+SHMIM_API int32_t shmim_sem_attach(const struct shmim_stream *s,
+                                   uint64_t index, int32_t fd);
 
 /* sem.c: a stream's semaphores. */
+SHMIM_API int32_t shmim_sem_file(int32_t fd);
 SHMIM_API int32_t shmim_sem_init(const struct shmim_stream *s);
 SHMIM_API int32_t shmim_sem_values(const struct shmim_stream *s,
                                    int32_t *out, uint64_t count);
@@ -228,17 +246,32 @@ SHMIM_API int32_t shmim_sem_flush(const struct shmim_stream *s,
                                   int32_t index);
 SHMIM_API int32_t shmim_sem_post(const struct shmim_stream *s, int32_t index);
 
+/* segment.c: frames of a FIFO, frames in packets, records of keywords. */
+SHMIM_API uint64_t shmim_frame_place(const struct shmim_stream *s,
+                                     int32_t writing);
+SHMIM_API uint64_t shmim_frame_record(const struct shmim_stream *s);
+SHMIM_API int32_t shmim_frame_past(const struct shmim_stream *s, void *out,
+                                   uint64_t bytes, uint64_t back,
+                                   struct shmim_frame *frame);
+SHMIM_API int32_t shmim_frame_packet(const struct shmim_stream *s,
+                                     const void *in, uint64_t offset,
+                                     uint64_t bytes, const uint64_t *packet);
+
 /* frame.c: reading, publishing, waiting. */
 SHMIM_API uint64_t shmim_frame_counter(const struct shmim_stream *s);
 SHMIM_API int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
                                    uint64_t offset, uint64_t bytes,
                                    uint32_t tries, struct shmim_frame *frame);
-SHMIM_API int32_t shmim_frame_copy(uint32_t hot, void *out);
+SHMIM_API int32_t shmim_frame_take(uint32_t hot, void *out);
 SHMIM_API int32_t shmim_frame_publish(uint32_t hot, const void *in);
 SHMIM_API int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
                                     uint64_t offset, uint64_t bytes,
                                     int64_t slice, const int64_t *atime,
                                     struct shmim_frame *frame);
+SHMIM_API int32_t shmim_frame_copy(struct shmim_stream *s, const void *in,
+                                   uint64_t bytes,
+                                   const struct shmim_frame *original,
+                                   struct shmim_frame *frame);
 SHMIM_API int32_t shmim_frame_begin(const struct shmim_stream *s);
 SHMIM_API int32_t shmim_frame_end(struct shmim_stream *s, int32_t published,
                                   const int64_t *atime,
@@ -288,6 +321,7 @@ struct shmim_relay {
   struct shmim_wait wait;
   uint64_t inode;           /* of the source, for the process trace */
   uint64_t keywords;        /* 1: copy the keyword records, too */
+  uint64_t counters;        /* 1: the copy's counters are the source's */
 };
 SHMIM_API int32_t shmim_relay(const struct shmim_stream *from,
                               struct shmim_stream *to,

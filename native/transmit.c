@@ -120,20 +120,24 @@ static bool used_keyword(const uint8_t *record) {
 
 /* The records announced to the peer: raw, or the used ones packed. */
 static void copy_keywords(struct transmitter *t) {
-  const uint8_t *from = at(t->s, t->s->keywords);
+  const uint64_t records = t->s->keyword_bytes / t->s->keyword_record;
   if (!t->c->keywords_used) {
-    memcpy(t->keywords, from, t->keyword_bytes);
+    for (uint64_t i = 0; i < t->c->keywords; i++) {
+      keyword_load(t->s, i, t->keywords + i * KEYWORD_BYTES);
+    }
     return;
   }
   uint64_t n = 0;
-  for (uint64_t o = 0; o < t->s->keyword_bytes; o += KEYWORD_BYTES) {
-    if (used_keyword(from + o)) {
+  for (uint64_t i = 0; i < records; i++) {
+    uint8_t record[KEYWORD_BYTES];
+    keyword_load(t->s, i, record);
+    if (used_keyword(record)) {
       if (n == t->c->keywords) {
         t->ctl->dropped_keywords++;
         break;
       }
-      memcpy(t->keywords + n++ * KEYWORD_BYTES, from + o, KEYWORD_BYTES);
-    } else if (from[o] == 0) {
+      memcpy(t->keywords + n++ * KEYWORD_BYTES, record, KEYWORD_BYTES);
+    } else if (record[0] == 0) {
       break;
     }
   }
@@ -291,7 +295,7 @@ static int32_t send_ring(struct transmitter *t, uint64_t counter,
       memcpy(t->pixels, at(t->s, t->s->data + k * t->pixel_bytes),
              t->pixel_bytes);
       atomic_thread_fence(memory_order_acquire);
-      note_frame(t->s, &t->frame);
+      note_frame(t->s, 0, &t->frame);
       rc = guard_status(t->s);
     }
     if (rc == 0 && !ring_whole(t, number)) {
@@ -324,7 +328,8 @@ static int32_t send_cube(struct transmitter *t) {
   const uint64_t mode = t->c->slice_mode;
   uint64_t counter;
   uint64_t slice;
-  if (mode == SHMIM_SLICES_WHOLE) {
+  /* Each frame of a FIFO is a cube of its own. */
+  if (mode == SHMIM_SLICES_WHOLE || t->s->segments > 1) {
     return send_frame(t, false);
   }
   if (!sample(t, &counter, &slice)) {
@@ -415,7 +420,7 @@ int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
     return -EINVAL;
   }
   if (s == NULL || s->base == 0 ||
-      c->keywords > s->keyword_bytes / KEYWORD_BYTES) {
+      c->keywords > s->keyword_bytes / s->keyword_record) {
     close((int)c->fd);
     return pump_end(ctl, SHMIM_END_ERROR, -EINVAL);
   }

@@ -6,7 +6,12 @@
 
 import { join } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
-import { StreamExistsError, StreamNotFoundError } from "../stream/format.ts";
+import {
+  type AxisOrder,
+  StreamExistsError,
+  StreamNotFoundError,
+} from "../stream/format.ts";
+import type { FormatName } from "../stream/formats.ts";
 import { streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import type { Announcement } from "./milk_wire.ts";
@@ -16,6 +21,10 @@ import type { EventSink } from "./session.ts";
 export interface DestinationOptions {
   /** Folder of streams. */
   dir?: string;
+  /** Format of a stream that is made. Default `isio`. */
+  format?: FormatName;
+  /** How a DAO stream's axes are stored. Default `python`. */
+  axisOrder?: AxisOrder;
   /** Name instead of the peer's. */
   as?: string;
   /** Replace a stream of another type or size. */
@@ -24,17 +33,21 @@ export interface DestinationOptions {
   onEvent?: EventSink;
 }
 
-/** A size without trailing axes of 1: 7 x 1 is the same memory as 7. */
+/** A size without axes of 1: 7 x 1 is the same memory as 7, and as 1 x 7. */
 function essential(size: readonly number[]): string {
-  const axes = [...size];
-  while (axes.length > 1 && axes.at(-1) === 1) axes.pop();
-  return axes.join("x");
+  return size.filter((axis) => axis !== 1).join("x");
 }
 
 /** Whether an announced stream can be stored in an existing one. */
 export function fits(stream: Stream, peer: Announcement): boolean {
   return stream.type === peer.type &&
     essential(stream.size) === essential(peer.size);
+}
+
+/** The order of axes, to spread. */
+function axes(options: DestinationOptions): { axisOrder?: AxisOrder } {
+  const { axisOrder } = options;
+  return axisOrder === undefined ? {} : { axisOrder };
 }
 
 function create(
@@ -47,6 +60,9 @@ function create(
     type: peer.type,
     keywords: peer.keywords,
     imageType: peer.imageType,
+    ...options.format && { format: options.format },
+    ...axes(options),
+    onWarning: (message) => options.onEvent?.({ level: "warning", message }),
     existing: options.replace ? "replace" : "refuse",
   });
 }
@@ -57,7 +73,7 @@ function existing(
   options: DestinationOptions,
 ): Stream | undefined {
   try {
-    return Stream.open(path, { writable: true });
+    return Stream.open(path, { ...axes(options), writable: true });
   } catch (error) {
     if (error instanceof StreamNotFoundError) return undefined;
     if (options.replace) return undefined;

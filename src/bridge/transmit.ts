@@ -12,7 +12,11 @@ import {
   startTransmit,
   trySchedule,
 } from "../../ffi/pump.ts";
-import { StreamChangedError, StreamNotFoundError } from "../stream/format.ts";
+import {
+  type AxisOrder,
+  StreamChangedError,
+  StreamNotFoundError,
+} from "../stream/format.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import { Stream } from "../stream/stream.ts";
 import { Waiter, type WaitOptions } from "../stream/wait.ts";
@@ -38,6 +42,8 @@ export interface TransmitOptions {
   stream: string;
   /** Folder that names are looked for in. */
   dir?: string;
+  /** How a DAO stream's axes are stored. Default `python`. */
+  axisOrder?: AxisOrder;
   /** Name or address of the receiver. */
   hostname: string;
   /** Its port. */
@@ -105,6 +111,7 @@ export class Transmitter {
     const poll = options.wait?.mode === "poll" || options.wait?.mode === "spin";
     const stream = Stream.open(options.stream, {
       ...options.dir === undefined ? {} : { dir: options.dir },
+      ...options.axisOrder && { axisOrder: options.axisOrder },
       ...poll ? { writable: false } : {},
     });
     try {

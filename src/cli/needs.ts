@@ -10,6 +10,9 @@ import { lookedAt, requireVariable, variable } from "../../ffi/access.ts";
 import { helperPath } from "../../ffi/helper.ts";
 import { realPath } from "../../ffi/files.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
+import { SEMAPHORE_FOLDER } from "../../ffi/named_semaphores.ts";
+import { type FormatName, formatNamed } from "../stream/formats.ts";
+import { semaphoreFiles } from "../stream/open.ts";
 import { DEFAULT_FOLDERS, streamFolder, streamPlace } from "../stream/names.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./errors.ts";
@@ -42,6 +45,8 @@ export interface Needs {
 export interface Scope {
   /** The file of a stream, and what its links lead to. */
   stream(name: string, dir?: string): string[];
+  /** Where a new stream of a format has files beside its own. */
+  companions(format: FormatName | undefined): string[];
   /** The folder of a stream, where files are made or listed. */
   folder(name: string | undefined, dir?: string): string[];
   /** A file of the user's. */
@@ -65,7 +70,14 @@ export function withTarget(path: string): string[] {
 
 /** Just what one call needs. */
 export const EXACT: Scope = {
-  stream: (name, dir) => withTarget(streamPlace(name, dir).path),
+  stream: (name, dir) => {
+    const { path } = streamPlace(name, dir);
+    return [...withTarget(path), ...semaphoreFiles(path)];
+  },
+  companions: (format) =>
+    format !== undefined && formatNamed(format).namedSemaphores
+      ? [SEMAPHORE_FOLDER]
+      : [],
   folder: (name, dir) => [
     name === undefined
       ? streamFolder(dir)
@@ -80,7 +92,8 @@ export const EXACT: Scope = {
 
 /** What a command needs on streams in the usual folders. */
 export const GENERAL: Scope = {
-  stream: () => [...DEFAULT_FOLDERS],
+  stream: () => [...DEFAULT_FOLDERS, SEMAPHORE_FOLDER],
+  companions: () => [SEMAPHORE_FOLDER],
   folder: () => [...DEFAULT_FOLDERS],
   file: () => [],
   host: () => ["*"],

@@ -4,6 +4,8 @@
  */
 
 import { basename } from "@std/path";
+import type { AxisOrder } from "../stream/format.ts";
+import { FORMAT_NAMES, type FormatName } from "../stream/formats.ts";
 import { isStreamPath, requireName, SUFFIX } from "../stream/names.ts";
 import { WAIT_MODES, type WaitMode, type WaitOptions } from "../stream/wait.ts";
 import type { Arguments, OptionSpec } from "./args.ts";
@@ -16,6 +18,20 @@ export const DIR: OptionSpec = {
   name: "dir",
   value: "FOLDER",
   help: "folder of streams (default: $MILK_SHM_DIR, /milk/shm, /tmp)",
+};
+
+/** `--axis-order`. */
+export const AXIS_ORDER: OptionSpec = {
+  name: "axis-order",
+  value: "ORDER",
+  help: "axes of DAO streams: python (default) or c",
+};
+
+/** `--format`. */
+export const FORMAT: OptionSpec = {
+  name: "format",
+  value: "FORMAT",
+  help: "format of a new stream: isio (default) or dao",
 };
 
 /** `--json`. */
@@ -49,10 +65,28 @@ export const SCHEDULE: readonly OptionSpec[] = [
   },
 ];
 
-/** The folder, as an object to spread. */
-export function dirOf(args: Arguments): { dir?: string } {
+/** Where streams are, and how their axes are to be understood. */
+export interface Place {
+  /** Folder that names are looked for in. */
+  readonly dir?: string;
+  /** How a DAO stream's axes are stored. */
+  readonly axisOrder?: AxisOrder;
+}
+
+/** The folder and the order of axes, as an object to spread. */
+export function dirOf(args: Arguments): Place {
   const dir = args.text("dir");
-  return dir === undefined ? {} : { dir };
+  const axisOrder = args.choice<AxisOrder>("axis-order", ["python", "c"]);
+  return {
+    ...dir === undefined ? {} : { dir },
+    ...axisOrder === undefined ? {} : { axisOrder },
+  };
+}
+
+/** The format of a new stream, as an object to spread. */
+export function formatOf(args: Arguments): { format?: FormatName } {
+  const format = args.choice<FormatName>("format", FORMAT_NAMES);
+  return format === undefined ? {} : { format };
 }
 
 /**

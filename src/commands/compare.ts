@@ -4,9 +4,11 @@ import { defineCommand } from "../cli/command.ts";
 import { CommandError, EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import {
+  AXIS_ORDER,
   DIR,
   dirOf,
   JSON_OPTION,
+  type Place,
   streamArgument,
 } from "../cli/shared_options.ts";
 import { comparePixels } from "../image/compare.ts";
@@ -17,7 +19,7 @@ import { TYPES } from "../stream/types.ts";
 interface Options {
   readonly a: string;
   readonly b: string;
-  readonly open: { dir?: string };
+  readonly open: Place;
   readonly tolerance: number;
   readonly json: boolean;
 }
@@ -46,6 +48,7 @@ export const command = defineCommand<Options>({
       value: "X",
       help: "differences up to X count as none (default 0)",
     },
+    AXIS_ORDER,
     DIR,
     JSON_OPTION,
   ],

@@ -12,7 +12,12 @@ import {
   waitOf,
   waitWrites,
 } from "../cli/shared_options.ts";
-import { copyKeywords, openTarget, Relay } from "../stream/relay.ts";
+import {
+  copyKeywords,
+  openTarget,
+  Relay,
+  type RelayOptions,
+} from "../stream/relay.ts";
 import { Stream } from "../stream/stream.ts";
 import type { WaitOptions } from "../stream/wait.ts";
 import { wholeFrame } from "../stream/whole.ts";
@@ -39,10 +44,11 @@ async function once(from: Stream, to: Stream, out: Io["out"]): Promise<number> {
   return 1;
 }
 
-async function follow(
+/** Copies every new frame until it is stopped; returns how many. */
+export async function follow(
   from: Stream,
   to: Stream,
-  wait: WaitOptions | undefined,
+  wait: RelayOptions | undefined,
   { out, signal }: Io,
 ): Promise<number> {
   const relay = Relay.start(from, to, {

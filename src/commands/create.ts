@@ -5,8 +5,11 @@ import { defineCommand } from "../cli/command.ts";
 import { CommandError, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import {
+  AXIS_ORDER,
   DIR,
   dirOf,
+  FORMAT,
+  formatOf,
   JSON_OPTION,
   sizeFrom,
   streamArgument,
@@ -60,6 +63,13 @@ export const command = defineCommand<Options>({
     "spellings such as FLT, UI16 and float32 are understood. An existing " +
     "stream is left alone.",
   options: [
+    FORMAT,
+    AXIS_ORDER,
+    {
+      name: "depth",
+      value: "N",
+      help: "frames that a DAO stream keeps (default 1)",
+    },
     { name: "keywords", value: "N", help: "keyword records (default 50)" },
     {
       name: "cb",
@@ -98,6 +108,7 @@ export const command = defineCommand<Options>({
       );
     }
     const imageType = args.text("imagetype");
+    const depth = args.integer("depth", 1, 65536);
     const shape = sizeAndType(rest, milk.type);
     if (args.flag("circular") && shape.size.length !== 3) {
       throw new UsageError("A rolling cube has 3 axes, as in 50x40x8");
@@ -108,6 +119,8 @@ export const command = defineCommand<Options>({
       create: {
         ...dirOf(args),
         ...shape,
+        ...formatOf(args),
+        ...depth === undefined ? {} : { depth },
         keywords: args.integer("keywords", 0, 65535) ?? 50,
         semaphores: args.integer("semaphores", 0, 65535) ?? 10,
         circularBuffer: args.integer("cb", 0, 0xFFFF_FFFF) ?? 0,
@@ -121,13 +134,19 @@ export const command = defineCommand<Options>({
     };
   },
   needs({ name, create }, scope): Needs {
-    const folder = scope.folder(name, create.dir);
-    return { read: folder, write: folder, libc: true };
+    const files = [
+      ...scope.folder(name, create.dir),
+      ...scope.companions(create.format),
+    ];
+    return { read: files, write: files, libc: true };
   },
   run({ name, create, json }, { out }): number {
     let stream: Stream;
     try {
-      stream = Stream.create(name, create);
+      stream = Stream.create(name, {
+        ...create,
+        onWarning: (message) => out.say(`shmim: ${message}`),
+      });
     } catch (error) {
       if (!(error instanceof StreamExistsError)) throw error;
       const hint = create.existing === "reuse"

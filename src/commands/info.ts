@@ -5,9 +5,11 @@ import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns, jsonValue } from "../cli/output.ts";
 import {
+  AXIS_ORDER,
   DIR,
   dirOf,
   JSON_OPTION,
+  type Place,
   streamArgument,
 } from "../cli/shared_options.ts";
 import { describeStream, type StreamDescription } from "../stream/describe.ts";
@@ -15,7 +17,7 @@ import { Stream } from "../stream/stream.ts";
 
 interface Options {
   readonly name: string;
-  readonly open: { dir?: string };
+  readonly open: Place;
   readonly json: boolean;
 }
 
@@ -36,16 +38,23 @@ function facts(d: StreamDescription): string[][] {
     ["name", d.name],
     ["path", d.path],
     ...d.link === undefined ? [] : [["link to", d.link]],
-    ["format", `${d.format} ${d.version} (${d.variant})`],
+    [
+      "format",
+      [d.format, d.version, `(${d.variant})`].filter((word) => word !== "")
+        .join(" "),
+    ],
     ["type", d.type],
     ["size", d.size.join(" x ")],
+    ...d.storedSize.join() === d.size.join()
+      ? []
+      : [["stored size", d.storedSize.join(" x ")]],
     ["cnt0", String(d.cnt0)],
     ["cnt1", String(d.cnt1)],
     ["cnt2", String(d.cnt2)],
     ["acquired", d.atime ?? "never"],
     ["written", d.writetime ?? "never"],
     ["created", d.creationtime ?? "unknown"],
-    ["creator", `pid ${d.creatorPid}`],
+    ["creator", d.creatorPid > 0 ? `pid ${d.creatorPid}` : "unknown"],
     ["owner", owner],
     ["writer", pid(d.writerPid, d.writerAlive)],
     ["writing now", d.writing ? "yes" : "no"],
@@ -98,7 +107,7 @@ export const command = defineCommand<Options>({
   usage: ["info NAME [OPTIONS]"],
   description: "Prints everything that a stream's file says: metadata, " +
     "semaphores, keywords, process trace. Times are UTC. Changes nothing.",
-  options: [DIR, JSON_OPTION],
+  options: [AXIS_ORDER, DIR, JSON_OPTION],
   examples: [["info dm01disp03", "one stream"]],
   samples: [["cam"]],
   parse(args): Options {

@@ -6,7 +6,13 @@ import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import { GENERAL, type Needs, readable, withTarget } from "../cli/needs.ts";
 import { columns, printable } from "../cli/output.ts";
-import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
+import {
+  AXIS_ORDER,
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  type Place,
+} from "../cli/shared_options.ts";
 import {
   type DamagedStream,
   type ListedStream,
@@ -16,7 +22,7 @@ import { streamFolder, SUFFIX } from "../stream/names.ts";
 
 interface Options {
   readonly pattern: string | undefined;
-  readonly dir: string | undefined;
+  readonly place: Place;
   readonly json: boolean;
   readonly watchMs: number;
 }
@@ -73,6 +79,7 @@ export const command = defineCommand<Options>({
       value: "S",
       help: "how long to watch the counters (default 0.3)",
     },
+    AXIS_ORDER,
     DIR,
     JSON_OPTION,
   ],
@@ -84,19 +91,19 @@ export const command = defineCommand<Options>({
     }
     return {
       pattern: args.words[0],
-      dir: args.text("dir"),
+      place: dirOf(args),
       json: args.flag("json"),
       watchMs: (args.number("watch", 0, 3600) ?? 0.3) * 1000,
     };
   },
-  needs({ dir }, scope): Needs {
+  needs({ place: { dir } }, scope): Needs {
     const folders = scope.folder(undefined, dir);
     const targets = scope === GENERAL ? [] : folders.flatMap(linkTargets);
     return { read: [...folders, ...targets], libc: true };
   },
-  async run({ pattern, dir, json, watchMs }, { out }): Promise<number> {
+  async run({ pattern, place, json, watchMs }, { out }): Promise<number> {
     const entries = await listStreams({
-      ...dir === undefined ? {} : { dir },
+      ...place,
       ...pattern === undefined ? {} : { pattern },
       watchMs,
     });
@@ -121,7 +128,7 @@ export const command = defineCommand<Options>({
       [3, 4, 5, 6],
     );
     if (entries.length === 0) {
-      out.say(`No streams in ${streamFolder(dir)}`);
+      out.say(`No streams in ${streamFolder(place.dir)}`);
     } else {
       for (const line of table) out.line(line);
     }

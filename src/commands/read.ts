@@ -5,9 +5,11 @@ import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { jsonValue } from "../cli/output.ts";
 import {
+  AXIS_ORDER,
   DIR,
   dirOf,
   JSON_OPTION,
+  type Place,
   streamArgument,
   WAIT,
   waitOf,
@@ -27,7 +29,7 @@ const FORMATS = ["stats", "text", "json", "raw", "npy"] as const;
 
 interface Options {
   readonly name: string;
-  readonly open: { dir?: string };
+  readonly open: Place;
   readonly wait: WaitOptions | undefined;
   readonly count: number;
   readonly timeoutS: number | undefined;
@@ -156,6 +158,7 @@ export const command = defineCommand<Options>({
     { name: "slice", value: "K", help: "one slice of a cube" },
     { name: "format", value: "FORMAT", help: "stats, text, json, raw or npy" },
     { name: "out", value: "FILE", help: "write there, complete or not at all" },
+    AXIS_ORDER,
     DIR,
     { ...JSON_OPTION, help: "statistics as JSON" },
   ],

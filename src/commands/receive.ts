@@ -5,7 +5,15 @@ import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
-import { DIR, dirOf, SCHEDULE, scheduleOf } from "../cli/shared_options.ts";
+import {
+  AXIS_ORDER,
+  DIR,
+  dirOf,
+  FORMAT,
+  formatOf,
+  SCHEDULE,
+  scheduleOf,
+} from "../cli/shared_options.ts";
 import { type ReceiveOptions, Receiver } from "../bridge/receive.ts";
 import { requireName, SUFFIX } from "../stream/names.ts";
 
@@ -54,6 +62,8 @@ export const command = defineCommand<Options>({
       value: "S",
       help: "drop a peer that is silent so long (default: never)",
     },
+    FORMAT,
+    AXIS_ORDER,
     ...SCHEDULE,
     { name: "stats-json", value: "FILE", help: "append an object a second" },
     DIR,
@@ -72,6 +82,7 @@ export const command = defineCommand<Options>({
         allow: args.list("allow"),
         ...as === undefined ? {} : { as: bareName(as) },
         ...dirOf(args),
+        ...formatOf(args),
         replace: args.flag("replace"),
         once: args.flag("once"),
         maxBytes: args.integer("max-bytes", 1) ?? 2 ** 30,
@@ -84,6 +95,7 @@ export const command = defineCommand<Options>({
     const folder = [
       ...scope.folder(receive.as, receive.dir),
       ...receive.as === undefined ? [] : scope.stream(receive.as, receive.dir),
+      ...scope.companions(receive.format),
     ];
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
     return {

@@ -32,7 +32,8 @@ export const command = defineCommand<Options>({
   usage: ["rm NAME… [OPTIONS]"],
   description: "Removes streams, after a question. Refuses while the owner " +
     "(or, where nobody owns it, the last writer) or a reader lives. Of a " +
-    "link, only the link is removed.",
+    "link, only the link is removed; a DAO stream's semaphores go with it, " +
+    "unless another stream in its folder has the same ones.",
   options: [
     { name: "yes", short: "y", help: "do not ask" },
     { name: "force", short: "f", help: "even where somebody uses it" },
@@ -53,7 +54,8 @@ export const command = defineCommand<Options>({
   },
   needs({ names, dir }, scope): Needs {
     const files = names.flatMap((name) => scope.stream(name, dir));
-    return { read: files, write: files, libc: true };
+    const shared = names.flatMap((name) => scope.folder(name, dir));
+    return { read: [...files, ...shared], write: files, libc: true };
   },
   run(options, { out }): number {
     if (!agreed(options, out)) {

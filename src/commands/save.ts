@@ -5,9 +5,11 @@ import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT } from "../cli/errors.ts";
 import { GENERAL, type Needs } from "../cli/needs.ts";
 import {
+  AXIS_ORDER,
   DIR,
   dirOf,
   JSON_OPTION,
+  type Place,
   WAIT,
   waitOf,
   waitWrites,
@@ -17,7 +19,7 @@ import { Stream } from "../stream/stream.ts";
 
 interface Options {
   readonly name: string;
-  readonly open: { dir?: string };
+  readonly open: Place;
   readonly file: string;
   readonly save: SaveOptions;
   readonly json: boolean;
@@ -45,6 +47,7 @@ export const command = defineCommand<Options>({
     { name: "timeout", value: "S", help: "longest wait for a frame" },
     ...WAIT,
     { name: "strict", help: "keywords that cannot be written are an error" },
+    AXIS_ORDER,
     DIR,
     JSON_OPTION,
   ],

@@ -5,9 +5,11 @@ import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns } from "../cli/output.ts";
 import {
+  AXIS_ORDER,
   DIR,
   dirOf,
   JSON_OPTION,
+  type Place,
   streamArgument,
   WAIT,
   waitOf,
@@ -20,7 +22,7 @@ import type { WaitOptions } from "../stream/wait.ts";
 
 interface Options {
   readonly name: string;
-  readonly open: { dir?: string };
+  readonly open: Place;
   readonly seconds: number;
   readonly wait: WaitOptions;
   readonly json: boolean;
@@ -69,6 +71,7 @@ export const command = defineCommand<Options>({
   options: [
     { name: "duration", value: "S", help: "how long (default 2)" },
     ...WAIT,
+    AXIS_ORDER,
     DIR,
     JSON_OPTION,
   ],

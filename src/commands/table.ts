@@ -65,6 +65,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "one stream into another, once or from now on",
     load: () => import("./copy.ts"),
   },
+  {
+    name: "convert",
+    summary: "a stream in another format, once or from now on",
+    load: () => import("./convert.ts"),
+  },
   { name: "rm", summary: "remove streams", load: () => import("./rm.ts") },
   {
     name: "load",

@@ -6,6 +6,7 @@ import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import {
+  AXIS_ORDER,
   DIR,
   dirOf,
   SCHEDULE,
@@ -51,6 +52,7 @@ export const command = defineCommand<Options>({
     { name: "no-reconnect", help: "end when the connection is lost" },
     ...SCHEDULE,
     { name: "stats-json", value: "FILE", help: "append an object a second" },
+    AXIS_ORDER,
     DIR,
   ],
   examples: [[

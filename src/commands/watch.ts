@@ -5,7 +5,13 @@ import { COLOR_VARIABLES, colorDepth } from "../cli/color.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
-import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
+import {
+  AXIS_ORDER,
+  DIR,
+  dirOf,
+  JSON_OPTION,
+  type Place,
+} from "../cli/shared_options.ts";
 import { Canvas, COLOR_DEPTHS, type ColorDepth, Pen } from "../image/canvas.ts";
 import { COLOR_MAPS } from "../image/colormap.ts";
 import type { CutRule } from "../image/levels.ts";
@@ -19,7 +25,7 @@ import { View, type ViewOptions } from "../watch/view.ts";
 
 interface Options {
   readonly name: string;
-  readonly open: { dir?: string };
+  readonly open: Place;
   readonly view: ViewOptions;
   readonly dark: string | undefined;
   readonly saturation: number | undefined;
@@ -156,6 +162,7 @@ export const command = defineCommand<Options>({
     { name: "count", value: "N", help: "end after N pictures or lines" },
     { name: "once", help: "draw one picture and end" },
     { name: "color", value: "DEPTH", help: "true, 256 or none" },
+    AXIS_ORDER,
     { ...DIR, help: "folder of streams (else $MILK_SHM_DIR, /milk/shm, /tmp)" },
     { ...JSON_OPTION, help: "one object a second instead of a picture" },
   ],

@@ -4,9 +4,11 @@ import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import {
+  AXIS_ORDER,
   DIR,
   dirOf,
   JSON_OPTION,
+  type Place,
   streamArgument,
 } from "../cli/shared_options.ts";
 import { isNpy, readNpy } from "../image/npy.ts";
@@ -16,7 +18,7 @@ import { Stream } from "../stream/stream.ts";
 
 interface Options {
   readonly name: string;
-  readonly open: { dir?: string };
+  readonly open: Place;
   readonly file: string | undefined;
   readonly pattern: Pattern | undefined;
   readonly rate: number | undefined;
@@ -179,6 +181,7 @@ export const command = defineCommand<Options>({
     { name: "rate", value: "HZ", help: "frames a second" },
     { name: "count", value: "N", help: "so many frames" },
     { name: "slice", value: "K", help: "into one slice of a cube" },
+    AXIS_ORDER,
     DIR,
     JSON_OPTION,
   ],

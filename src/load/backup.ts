@@ -14,11 +14,12 @@ const MOST_BYTES = 256 * 2 ** 20;
  * @returns Puts it back; `undefined` where the stream is too large for that.
  */
 export function backUp(stream: Stream): (() => void) | undefined {
-  const { data, dataBytes, keywords, keywordBytes } = stream.layout.table;
+  const { dataBytes, keywords, keywordBytes } = stream.layout.table;
   if (dataBytes + keywordBytes > MOST_BYTES) return undefined;
   const { mapping } = stream;
   const pixels = new Uint8Array(new ArrayBuffer(dataBytes));
   const records = new Uint8Array(new ArrayBuffer(keywordBytes));
+  const data = mapping.pixelsAt(true);
   mapping.load(data, pixels);
   if (keywordBytes > 0) mapping.load(keywords, records);
   return () => {

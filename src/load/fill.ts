@@ -4,7 +4,8 @@
  */
 
 import { OpenFile } from "../../ffi/files.ts";
-import type { Conversion, FrameFacts } from "../../ffi/mapping.ts";
+import type { Conversion } from "../../ffi/conversion.ts";
+import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import type { FitsConversion, FitsFile, FitsImage } from "../fits/mod.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { DataType } from "../stream/types.ts";
@@ -59,7 +60,7 @@ async function fillSlices(
     } else {
       const pixels = castPixels(await image.readSlice(k), type);
       mapping.store(
-        stream.layout.table.data + k * bytes,
+        mapping.pixelsAt(true) + k * bytes,
         new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength),
       );
     }

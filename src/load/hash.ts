@@ -11,7 +11,8 @@ const CHUNK = 1 << 20;
 
 /** SHA-256 of a stream's pixels with their type and size, in hexadecimal. */
 export function hashStream(stream: Stream): string {
-  const { data, dataBytes } = stream.layout.table;
+  const { dataBytes } = stream.layout.table;
+  const data = stream.mapping.pixelsAt();
   const hash = createHash("sha256");
   hash.update(`${stream.type} ${stream.size.join("x")}\n`);
   const chunk = new Uint8Array(new ArrayBuffer(Math.min(CHUNK, dataBytes)));

@@ -6,10 +6,12 @@
 
 import { clockNs } from "../../ffi/clock.ts";
 import { check, isSystemError } from "../../ffi/errno.ts";
-import { OpenFile, removeFile, renameFile } from "../../ffi/files.ts";
+import { OpenFile, removeFile, renameFile, statFile } from "../../ffi/files.ts";
 import { Mapping } from "../../ffi/mapping.ts";
+import { makeSemaphore, semaphorePath } from "../../ffi/named_semaphores.ts";
 import {
   type CreateSpec,
+  type Layout,
   StreamExistsError,
   type StreamFormat,
 } from "./format.ts";
@@ -53,13 +55,14 @@ export function requireSpec(spec: CreateSpec): void {
     0,
     0xFFFF_FFFF,
   );
-  const rolling = (spec.imageType & 0xFn) === 1n;
+  requireRange("The number of frames kept", spec.depth, 1, 0xFFFF_FFFF);
+  const rolling = spec.circular || ((spec.imageType ?? 0n) & 0xFn) === 1n;
   if (rolling && spec.size.length !== 3) {
     throw new RangeError("A rolling cube has 3 axes");
   }
   const pixels = pixelCount(spec.size);
   const bytes = pixels * BigInt(TYPES[spec.type].bytes) *
-    BigInt(1 + spec.circularBuffer);
+    BigInt(spec.depth + spec.circularBuffer);
   if (pixels > 10_000_000_000n || bytes > MAX_FILE_BYTES) {
     throw new RangeError(
       `A stream of ${spec.size.join("x")} ${spec.type} is too large`,
@@ -70,6 +73,40 @@ export function requireSpec(spec: CreateSpec): void {
 function temporaryName(path: string): string {
   const stem = path.slice(0, -SUFFIX.length);
   return `${stem}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+}
+
+/** How to make a stream's file. */
+export interface CreateHow {
+  /** File mode, whatever the umask. */
+  readonly mode: number;
+  /** Gives the name to the new file even where there is one. */
+  readonly replace: boolean;
+  /** Takes what is to be told. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+function exists(path: string): boolean {
+  return statFile(path, { follow: false }) !== undefined;
+}
+
+/**
+ * Makes the semaphores that are files of their own, as far as they are
+ * missing.
+ *
+ * @returns Whether any was there.
+ */
+export function makeSemaphores(layout: Layout, mode: number): boolean {
+  const made = layout.semaphoreNames.map((name) => makeSemaphore(name, mode));
+  return made.includes(false);
+}
+
+/** Several files of one base name have the same semaphores. */
+function sharing(path: string, layout: Layout): string {
+  const [first = ""] = layout.semaphoreNames;
+  return `The semaphores of "${path}" are there already ` +
+    `("${semaphorePath(first)}" …): another stream of this base name shares ` +
+    "them, so that a frame of one wakes the readers of both, or was removed " +
+    "without them";
 }
 
 /**
@@ -87,13 +124,14 @@ export function createFile(
   path: string,
   format: StreamFormat,
   spec: CreateSpec,
-  options: { mode: number; replace: boolean },
+  options: CreateHow,
 ): void {
   requireSpec(spec);
   if (path.length > MAX_PATH_BYTES) {
     throw new RangeError("The path is too long");
   }
-  const layout = format.plan(spec);
+  const layout = format.plan(path, spec);
+  const again = options.replace && exists(path);
   const temporary = temporaryName(path);
   let file: OpenFile;
   try {
@@ -110,7 +148,7 @@ export function createFile(
     const mapping = Mapping.map(file, layout.bytes, true);
     try {
       mapping.useTable(layout.table);
-      mapping.initSemaphores();
+      if (layout.semaphoreNames.length === 0) mapping.initSemaphores();
       format.initialise(
         layout,
         spec,
@@ -119,12 +157,15 @@ export function createFile(
           inode: file.stat().inode,
           pid: Deno.pid,
           nowNs: clockNs(layout.table.clock),
+          path,
         },
       );
     } finally {
       mapping.close();
     }
+    const shared = makeSemaphores(layout, options.mode);
     renameFile(temporary, path, { replace: options.replace });
+    if (shared && !again) options.onWarning?.(sharing(path, layout));
   } catch (error) {
     removeFile(temporary);
     if (isSystemError(error, "EEXIST")) throw new StreamExistsError(path);

@@ -27,8 +27,8 @@ export interface TraceDescription {
 
 /** One semaphore. */
 export interface SemaphoreDescription {
-  /** Posts that nobody took yet. */
-  value: number;
+  /** Posts that nobody took yet; `null`: missing, or another user's. */
+  value: number | null;
   /** Its reader; `null` where there is none, or it is dead. */
   reader: number | null;
   /** Who posted last; `null` = nobody. */
@@ -53,6 +53,8 @@ export interface StreamDescription {
   type: string;
   /** Axes, fastest first. */
   size: readonly number[];
+  /** The axes as the file has them. */
+  storedSize: readonly number[];
   /** Frames published. */
   cnt0: bigint;
   /** Slice written last. */
@@ -127,6 +129,7 @@ export function describeStream(stream: Stream): StreamDescription {
     variant: stream.layout.variant,
     type: stream.type,
     size: stream.size,
+    storedSize: stream.layout.storedSize,
     cnt0: fields.cnt0,
     cnt1: fields.cnt1,
     cnt2: fields.cnt2,
@@ -139,7 +142,7 @@ export function describeStream(stream: Stream): StreamDescription {
     writerAlive: writer !== undefined && processExists(writer),
     writing: fields.writing,
     semaphores: stream.semaphores().map((one) => ({
-      value: one.value,
+      value: one.missing ? null : one.value,
       reader: processExists(one.readerPid) ? one.readerPid : null,
       writer: one.writerPid > 0 ? one.writerPid : null,
     })),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { StreamTable } from "../../ffi/mapping.ts";
+import type { StreamTable } from "../../ffi/stream_table.ts";
 import type { DataType } from "./types.ts";
 
 /** The layout of one stream file, worked out from its header. */
@@ -23,6 +23,8 @@ export interface Layout {
   readonly type: DataType;
   /** Axes, fastest first, without unused ones. */
   readonly size: readonly number[];
+  /** The axes as the file has them. */
+  readonly storedSize: readonly number[];
   /** Bytes of the whole file. */
   readonly bytes: number;
   /** Bytes of one keyword record. */
@@ -39,6 +41,10 @@ export interface Layout {
   readonly clockIsTai: boolean;
   /** Whether the first 384 bytes are ImageStreamIO metadata. */
   readonly milkMetadata: boolean;
+  /** Semaphores that are files of their own, by name, the log's last. */
+  readonly semaphoreNames: readonly string[];
+  /** Whether other programs make a stream anew in the same file. */
+  readonly recreatedInPlace: boolean;
   /**
    * Offsets for the helper.
    *
@@ -61,9 +67,54 @@ export interface CreateSpec {
   readonly semaphores: number;
   /** Slots of the circular buffer, 0 = none. */
   readonly circularBuffer: number;
+  /** The last of three axes is a ring of slices in time. */
+  readonly circular: boolean;
   /** ImageStreamIO's imagetype bits; other formats have no such thing. */
-  readonly imageType: bigint;
+  readonly imageType?: bigint;
+  /** Frames that a FIFO keeps, at least 1. */
+  readonly depth: number;
+  /** How axes are stored; see {@linkcode AxisOrder}. */
+  readonly axisOrder: AxisOrder;
 }
+
+/**
+ * How a format whose users disagree lists its axes: `python` slowest first,
+ * as NumPy's shape, `c` fastest first.
+ */
+export type AxisOrder = "python" | "c";
+
+/** Whether a file is of a format; `perhaps`: it would be, if it were whole. */
+export type Recognition = "yes" | "perhaps" | "no";
+
+/** Gives bytes of a file. */
+export type LoadBytes = (
+  offset: number,
+  bytes: number,
+) => Uint8Array<ArrayBuffer>;
+
+/** Facts of the moment in which a stream is made. */
+export interface CreateFacts {
+  /** Inode of the file. */
+  readonly inode: bigint;
+  /** This process. */
+  readonly pid: number;
+  /** The time by the stream's clock. */
+  readonly nowNs: bigint;
+  /** Where the file will lie. */
+  readonly path: string;
+}
+
+/** What a table says of a format without FIFO, packets and their like. */
+export const NO_SEGMENTS = {
+  segments: 0,
+  segmentIndex: 0,
+  segmentRecord: 0,
+  timeNs: 0,
+  lateCounter: 0,
+  packets: 0,
+  packetFrames: 0,
+  packetMax: 0,
+} as const;
 
 /** The changeable part of a header, as it is now. */
 export interface HeaderFields {
@@ -97,24 +148,42 @@ export interface HeaderFields {
 export interface StreamFormat {
   /** Name, as `info --json` gives it. */
   readonly id: string;
+  /** Whether its semaphores are files of their own. */
+  readonly namedSemaphores: boolean;
   /** How many first bytes `recognise` and `layout` want. */
   readonly headerBytes: number;
   /** Whether these bytes are of this format, of any version. */
-  recognise(header: Uint8Array<ArrayBuffer>, fileBytes: number): boolean;
+  recognise(header: Uint8Array<ArrayBuffer>, fileBytes: number): Recognition;
   /**
    * Works out and checks the layout.
    *
+   * @param path The file, with every link resolved.
+   * @param axisOrder How its axes are to be understood, where that is open.
    * @throws {StreamFormatError} saying what is wrong.
    */
   layout(
     path: string,
     header: Uint8Array<ArrayBuffer>,
     fileBytes: number,
+    axisOrder: AxisOrder,
   ): Layout;
-  /** The changeable fields of a header. */
-  fields(header: Uint8Array<ArrayBuffer>): HeaderFields;
-  /** Layout of a stream to be made. */
-  plan(spec: CreateSpec): Layout;
+  /**
+   * The changeable fields of the newest frame.
+   *
+   * @param record Byte distance of its fields from those of the first frame.
+   */
+  fields(load: LoadBytes, record: number, layout: Layout): HeaderFields;
+  /**
+   * Layout of a stream to be made.
+   *
+   * @throws {RangeError} where the format has no such streams.
+   */
+  plan(path: string, spec: CreateSpec): Layout;
+  /**
+   * What changes where a stream is made anew in the same file; formats that
+   * are made anew in a new file have no such thing.
+   */
+  incarnation?(load: LoadBytes): string;
   /**
    * Writes a new stream's blocks; the file is all zeros.
    *
@@ -125,7 +194,7 @@ export interface StreamFormat {
     layout: Layout,
     spec: CreateSpec,
     store: (offset: number, bytes: Uint8Array<ArrayBuffer>) => void,
-    facts: { inode: bigint; pid: number; nowNs: bigint },
+    facts: CreateFacts,
   ): void;
 }
 

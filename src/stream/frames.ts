@@ -3,7 +3,8 @@
  * @module
  */
 
-import type { FrameFacts } from "../../ffi/mapping.ts";
+import { isSystemError } from "../../ffi/errno.ts";
+import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import {
   type Layout,
   StreamChangedError,
@@ -77,8 +78,12 @@ const SLICE_MS = 100;
 const LOOK_MS = 500;
 const STALL_MS = 1000;
 
-/** Follows one stream object; a re-creation makes the next one. */
-class Follower {
+/**
+ * Follows one stream object; a re-creation makes the next one.
+ *
+ * @ignore
+ */
+export class Follower {
   #stream: Stream;
   #waiter: Waiter;
   #last: bigint;
@@ -121,13 +126,23 @@ class Follower {
       );
     }
     const into = this.#fresh();
-    const facts = await stream.mapping.next(
-      this.#waiter.settings,
-      this.#last,
-      Math.min(SLICE_MS, limitMs),
-      into,
-      (slice ?? 0) * stream.layout.table.sliceBytes,
-    );
+    let facts: Awaited<ReturnType<typeof stream.mapping.next>>;
+    try {
+      facts = await stream.mapping.next(
+        this.#waiter.settings,
+        this.#last,
+        Math.min(SLICE_MS, limitMs),
+        into,
+        (slice ?? 0) * stream.layout.table.sliceBytes,
+      );
+    } catch (error) {
+      // Where others make a stream anew, its file is short for a moment.
+      if (
+        !stream.layout.recreatedInPlace || !isSystemError(error, "EBADFD")
+      ) throw error;
+      this.#lookedAt = -Infinity;
+      return undefined;
+    }
     if (facts === "stalled") {
       this.#noteStall();
       return undefined;
@@ -167,7 +182,8 @@ class Follower {
     } catch (error) {
       // Still being made, or gone again: look once more.
       if (
-        error instanceof StreamNotFoundError ||
+        (error instanceof StreamNotFoundError &&
+          !this.#stream.layout.recreatedInPlace) ||
         (error instanceof StreamFormatError && error.unfinished)
       ) return;
       throw error;

@@ -7,12 +7,17 @@
 
 import { CLOCK } from "../../ffi/clock.ts";
 import {
+  type CreateFacts,
   type CreateSpec,
   type HeaderFields,
   type Layout,
+  type LoadBytes,
+  NO_SEGMENTS,
+  type Recognition,
   type StreamFormat,
   StreamFormatError,
 } from "./format.ts";
+import { printable, putText, text, timeAt, viewOf } from "./header_bytes.ts";
 import { type DataType, pixelCount, TYPES } from "./types.ts";
 
 /** Offsets in the metadata block. */
@@ -175,6 +180,7 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
     name: shape.name,
     type: shape.type,
     size: shape.size,
+    storedSize: shape.size,
     bytes: end,
     keywordRecord: KEYWORD_BYTES,
     keywordCount: shape.keywords,
@@ -183,6 +189,8 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
     headerBytes: HEADER_BYTES,
     clockIsTai: true,
     milkMetadata: true,
+    semaphoreNames: [],
+    recreatedInPlace: false,
     table: {
       cnt0: AT.cnt0,
       cnt1: AT.cnt1,
@@ -196,9 +204,12 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
       slices,
       keywords,
       keywordBytes: KEYWORD_BYTES * shape.keywords,
+      keywordRecord: KEYWORD_BYTES,
       sems,
       semCount: semaphores,
       semMax: SEMAPHORE_MAX,
+      semStride: SEMAPHORE_BYTES,
+      semNamed: 0,
       logSem,
       readerPids,
       writerPids,
@@ -211,36 +222,10 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
       ringIndex: ringSlots > 0 ? AT.ringIndex : 0,
       ringCycle: ringSlots > 0 ? AT.ringCycle : 0,
       ringData: ringSlots > 0 ? ringData : 0,
+      ...NO_SEGMENTS,
       clock: CLOCK.TAI,
     },
   };
-}
-
-const latin = new TextDecoder("utf-8");
-
-/** Text of a fixed field, up to its first zero byte. */
-function text(
-  bytes: Uint8Array<ArrayBuffer>,
-  offset: number,
-  length: number,
-): string {
-  const field = bytes.subarray(offset, offset + length);
-  const end = field.indexOf(0);
-  return latin.decode(end < 0 ? field : field.subarray(0, end));
-}
-
-function viewOf(bytes: Uint8Array<ArrayBuffer>): DataView<ArrayBuffer> {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function timeAt(view: DataView<ArrayBuffer>, offset: number): bigint {
-  return view.getBigInt64(offset, true) * 1_000_000_000n +
-    view.getBigInt64(offset + 8, true);
-}
-
-function printable(found: string): string {
-  // deno-lint-ignore no-control-regex
-  return found.replace(/[\x00-\x1f\x7f-\x9f\ufffd]/g, "?");
 }
 
 /**
@@ -359,21 +344,21 @@ export function readShape(
   };
 }
 
-function putText(
-  bytes: Uint8Array<ArrayBuffer>,
-  offset: number,
-  value: string,
-  room: number,
-): void {
-  bytes.set(new TextEncoder().encode(value).subarray(0, room), offset);
-}
+/** What metadata are made from. */
+export type MetadataSpec =
+  & Pick<
+    CreateSpec,
+    "name" | "size" | "type" | "keywords" | "semaphores" | "circularBuffer"
+  >
+  & Partial<Pick<CreateSpec, "circular" | "imageType">>;
 
-function shapeOf(spec: CreateSpec): Shape {
+function shapeOf(spec: MetadataSpec): Shape {
   return {
     name: spec.name,
     type: spec.type,
     size: spec.size,
-    imageType: spec.imageType,
+    imageType: spec.imageType ??
+      (spec.circular ? IMAGETYPE_CIRCULAR : IMAGETYPE_PLAIN),
     keywords: spec.keywords,
     semaphores: spec.semaphores,
     traceEntries: TRACE_ENTRIES,
@@ -388,7 +373,7 @@ function shapeOf(spec: CreateSpec): Shape {
  * @param facts Facts of the moment; all optional for a header that is sent.
  */
 export function metadataBytes(
-  spec: CreateSpec,
+  spec: MetadataSpec,
   facts: { inode?: bigint; pid?: number; nowNs?: bigint } = {},
 ): Uint8Array<ArrayBuffer> {
   const shape = shapeOf(spec);
@@ -426,13 +411,17 @@ export function metadataBytes(
 /** ImageStreamIO 2.00. */
 export const imageStreamIo: StreamFormat = {
   id: "imagestreamio",
+  namedSemaphores: false,
   headerBytes: HEADER_BYTES,
 
-  recognise(header: Uint8Array<ArrayBuffer>): boolean {
+  recognise(header: Uint8Array<ArrayBuffer>): Recognition {
+    if (text(header, AT.version, 32) === VERSION) return "yes";
     const first = header[0] ?? 0;
     const digit = first >= 0x30 && first <= 0x39;
     return (digit && header[1] === 0x2E) ||
-      header.subarray(0, 32).every((byte) => byte === 0);
+        header.subarray(0, 32).every((byte) => byte === 0)
+      ? "perhaps"
+      : "no";
   },
 
   layout(
@@ -457,8 +446,8 @@ export const imageStreamIo: StreamFormat = {
     );
   },
 
-  fields(header: Uint8Array<ArrayBuffer>): HeaderFields {
-    const view = viewOf(header);
+  fields(load: LoadBytes): HeaderFields {
+    const view = viewOf(load(0, HEADER_BYTES));
     return {
       creationNs: timeAt(view, AT.creationTime),
       accessNs: timeAt(view, AT.accessTime),
@@ -484,7 +473,12 @@ export const imageStreamIo: StreamFormat = {
     };
   },
 
-  plan(spec: CreateSpec): Layout {
+  plan(_path: string, spec: CreateSpec): Layout {
+    if (spec.depth > 1) {
+      throw new RangeError(
+        "ImageStreamIO has no FIFO of frames; its circular buffer keeps them",
+      );
+    }
     return layoutOf(shapeOf(spec), CURRENT);
   },
 
@@ -492,7 +486,7 @@ export const imageStreamIo: StreamFormat = {
     layout: Layout,
     spec: CreateSpec,
     store: (offset: number, bytes: Uint8Array<ArrayBuffer>) => void,
-    facts: { inode: bigint; pid: number; nowNs: bigint },
+    facts: CreateFacts,
   ): void {
     const { table } = layout;
     const records = new Uint8Array(table.keywordBytes);

@@ -7,6 +7,7 @@
 import { globToRegExp, join } from "@std/path";
 import { listFolder } from "../../ffi/files.ts";
 import { describeStream, type StreamDescription } from "./describe.ts";
+import type { AxisOrder } from "./format.ts";
 import { streamFolder, SUFFIX } from "./names.ts";
 import { Stream } from "./stream.ts";
 
@@ -32,6 +33,8 @@ export interface DamagedStream {
 export interface ListOptions {
   /** Folder. */
   dir?: string;
+  /** How a DAO stream's axes are stored. Default `python`. */
+  axisOrder?: AxisOrder;
   /** Names with `*` and `?`. Default: all. */
   pattern?: string;
   /** How long to watch the counters, ms. Default 300. */
@@ -69,7 +72,10 @@ export async function listStreams(
     for (const name of names) {
       const path = join(folder, name + SUFFIX);
       try {
-        const stream = Stream.open(path, { writable: false });
+        const stream = Stream.open(path, {
+          ...options.axisOrder && { axisOrder: options.axisOrder },
+          writable: false,
+        });
         const first = stream.cnt0;
         watched.set(name, {
           stream,

@@ -9,15 +9,15 @@ import { isSystemError } from "../../ffi/errno.ts";
 import { OpenFile, readLink, statFile } from "../../ffi/files.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import {
+  type AxisOrder,
   type Layout,
+  type LoadBytes,
   type StreamFormat,
   StreamFormatError,
   StreamNotFoundError,
 } from "./format.ts";
-import { imageStreamIo } from "./imagestreamio.ts";
-
-/** The formats, in the order in which they are tried. */
-export const FORMATS: readonly StreamFormat[] = [imageStreamIo];
+import { NamedSemaphores, semaphorePath } from "../../ffi/named_semaphores.ts";
+import { FORMATS } from "./formats.ts";
 
 /** A file that is mapped and understood. */
 export interface Opened {
@@ -29,6 +29,8 @@ export interface Opened {
   readonly format: StreamFormat;
   /** Device and inode of what was opened. */
   readonly identity: string;
+  /** What changes where it is made anew in the same file. */
+  readonly incarnation: string | undefined;
   /** The file with every link resolved. */
   readonly realPath: string;
 }
@@ -57,7 +59,42 @@ function explain(error: unknown, path: string): unknown {
   return error;
 }
 
-function mapChecked(path: string, file: OpenFile, writable: boolean): Opened {
+/** How to open a stream's file. */
+export interface OpenHow {
+  /** `undefined`: for writing where that is allowed. */
+  readonly writable: boolean | undefined;
+  /** How its axes are to be understood, where that is open. */
+  readonly axisOrder: AxisOrder;
+}
+
+/** A mapping as formats see it. */
+export function loader(mapping: Mapping): LoadBytes {
+  return (offset, bytes) => {
+    const into = new Uint8Array(bytes);
+    mapping.load(offset, into);
+    return into;
+  };
+}
+
+/** The format that a file is of, or would be of if it were whole. */
+function recogniseFormat(
+  load: LoadBytes,
+  bytes: number,
+): StreamFormat | undefined {
+  const found = (wanted: string): StreamFormat | undefined =>
+    FORMATS.find((format) =>
+      format.recognise(load(0, Math.min(format.headerBytes, bytes)), bytes) ===
+        wanted
+    );
+  return found("yes") ?? found("perhaps");
+}
+
+function mapChecked(
+  path: string,
+  file: OpenFile,
+  writable: boolean,
+  axisOrder: AxisOrder,
+): Opened {
   const info = file.stat();
   if (info.size < SMALLEST) {
     throw new StreamFormatError(
@@ -74,13 +111,8 @@ function mapChecked(path: string, file: OpenFile, writable: boolean): Opened {
   }
   const mapping = Mapping.map(file, info.size, writable);
   try {
-    const format = FORMATS.find((candidate) => {
-      const header = new Uint8Array(
-        Math.min(candidate.headerBytes, info.size),
-      );
-      mapping.load(0, header);
-      return candidate.recognise(header, info.size);
-    });
+    const load = loader(mapping);
+    const format = recogniseFormat(load, info.size);
     if (format === undefined) {
       throw new StreamFormatError(
         path,
@@ -89,9 +121,12 @@ function mapChecked(path: string, file: OpenFile, writable: boolean): Opened {
         { offset: 0 },
       );
     }
-    const header = new Uint8Array(format.headerBytes);
-    mapping.load(0, header);
-    const layout = format.layout(path, header, info.size);
+    const layout = format.layout(
+      file.path,
+      load(0, Math.min(format.headerBytes, info.size)),
+      info.size,
+      axisOrder,
+    );
     if (writable && layout.readOnly) {
       throw new StreamFormatError(
         path,
@@ -99,11 +134,15 @@ function mapChecked(path: string, file: OpenFile, writable: boolean): Opened {
       );
     }
     mapping.useTable(layout.table);
+    if (layout.semaphoreNames.length > 0) {
+      mapping.useSemaphores(new NamedSemaphores(layout.semaphoreNames));
+    }
     return {
       mapping,
       layout,
       format,
       identity: identityOf(info),
+      incarnation: format.incarnation?.(load),
       realPath: file.path,
     };
   } catch (error) {
@@ -116,10 +155,11 @@ function mapChecked(path: string, file: OpenFile, writable: boolean): Opened {
  * Opens and maps a stream's file.
  *
  * @param path The file, or a link to it.
- * @param writable `undefined`: for writing where that is allowed.
+ * @param how For writing or not, and how to understand it.
  * @throws {StreamNotFoundError | StreamFormatError | SystemError}
  */
-export function openFile(path: string, writable: boolean | undefined): Opened {
+export function openFile(path: string, how: OpenHow): Opened {
+  const { writable } = how;
   const attempt = (write: boolean): Opened => {
     let file: OpenFile;
     try {
@@ -128,7 +168,7 @@ export function openFile(path: string, writable: boolean | undefined): Opened {
       throw explain(error, path);
     }
     try {
-      return mapChecked(path, file, write);
+      return mapChecked(path, file, write, how.axisOrder);
     } finally {
       file.close();
     }
@@ -143,5 +183,22 @@ export function openFile(path: string, writable: boolean | undefined): Opened {
       (error instanceof StreamFormatError && error.found === undefined);
     if (!readable) throw error;
     return attempt(false);
+  }
+}
+
+/**
+ * The semaphores of a stream that are files of their own, as far as the
+ * stream is there and may be read.
+ */
+export function semaphoreFiles(path: string): string[] {
+  try {
+    const { mapping, layout } = openFile(path, {
+      writable: false,
+      axisOrder: "python",
+    });
+    mapping.close();
+    return layout.semaphoreNames.map(semaphorePath);
+  } catch {
+    return []; // none, or nothing that has any
   }
 }

@@ -66,6 +66,14 @@ export function copyKeywords(from: Stream, to: Stream): number {
   return Math.max(0, keywords.length - room);
 }
 
+/** How to copy from now on. */
+export interface RelayOptions extends WaitOptions {
+  /** Frames newer than this counter. Default: the counter now. */
+  since?: bigint;
+  /** The copy's counters are the source's. */
+  counters?: boolean;
+}
+
 /** A copy that goes on. */
 export class Relay {
   readonly #pump: Pump;
@@ -83,22 +91,25 @@ export class Relay {
   /**
    * Starts to copy every new frame, the newest first where the source is
    * faster than the copy. Acquisition times, the slice index and keywords go
-   * along; counters and write times are the target's own.
+   * along; counters and write times are the target's own, unless `counters`
+   * says otherwise.
    */
-  static start(from: Stream, to: Stream, wait: WaitOptions = {}): Relay {
-    if (!from.sameShape(to)) {
+  static start(from: Stream, to: Stream, options: RelayOptions = {}): Relay {
+    const bytes = (one: Stream): number => one.layout.table.dataBytes;
+    if (from.type !== to.type || bytes(from) !== bytes(to)) {
       throw new RangeError(
         `"${from.name}" and "${to.name}" differ in type or size`,
       );
     }
-    const last = from.cnt0; // before anybody can see that we wait
-    const waiter = new Waiter(from.mapping, wait, from.name);
-    const sameRecords = from.layout.keywordRecord === to.layout.keywordRecord;
+    // Before anybody can see that we wait.
+    const last = options.since ?? from.cnt0;
+    const waiter = new Waiter(from.mapping, options, from.name);
     const pump = startRelay(from.mapping, to.mapping, {
       wait: waiter.settings,
       last,
       inode: from.inode,
-      keywords: sameRecords && from.layout.keywordCount > 0,
+      keywords: from.layout.keywordCount > 0,
+      counters: options.counters ?? false,
     });
     return new Relay(pump, waiter);
   }

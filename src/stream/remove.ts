@@ -3,11 +3,15 @@
  * @module
  */
 
+import { dirname, join } from "@std/path";
+import { requireWrite } from "../../ffi/access.ts";
+import { listFolder, realPath, removeFile, statFile } from "../../ffi/files.ts";
 import { processExists } from "../../ffi/libc.ts";
-import { removeFile, statFile } from "../../ffi/files.ts";
+import { removeSemaphore, semaphorePath } from "../../ffi/named_semaphores.ts";
 import { lastWriter } from "./describe.ts";
 import { StreamNotFoundError } from "./format.ts";
-import { streamPlace } from "./names.ts";
+import { streamPlace, SUFFIX } from "./names.ts";
+import { semaphoreFiles } from "./open.ts";
 import { Stream } from "./stream.ts";
 
 /** Somebody uses the stream. */
@@ -51,7 +55,31 @@ function user(stream: Stream): { pid: number; role: string } | undefined {
 }
 
 /**
- * Removes a stream's file. Of a link, the link only.
+ * Semaphores that are files of their own go with their stream, unless another
+ * stream in its folder has the same ones.
+ */
+function semaphoresOf(path: string): string[] {
+  let names: readonly string[];
+  try {
+    using stream = Stream.open(path, { writable: false });
+    names = stream.layout.semaphoreNames;
+  } catch {
+    return []; // damaged: what was forced goes, nothing else
+  }
+  if (names.length === 0) return [];
+  const real = realPath(path);
+  const folder = dirname(real);
+  const shared = listFolder(folder).some((file) =>
+    file.endsWith(SUFFIX) && join(folder, file) !== real &&
+    statFile(join(folder, file), { follow: false })?.kind === "file" &&
+    semaphoreFiles(join(folder, file)).includes(semaphorePath(names[0] ?? ""))
+  );
+  return shared ? [] : [...names];
+}
+
+/**
+ * Removes a stream's file, and its semaphores where they are files of their
+ * own. Of a link, the link only.
  *
  * @param name A name or a path.
  * @param options Where, and whether to insist.
@@ -80,6 +108,9 @@ export function removeStream(
       );
     }
   }
+  const semaphores = file.kind === "file" ? semaphoresOf(path) : [];
+  for (const name of semaphores) requireWrite(semaphorePath(name));
   removeFile(path);
+  semaphores.forEach(removeSemaphore);
   return path;
 }

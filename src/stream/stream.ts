@@ -4,15 +4,20 @@
  */
 
 import { taiOffset } from "../../ffi/clock.ts";
+import { SystemError } from "../../ffi/errno.ts";
 import { statFile } from "../../ffi/files.ts";
-import type { FrameFacts, Mapping } from "../../ffi/mapping.ts";
-import { createFile } from "./create.ts";
+import type { FrameFacts } from "../../ffi/frame_facts.ts";
+import type { Mapping } from "../../ffi/mapping.ts";
+import { createFile, makeSemaphores } from "./create.ts";
 import {
+  type AxisOrder,
+  type CreateSpec,
   type HeaderFields,
   type Layout,
   StreamExistsError,
   type StreamFormat,
 } from "./format.ts";
+import { formatNamed } from "./formats.ts";
 import {
   type FollowedFrame,
   followFrames,
@@ -20,86 +25,31 @@ import {
   type FramesOptions,
   toFrame,
 } from "./frames.ts";
-import {
-  imageStreamIo,
-  IMAGETYPE_CIRCULAR,
-  IMAGETYPE_PLAIN,
-} from "./imagestreamio.ts";
 import { decodeKeywords, encodeKeywords, type Keyword } from "./keywords.ts";
 import { streamPlace } from "./names.ts";
-import { identityOf, type Opened, openFile } from "./open.ts";
+import { identityOf, loader, type Opened, openFile } from "./open.ts";
+import type {
+  CreateOptions,
+  OpenOptions,
+  PacketOptions,
+  Presence,
+  ReadOptions,
+  SemaphoreInfo,
+  WriteOptions,
+} from "./stream_options.ts";
 import { decodeTrace, type TraceEntry } from "./trace.ts";
 import { type DataType, type PixelArray, pixelsOf, TYPES } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
 
-/** How to open a stream. */
-export interface OpenOptions {
-  /** Folder that names are looked for in. */
-  dir?: string;
-  /** `undefined`: for writing where that is allowed. */
-  writable?: boolean;
-}
-
-/** What a new stream is to be. */
-export interface CreateOptions {
-  /** Folder that names are looked for in. */
-  dir?: string;
-  /** Axes, fastest first: 1 to 3. */
-  size: readonly number[];
-  /** Data type. */
-  type: DataType;
-  /** Keyword records. Default 50. */
-  keywords?: number;
-  /** Semaphores. Default 10. */
-  semaphores?: number;
-  /** Slots of the circular buffer. Default 0, none. */
-  circularBuffer?: number;
-  /** The last of three axes is a ring of slices in time. */
-  circular?: boolean;
-  /** ImageStreamIO's imagetype bits, where `circular` is not enough. */
-  imageType?: bigint;
-  /** File mode, whatever the umask. Default 0o666. */
-  mode?: number;
-  /**
-   * The name that the file says it has, where the file is to be renamed.
-   *
-   * @ignore
-   */
-  nameInFile?: string;
-  /** What to do where the stream exists. Default `refuse`. */
-  existing?: "refuse" | "reuse" | "replace";
-}
-
-/** How to read a frame. */
-export interface ReadOptions {
-  /** Takes the pixels; its size must fit. */
-  into?: Uint8Array<ArrayBuffer>;
-  /** One slice of a cube instead of the whole. */
-  slice?: number;
-  /** Copies to try before a frame counts as torn. Default 8. */
-  tries?: number;
-}
-
-/** How to write a frame. */
-export interface WriteOptions {
-  /** One slice of a cube; also becomes cnt1. */
-  slice?: number;
-  /** Acquisition time by the stream's clock, ns. Default: now. */
-  atimeNs?: bigint;
-}
-
-/** One semaphore of a stream. */
-export interface SemaphoreInfo {
-  /** Posts that nobody took yet. */
-  readonly value: number;
-  /** Its reader, 0 or -1 = none. */
-  readonly readerPid: number;
-  /** Who posted it last, 0 or -1 = nobody. */
-  readonly writerPid: number;
-}
-
-/** Whether the name still leads to what was opened. */
-export type Presence = "same" | "replaced" | "gone";
+export type {
+  CreateOptions,
+  OpenOptions,
+  PacketOptions,
+  Presence,
+  ReadOptions,
+  SemaphoreInfo,
+  WriteOptions,
+} from "./stream_options.ts";
 
 const DEFAULT_TRIES = 8;
 
@@ -127,6 +77,7 @@ export class Stream {
   readonly #opened: Opened;
   readonly #table: Layout["table"];
   readonly #arrayType: new (length: number) => PixelArray;
+  readonly #axisOrder: AxisOrder;
   /** Name without folder and suffix, as it was asked for. */
   readonly name: string;
   /** The file that was asked for, perhaps a link. */
@@ -134,9 +85,16 @@ export class Stream {
   /** Everything that does not change while the stream exists. */
   readonly layout: Layout;
 
-  private constructor(name: string, path: string, opened: Opened) {
+  private constructor(
+    name: string,
+    path: string,
+    how: { writable?: boolean | undefined; axisOrder?: AxisOrder | undefined },
+  ) {
+    const axisOrder = how.axisOrder ?? "python";
+    const opened = openFile(path, { writable: how.writable, axisOrder });
     this.name = name;
     this.path = path;
+    this.#axisOrder = axisOrder;
     this.layout = opened.layout;
     this.#opened = opened;
     this.#table = opened.layout.table;
@@ -155,7 +113,7 @@ export class Stream {
    */
   static open(stream: string, options: OpenOptions = {}): Stream {
     const { name, path } = streamPlace(stream, options.dir);
-    return new Stream(name, path, openFile(path, options.writable));
+    return new Stream(name, path, options);
   }
 
   /**
@@ -175,31 +133,56 @@ export class Stream {
     if (there !== undefined && existing === "refuse") {
       throw new StreamExistsError(path);
     }
-    if (there !== undefined && existing === "reuse") {
-      return Stream.#reuse(name, path, options);
-    }
-    const plain = options.circular ? IMAGETYPE_CIRCULAR : IMAGETYPE_PLAIN;
-    createFile(path, imageStreamIo, {
+    const format = formatNamed(options.format ?? "isio");
+    const spec: CreateSpec = {
       name: options.nameInFile ?? name,
       size: options.size,
       type: options.type,
       keywords: options.keywords ?? 50,
       semaphores: options.semaphores ?? 10,
       circularBuffer: options.circularBuffer ?? 0,
-      imageType: options.imageType ?? plain,
-    }, { mode: options.mode ?? 0o666, replace: existing === "replace" });
-    return new Stream(name, path, openFile(path, true));
+      circular: options.circular ?? false,
+      ...options.imageType === undefined
+        ? {}
+        : { imageType: options.imageType },
+      depth: options.depth ?? 1,
+      axisOrder: options.axisOrder ?? "python",
+    };
+    const mode = options.mode ?? 0o666;
+    if (there !== undefined && existing === "reuse") {
+      const planned = format.plan(path, spec);
+      return Stream.#reuse(name, path, planned, { mode, ...options });
+    }
+    createFile(path, format, spec, {
+      mode,
+      replace: existing === "replace",
+      onWarning: options.onWarning,
+    });
+    const { axisOrder } = spec;
+    return new Stream(name, path, { writable: true, axisOrder });
   }
 
-  static #reuse(name: string, path: string, options: CreateOptions): Stream {
-    const stream = new Stream(name, path, openFile(path, true));
+  /** An existing stream as it would be made; its semaphores are completed. */
+  static #reuse(
+    name: string,
+    path: string,
+    planned: Layout,
+    { mode, depth }: { mode: number; depth?: number },
+  ): Stream {
+    makeSemaphores(planned, mode);
+    const stream = new Stream(name, path, { writable: true });
+    const { layout } = stream;
     if (
-      stream.type !== options.type ||
-      stream.size.join("x") !== options.size.join("x")
+      layout.format !== planned.format || layout.type !== planned.type ||
+      layout.storedSize.join("x") !== planned.storedSize.join("x") ||
+      (depth !== undefined && Math.max(1, layout.table.segments) !== depth)
     ) {
       const found = `${stream.size.join("x")} ${stream.type}`;
+      const other = layout.format === planned.format
+        ? ""
+        : ` of format ${layout.format}`;
       stream.close();
-      throw new StreamExistsError(path, ` as ${found}`);
+      throw new StreamExistsError(path, ` as ${found}${other}`);
     }
     return stream;
   }
@@ -276,7 +259,11 @@ export class Stream {
 
   /** The header's changeable fields as they are now. */
   fields(): HeaderFields {
-    return this.#format.fields(this.header());
+    return this.#format.fields(
+      loader(this.#mapping),
+      this.#mapping.recordAt(),
+      this.layout,
+    );
   }
 
   /** Seconds by which this stream's times are ahead of UTC on this host. */
@@ -341,13 +328,7 @@ export class Stream {
     options: WriteOptions = {},
   ): FrameFacts {
     const { offset, bytes } = this.#sliceRange(options.slice);
-    const same = pixels instanceof this.#arrayType;
-    if (!same && !(pixels instanceof Uint8Array)) {
-      throw new TypeError(
-        `Stream "${this.name}" holds ${this.type}, not ` +
-          pixels.constructor.name,
-      );
-    }
+    this.#requireType(pixels);
     if (pixels.byteLength !== bytes) {
       throw new RangeError(
         `A ${options.slice === undefined ? "frame" : "slice"} of ` +
@@ -359,6 +340,15 @@ export class Stream {
       offset,
       options.slice ?? -1,
       options.atimeNs,
+    );
+  }
+
+  #requireType(pixels: PixelArray | Uint8Array<ArrayBuffer>): void {
+    if (pixels instanceof this.#arrayType || pixels instanceof Uint8Array) {
+      return;
+    }
+    throw new TypeError(
+      `Stream "${this.name}" holds ${this.type}, not ${pixels.constructor.name}`,
     );
   }
 
@@ -487,6 +477,103 @@ export class Stream {
     return followFrames(this, { since: this.cnt0, ...options });
   }
 
+  /**
+   * Stores a part of the next frame, without publishing it; the last part is
+   * followed by {@linkcode Stream.finishPackets}. DAO streams only.
+   *
+   * @param pixels Pixels in memory order: an array, or their bytes.
+   * @param options Where they belong.
+   * @throws {RangeError} where they are outside the frame, or the format has
+   * no packets (DAO has 512).
+   */
+  writePacket(
+    pixels: PixelArray | Uint8Array<ArrayBuffer>,
+    options: PacketOptions,
+  ): void {
+    const { bytes } = TYPES[this.type];
+    const { packetMax, dataBytes } = this.#table;
+    const { position, packet, packets, frame } = options;
+    this.#requireType(pixels);
+    const end = position * bytes + pixels.byteLength;
+    if (!(position >= 0 && end <= dataBytes && packet >= 0)) {
+      throw new RangeError(
+        `A packet of "${this.name}" ends at byte ${end}, a frame has ` +
+          `${dataBytes}`,
+      );
+    }
+    if (packet >= packetMax) {
+      throw new RangeError(
+        `Stream "${this.name}" takes frames in ${packetMax} packets, there ` +
+          `is no packet ${packet}`,
+      );
+    }
+    this.#mapping.writePacket(
+      new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength),
+      position * bytes,
+      [packet, packets, frame, position, pixels.byteLength / bytes],
+    );
+  }
+
+  /** Publishes the frame whose packets are stored. */
+  finishPackets(): FrameFacts {
+    return this.#mapping.endFrame();
+  }
+
+  /**
+   * Publishes a frame of another stream with its counters and acquisition
+   * time; where nothing was published there, only its pixels are stored.
+   *
+   * @param frame The frame, of this stream's type and as many pixels.
+   * @param clockOffset Seconds that its times are ahead of UTC.
+   */
+  copyFrom(frame: Frame, clockOffset: number): void {
+    if (frame.bytes.byteLength !== this.#table.dataBytes) {
+      throw new RangeError(
+        `A frame of "${this.name}" is ${this.#table.dataBytes} bytes, not ` +
+          `${frame.bytes.byteLength}`,
+      );
+    }
+    const shift = BigInt(this.clockOffset - clockOffset) * 1_000_000_000n;
+    this.#mapping.copyFrame(frame.bytes, frame, frame.atimeNs + shift);
+  }
+
+  /**
+   * The last frames, the oldest first, out of what the stream keeps: a DAO
+   * FIFO, a circular buffer (which keeps no times), else the newest alone.
+   *
+   * @param count How many.
+   * @throws {RangeError} where the stream keeps, or has had, fewer.
+   * @throws {SystemError} `EAGAIN` where its writer never pauses.
+   */
+  history(count: number): Frame[] {
+    for (let tries = DEFAULT_TRIES;; tries--) {
+      const frames = this.#past(count);
+      if (frames !== undefined) return frames;
+      if (tries === 0) throw new SystemError(11, "read", this.path);
+    }
+  }
+
+  /** `undefined` where a writer came in between. */
+  #past(count: number): Frame[] | undefined {
+    const frames: Frame[] = [];
+    for (let back = count - 1; back >= 0; back--) {
+      const bytes = this.#buffer(undefined, this.#table.dataBytes);
+      const facts = this.#mapping.pastFrame(bytes, back);
+      if (facts === "again") return undefined;
+      if (facts === undefined) {
+        throw new RangeError(
+          `Stream "${this.name}" keeps fewer than ${count} frames`,
+        );
+      }
+      const last = frames.at(-1);
+      if (last !== undefined && facts.cnt0 !== last.cnt0 + 1n) {
+        return undefined;
+      }
+      frames.push(toFrame(this.layout, bytes, facts, undefined));
+    }
+    return frames;
+  }
+
   /** The keywords as they are now. */
   keywords(): Keyword[] {
     const bytes = new Uint8Array(this.#table.keywordBytes);
@@ -527,6 +614,7 @@ export class Stream {
     const writers = this.#pids(this.#table.writerPids);
     return Array.from(values, (value, index) => ({
       value,
+      ...this.#mapping.hasSemaphore(index) ? {} : { missing: true as const },
       readerPid: readers[index] ?? 0,
       writerPid: writers[index] ?? 0,
     }));
@@ -538,10 +626,17 @@ export class Stream {
    * after {@linkcode Stream.close}.
    */
   view(): PixelArray {
-    const { data, dataBytes } = this.#table;
+    const at = this.#mapping.pixelsAt();
+    const { bytes, parts } = TYPES[this.type];
+    if (at % (bytes / parts) !== 0) {
+      throw new RangeError(
+        `Stream "${this.name}" has its pixels where no array of ${this.type} ` +
+          "can begin: they can only be copied",
+      );
+    }
     return pixelsOf(
       this.type,
-      new Uint8Array(this.#mapping.view(data, dataBytes)),
+      new Uint8Array(this.#mapping.view(at, this.#table.dataBytes)),
     );
   }
 
@@ -549,16 +644,23 @@ export class Stream {
   presence(): Presence {
     const now = statFile(this.path);
     if (now === undefined) return "gone";
-    return identityOf(now) === this.#opened.identity ? "same" : "replaced";
+    const { identity, incarnation } = this.#opened;
+    if (identityOf(now) !== identity) return "replaced";
+    if (incarnation === undefined) return "same";
+    try {
+      const found = this.#format.incarnation?.(loader(this.#mapping));
+      return found === incarnation ? "same" : "replaced";
+    } catch {
+      return "replaced"; // it shrank
+    }
   }
 
   /** Opens what the name leads to now. */
   reopen(): Stream {
-    return new Stream(
-      this.name,
-      this.path,
-      openFile(this.path, this.writable ? true : undefined),
-    );
+    return new Stream(this.name, this.path, {
+      writable: this.writable ? true : undefined,
+      axisOrder: this.#axisOrder,
+    });
   }
 
   /** Whether another stream has the same type and size. */

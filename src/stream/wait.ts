@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Mapping, WaitSettings } from "../../ffi/mapping.ts";
+import type { Mapping } from "../../ffi/mapping.ts";
+import type { WaitSettings } from "../../ffi/wait_words.ts";
 
 /**
  * How to wait: `semaphore` sleeps on a claimed one; `spin` watches the

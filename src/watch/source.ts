@@ -6,7 +6,7 @@
 
 import { isSystemError } from "../../ffi/errno.ts";
 import type { Frame } from "../stream/frames.ts";
-import { Stream } from "../stream/stream.ts";
+import { type OpenOptions, Stream } from "../stream/stream.ts";
 import { JitterMeter, RateMeter } from "./meter.ts";
 
 /** Which slice of a cube: a number, or the one written last. */
@@ -35,7 +35,7 @@ export class Source implements Disposable {
    *
    * @throws {StreamNotFoundError} where there is none.
    */
-  static open(name: string, options: { dir?: string }): Source {
+  static open(name: string, options: OpenOptions): Source {
     return new Source(Stream.open(name, { ...options, writable: false }));
   }
 
@@ -82,7 +82,7 @@ export class Source implements Disposable {
   }
 
   #replace(): void {
-    const next = Stream.open(this.#stream.path, { writable: false });
+    const next = this.#stream.reopen();
     this.#jitter[Symbol.dispose]();
     this.#stream.close();
     this.#stream = next;

@@ -37,6 +37,7 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   stat: { words: ["cam", "--duration", "0.05", "--wait", "semaphore"] },
   compare: { words: ["cam", "alias"] },
   copy: { words: ["cam", "made"] },
+  convert: { words: ["cam", "made", "--format", "isio"] },
   rm: { words: ["--yes", "--force", "spare"] },
   load: { words: ["in.fits", "ref"], spare: ["write=in.fits"] },
   save: { words: ["cam", "out.fits"] },

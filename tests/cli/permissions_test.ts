@@ -118,6 +118,15 @@ const CASES: Readonly<
   async compare(folder): Promise<void> {
     good(await own(["compare", "cam", "cam"], folder));
   },
+  async convert(folder): Promise<void> {
+    const name = `conv${crypto.randomUUID().slice(0, 8)}`; // semaphores, too
+    good(await own(["convert", "cam", name], folder));
+    assert(folder.names().includes(`${name}.im.shm`));
+    good(await own(["rm", "--yes", name], folder));
+    assert(
+      ![...Deno.readDirSync("/dev/shm")].some((e) => e.name.includes(name)),
+    );
+  },
   async copy(folder, cam): Promise<void> {
     good(await own(["copy", "cam", "made"], folder));
     assert(folder.names().includes("made.im.shm"));

@@ -14,7 +14,7 @@ import {
 } from "@std/assert";
 import { SystemError } from "../../ffi/errno.ts";
 import { OpenFile } from "../../ffi/files.ts";
-import type { Conversion } from "../../ffi/mapping.ts";
+import type { Conversion } from "../../ffi/conversion.ts";
 import { listStreams } from "../../src/stream/list.ts";
 import { observeStream } from "../../src/stream/observe.ts";
 import { Relay } from "../../src/stream/relay.ts";
