@@ -26,6 +26,7 @@ export const ERRNO: Readonly<Record<string, number>> = {
   ERANGE: 34,
   ENAMETOOLONG: 36,
   ELOOP: 40,
+  EBADMSG: 74,
   EBADFD: 77,
   EOVERFLOW: 75,
   ENOTCONN: 107,

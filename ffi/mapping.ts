@@ -7,6 +7,12 @@
 import { check } from "./errno.ts";
 import type { OpenFile } from "./files.ts";
 import { type Helper, helper } from "./helper.ts";
+import {
+  packBatch,
+  type TileBatch,
+  type TileFailure,
+  tileFailure,
+} from "./tiles.ts";
 
 /** The members of `struct shmim_stream`, in order. */
 const MEMBERS = [
@@ -513,6 +519,39 @@ export class Mapping {
       )
     );
     this.#check(result, "write");
+  }
+
+  /**
+   * Decodes tiles of a FITS image into the data block; the caller has raised
+   * the write flag.
+   *
+   * @param offset Of the first wanted pixel, within the data block.
+   * @param batch The tiles.
+   * @param conversion What becomes of their pixels.
+   * @returns Which tile cannot be read; `undefined` where all went well.
+   */
+  async loadTiles(
+    offset: number,
+    batch: TileBatch,
+    conversion: Conversion,
+  ): Promise<TileFailure | undefined> {
+    const words = conversionWords(conversion);
+    const { head, tiles, report, bytes } = packBatch(batch);
+    const result = await this.#during(() =>
+      this.#helper.shmim_tiles_load(
+        this.#table,
+        BigInt(offset),
+        head,
+        tiles,
+        bytes,
+        BigInt(bytes.byteLength),
+        words,
+        report,
+      )
+    );
+    const failure = tileFailure(result, report);
+    if (failure === undefined) this.#check(result, "write");
+    return failure;
   }
 
   /** Runs a nonblocking call; close() waits for it. */

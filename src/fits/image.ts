@@ -16,6 +16,7 @@ import {
   type SlicePlan,
 } from "./selection.ts";
 import type { ByteSource } from "./source.ts";
+import { TileSource } from "./tile/source.ts";
 import {
   BLOCK_BYTES,
   type FitsBitpix,
@@ -122,6 +123,11 @@ export class FitsImage {
   /** The element type that comes out. */
   get type(): FitsElementType {
     return this.conversion.type;
+  }
+
+  /** The tiles that hold the pixels, where they are compressed. */
+  get tiles(): TileSource | undefined {
+    return this.#source instanceof TileSource ? this.#source : undefined;
   }
 
   /** The file's bytes that are the pixels, if it can be mapped as it is. */

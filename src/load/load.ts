@@ -5,6 +5,7 @@
 
 import { dirname, join, resolve } from "@std/path";
 import { OpenFile, removeFile, renameFile, statFile } from "../../ffi/files.ts";
+import { decodeTiles } from "../../ffi/tiles.ts";
 import { FitsFile, parseFitsName, toStreamKeywords } from "../fits/mod.ts";
 import {
   StreamExistsError,
@@ -72,6 +73,7 @@ async function openFits(
       throw new Deno.errors.NotFound(`No FITS file "${path}"`);
     }
     const file = await FitsFile.open(name, {
+      tiles: decodeTiles,
       ...hdu === undefined ? {} : { hdu },
       ...slice === undefined ? {} : { slice },
       ...flatten === undefined ? {} : { flatten },
