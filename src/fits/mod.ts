@@ -78,6 +78,13 @@ export type {
   FitsStoredType,
   FitsWidth,
 } from "./types.ts";
+export {
+  type FitsCompression,
+  suitingCodec,
+  TileBody,
+  type TileEncoder,
+} from "./tile/write.ts";
+export type { ImageBody } from "./image_body.ts";
 export { type TileDecoder, TileSource } from "./tile/source.ts";
 export type { FitsComplex, FitsValue } from "./value.ts";
 export { writeFits } from "./write_fits.ts";

@@ -239,7 +239,9 @@ export function describeTiles(hdu: FitsHdu): TileTable {
       block,
       smooth: codec === "hcompress" && parameter(header, "SMOOTH", 2, 0) !== 0,
       dither,
-      seed: dither === 0 || codec === "stored" ? 1 : within(header, "ZDITHER0", 1, 10_000, 1),
+      seed: dither === 0 || codec === "stored"
+        ? 1
+        : within(header, "ZDITHER0", 1, 10_000, 1),
       offset: shifted ? -32_768 : 0,
     },
   };
