@@ -3,8 +3,6 @@
  * from each integer the noise that was added to it, out of a sequence that
  * the FITS standard fixes (Park & Miller's generator, seed 1).
  */
-#include <math.h>
-
 #include "tile.h"
 
 #define SEQUENCE 10000
@@ -35,6 +33,11 @@ static int64_t value_at(const void *in, uint32_t width, uint64_t i) {
   }
 }
 
+/* No value: the NaN that CFITSIO writes, all bits set. */
+static void put_blank(uint8_t *out, uint32_t width, uint64_t i) {
+  memset(out + width * i, 0xff, width);
+}
+
 static void put(uint8_t *out, uint32_t width, uint64_t i, double value) {
   if (width == 4) {
     const float f = (float)value;
@@ -55,9 +58,11 @@ static inline void plain(const void *in, uint32_t in_width, uint8_t *out,
                          const struct quantized *q) {
   for (uint64_t i = 0; i < n; i++) {
     const int64_t v = value_at(in, in_width, i);
-    put(out, out_width, i,
-        q->has_blank && v == q->blank ? NAN
-                                      : (double)v * q->scale + q->zero);
+    if (q->has_blank && v == q->blank) {
+      put_blank(out, out_width, i);
+      continue;
+    }
+    put(out, out_width, i, (double)v * q->scale + q->zero);
   }
 }
 
@@ -68,15 +73,14 @@ static inline void dithered(const void *in, uint32_t in_width, uint8_t *out,
   uint64_t next = (uint64_t)(sequence[row] * START);
   for (uint64_t i = 0; i < n; i++) {
     const int64_t v = value_at(in, in_width, i);
-    double value;
     if (q->has_blank && v == q->blank) {
-      value = NAN;
+      put_blank(out, out_width, i);
     } else if (q->dither == 2 && v == DITHERED_ZERO) {
-      value = 0;
+      put(out, out_width, i, 0);
     } else {
-      value = ((double)v - (double)sequence[next] + 0.5) * q->scale + q->zero;
+      const double steps = (double)v - (double)sequence[next] + 0.5;
+      put(out, out_width, i, steps * q->scale + q->zero);
     }
-    put(out, out_width, i, value);
     if (++next == SEQUENCE) {
       row = row + 1 == SEQUENCE ? 0 : row + 1;
       next = (uint64_t)(sequence[row] * START);

@@ -29,6 +29,7 @@ function test(): number {
     program,
     ...helperSources(),
     `${NATIVE}test/test_helper.c`,
+    `${NATIVE}test/test_tiles.c`,
     "-lpthread",
   ]);
   const { code } = new Deno.Command(program, {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../shmim.h"
+#include "test_tiles.h"
 
 static int passed;
 static int failed;
@@ -1051,6 +1052,12 @@ static void test_transmit_foreign_times(void) {
   }
 }
 
+static const struct tile_test *tile;
+
+static void test_tile(void) {
+  CHECK(tile->body());
+}
+
 int main(void) {
   if (mkdtemp(folder) == NULL) {
     perror("mkdtemp");
@@ -1087,6 +1094,9 @@ int main(void) {
   run("shmim_fd_lock()", test_lock);
   run("shmim_transmit() and shmim_receive() that refuse", test_refused_pumps);
   run("shmim_transmit() of foreign times", test_transmit_foreign_times);
+  for (tile = tile_tests; tile->name != NULL; tile++) {
+    run(tile->name, test_tile);
+  }
   if (rmdir(folder) != 0) {
     fprintf(stderr, "the tests left files in %s\n", folder);
     failed++;

@@ -85,6 +85,8 @@ export {
   type TileEncoder,
 } from "./tile/write.ts";
 export type { ImageBody } from "./image_body.ts";
+export type { HeapColumn, NumberColumn, TileColumns } from "./tile/columns.ts";
+export type { TileTable } from "./tile/describe.ts";
 export { type TileDecoder, TileSource } from "./tile/source.ts";
 export type { FitsComplex, FitsValue } from "./value.ts";
 export { writeFits } from "./write_fits.ts";

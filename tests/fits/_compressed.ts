@@ -14,9 +14,15 @@ export function lacksFpack(): boolean {
 }
 
 /** Runs a command that must do well. */
-export async function run(command: string, args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(command, { args })
-    .output();
+export async function run(
+  command: string,
+  args: string[],
+  cwd = "/",
+): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args,
+    cwd,
+  }).output();
   const decoder = new TextDecoder();
   if (success) return decoder.decode(stdout);
   throw new Error(

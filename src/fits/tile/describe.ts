@@ -49,6 +49,9 @@ const BITPIX: readonly number[] = [8, 16, 32, 64, -32, -64];
 const MOST_AXES = 8;
 const MOST_BLOCK = 65_536;
 
+/** Pixels of a tile: the helper decodes no more at once. */
+const MOST_PIXELS = 2n ** 28n;
+
 function fail(header: FitsHeader, keyword: string, problem: string): never {
   const card = header.card(keyword)?.number;
   throw new FitsError(
@@ -142,16 +145,25 @@ function readGeometry(
   const tile: number[] = [];
   let pixels = 1n;
   let count = 1n;
+  let perTile = 1n;
   for (let n = 1; n <= axes; n++) {
     const axis = within(header, `ZNAXIS${n}`, 0, most);
     const part = within(header, `ZTILE${n}`, 1, most, n === 1 ? axis || 1 : 1);
     size.push(axis);
     tile.push(part);
     pixels *= BigInt(axis);
+    perTile *= BigInt(Math.min(axis, part));
     count *= BigInt(Math.ceil(axis / part));
   }
   if (pixels * 8n > BigInt(most)) {
     fail(header, "ZNAXIS", `the product of the axes overflows: ${pixels}`);
+  }
+  if (perTile > MOST_PIXELS) {
+    fail(
+      header,
+      "ZTILE1",
+      `a tile has ${perTile} pixels, at most ${MOST_PIXELS} can be read`,
+    );
   }
   return { size, tile, count };
 }
