@@ -417,7 +417,7 @@ static uint64_t threads_for(uint64_t tiles, uint64_t bytes) {
   const long cores = sysconf(_SC_NPROCESSORS_ONLN);
   uint64_t n = cores < 1 ? 1 : (uint64_t)cores;
   n = n < MOST_THREADS ? n : MOST_THREADS;
-  n = n < tiles ? n : tiles;
+  n = n < tiles || tiles == 0 ? n : tiles;
   const uint64_t worth = bytes / THREAD_BYTES + 1;
   return n < worth ? n : worth;
 }

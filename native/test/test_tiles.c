@@ -109,13 +109,16 @@ static bool test_gzip(void) {
     CHECK(decode(&job, SHMIM_TILE_GZIP, 1, packed_text, cut, out, &report) ==
           -74);
   }
-  /* One bit changed anywhere behind the head is noticed. */
+  /* One bit changed anywhere behind the head is noticed, or means nothing:
+   * the bits that fill the last byte. */
   for (uint64_t bit = 80; bit < 8 * sizeof packed_text; bit++) {
     uint8_t wrong[sizeof packed_text];
     memcpy(wrong, packed_text, sizeof wrong);
     wrong[bit / 8] ^= (uint8_t)(1u << bit % 8);
-    CHECK(decode(&job, SHMIM_TILE_GZIP, 1, wrong, sizeof wrong, out,
-                 &report) == -74);
+    uint8_t again[64];
+    const int32_t rc = decode(&job, SHMIM_TILE_GZIP, 1, wrong, sizeof wrong,
+                              again, &report);
+    CHECK(rc == -74 || (rc == 0 && memcmp(again, out, 64) == 0));
   }
   return true;
 }

@@ -71,7 +71,7 @@ async function findFirst(scanner: HduScanner): Promise<FitsHdu> {
     const problem = unreadable(hdu);
     if (problem === undefined) return hdu;
     // An axis of 0 tells more than the lack of any axis.
-    if (hdu.kind !== "image" && hdu.kind !== "groups") continue;
+    if (!/^(image|groups|compressed)$/.test(hdu.kind)) continue;
     if (empty === undefined || empty.axes.length === 0) empty = hdu;
   }
   const count = scanner.found.length;

@@ -6,7 +6,12 @@
 import { dirname, join, resolve } from "@std/path";
 import { OpenFile, removeFile, renameFile, statFile } from "../../ffi/files.ts";
 import { decodeTiles } from "../../ffi/tiles.ts";
-import { FitsFile, parseFitsName, toStreamKeywords } from "../fits/mod.ts";
+import {
+  FitsError,
+  FitsFile,
+  parseFitsName,
+  toStreamKeywords,
+} from "../fits/mod.ts";
 import {
   StreamExistsError,
   StreamFormatError,
@@ -307,7 +312,9 @@ export async function loadFits(options: LoadOptions): Promise<LoadResult> {
   const decision = await decide(plan, locked?.stream);
   const done = options.dryRun
     ? { notes: file.warnings }
-    : await carryOut(plan, locked?.stream, decision);
+    : await carryOut(plan, locked?.stream, decision).catch((error) => {
+      throw error instanceof FitsError ? error.at({ path: file.path }) : error;
+    });
   return {
     result: decision.result,
     reason: decision.reason,

@@ -6,10 +6,12 @@ import { decodeTiles } from "../../ffi/tiles.ts";
 import { FitsFile } from "../../src/fits/mod.ts";
 import {
   assertSame,
+  type AstropyPixels,
   astropyPixels,
   DTYPES,
   lacksFpack,
   makeImages,
+  type OurImage,
   ourPixels,
   run,
 } from "./_compressed.ts";
@@ -65,14 +67,26 @@ function refused(name: string, way: string): boolean {
 
 /**
  * Where astropy 5.2.1 does not read what was written, and funpack does: -128
- * as BZERO comes as floats, NaN among quantized floats as numbers, unsigned
- * masks 32768 too high; NOCOMPRESS and what overflows not at all.
+ * as BZERO comes as floats, unsigned masks 32768 too high; NOCOMPRESS and what
+ * overflows not at all.
  */
 function astropyErrs(name: string, way: string): boolean {
   return name === "i8" || way === "d" ||
-    (name === "holes" && !/^g[12]0/.test(way)) ||
     (name === "umask" && way.startsWith("p")) ||
     (name === "wild8" && way === "hs");
+}
+
+/** Checks that NaN is where it was, and makes it the same on both sides. */
+function fillHoles(
+  ours: OurImage,
+  astropy: AstropyPixels | undefined,
+  { pixels }: OurImage,
+): void {
+  const theirs = new Float32Array(astropy?.pixels.buffer ?? new ArrayBuffer(0));
+  pixels.forEach((value: number | bigint, i: number) => {
+    assertEquals(Number.isNaN(ours.pixels[i]), Number.isNaN(value), `${i}`);
+    if (Number.isNaN(value)) ours.pixels[i] = theirs[i] = 0;
+  });
 }
 
 Deno.test("FitsFile reads what fpack makes, in every codec, as funpack and astropy do", async () => {
@@ -95,6 +109,7 @@ Deno.test("FitsFile reads what fpack makes, in every codec, as funpack and astro
     }
     assertGreater(packed.length, 140);
     const theirs = await astropyPixels(packed.map(({ path }) => path));
+    const holes = await ourPixels(`${folder}/holes.fits`);
     const others = packed.filter(({ name, way }) =>
       // Lossy bytes that overflow are clipped; funpack gives up.
       astropyErrs(name, way) && name !== "wild8"
@@ -111,6 +126,9 @@ Deno.test("FitsFile reads what fpack makes, in every codec, as funpack and astro
         assertEquals(astropy?.error, undefined, path);
         assertEquals(DTYPES[ours.type], astropy?.dtype, path);
         assertEquals([...ours.axes], astropy?.axes, path);
+        // Of quantized NaN astropy 5.2.1 makes numbers, and funpack puts them
+        // elsewhere where a tile is not a row: they must be where they were.
+        if (name === "holes") fillHoles(ours, astropy, holes);
         assertSame(ours.bytes, astropy?.pixels, path);
         continue;
       }

@@ -99,9 +99,10 @@ function parameter(
   fallback: number,
 ): number {
   let keyword = header.has(`ZNAME${place}`) ? "" : `ZVAL${place}`;
-  for (let n = 1; header.has(`ZNAME${n}`); n++) {
-    const own = header.text(`ZNAME${n}`)?.trim().toUpperCase();
-    if (own === name) keyword = `ZVAL${n}`;
+  for (const card of header.cards) {
+    const n = /^ZNAME(\d+)$/.exec(card.keyword)?.[1];
+    const own = String(card.value).trim().toUpperCase();
+    if (n !== undefined && own === name) keyword = `ZVAL${n}`;
   }
   if (!header.has(keyword)) return fallback;
   const value = header.real(keyword, fallback);
@@ -200,7 +201,7 @@ export function describeTiles(hdu: FitsHdu): TileTable {
   }
   const { size, tile, count } = readGeometry(header);
   const rows = hdu.axes[1] ?? 0;
-  if (count !== BigInt(rows)) {
+  if (count !== BigInt(rows) && !size.includes(0)) {
     fail(
       header,
       "NAXIS2",
