@@ -89,7 +89,12 @@ uint64_t rice_bound(uint64_t n, uint32_t width);
 uint64_t rice_encode(const void *in, uint64_t n, uint32_t width,
                      uint32_t flip, uint8_t *out);
 
-/* tile_inflate.c: a whole gzip file of exactly `size` bytes. */
+/* tile_inflate.c: deflated data of exactly `size` bytes; `in` moves behind
+ * them. */
+problem_t inflate_all(const uint8_t **in, const uint8_t *end, uint8_t *out,
+                      uint64_t size);
+
+/* tile_gzip.c: a whole gzip file of exactly `size` bytes. */
 problem_t gzip_inflate(const uint8_t *in, uint64_t bytes, uint8_t *out,
                        uint64_t size);
 /* The length that a gzip file says it has: its last four bytes. */

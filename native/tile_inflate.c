@@ -1,6 +1,6 @@
 /*
- * gzip files as tiles hold them: RFC 1952 around RFC 1951. The length is
- * known beforehand, so that nothing grows; the sum at the end is checked.
+ * Deflated data as tiles hold them: RFC 1951. The length is known beforehand,
+ * so that nothing grows.
  */
 #include "tile.h"
 
@@ -404,7 +404,7 @@ static problem_t stored_block(struct input *in, struct output *out) {
   return 0;
 }
 
-static problem_t inflate_all(struct input *in, struct output *out) {
+static problem_t inflate_blocks(struct input *in, struct output *out) {
   struct codes codes;
   for (;;) {
     uint32_t last;
@@ -430,101 +430,15 @@ static problem_t inflate_all(struct input *in, struct output *out) {
   }
 }
 
-/* Eight tables: the sum of eight bytes at a time. */
-static uint32_t sums[8][256];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void fill_sums(void) {
-  for (uint32_t i = 0; i < 256; i++) {
-    uint32_t c = i;
-    for (int k = 0; k < 8; k++) {
-      c = c >> 1 ^ (c & 1 ? 0xedb88320u : 0);
-    }
-    sums[0][i] = c;
-  }
-  for (int t = 1; t < 8; t++) {
-    for (uint32_t i = 0; i < 256; i++) {
-      sums[t][i] = sums[t - 1][i] >> 8 ^ sums[0][sums[t - 1][i] & 255];
-    }
-  }
-}
-
-static uint32_t crc32_of(const uint8_t *p, uint64_t n) {
-  uint32_t c = ~0u;
-  for (; n >= 8; n -= 8, p += 8) {
-    uint64_t v;
-    memcpy(&v, p, 8);
-    v ^= c;
-    c = 0;
-    for (int k = 0; k < 8; k++) {
-      c ^= sums[7 - k][v >> (8 * k) & 255];
-    }
-  }
-  for (; n > 0; n--, p++) {
-    c = c >> 8 ^ sums[0][(c ^ *p) & 255];
-  }
-  return ~c;
-}
-
-static uint32_t little_endian_32(const uint8_t *p) {
-  return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-         (uint32_t)p[3] << 24;
-}
-
-/* Skips the head; NULL where it is none. */
-static const uint8_t *body_of(const uint8_t *in, const uint8_t *end) {
-  enum { SUM = 2, EXTRA = 4, NAME = 8, COMMENT = 16 };
-  if (end - in < 18 || in[0] != 0x1f || in[1] != 0x8b || in[2] != 8 ||
-      in[3] > 31) {
-    return NULL;
-  }
-  const uint8_t flags = in[3];
-  const uint8_t *p = in + 10;
-  if (flags & EXTRA) {
-    const int64_t length = p[0] | p[1] << 8;
-    if (end - p < 2 + length) {
-      return NULL;
-    }
-    p += 2 + length;
-  }
-  for (int text = (flags & NAME ? 1 : 0) + (flags & COMMENT ? 1 : 0); text > 0;
-       text--) {
-    p = memchr(p, 0, (size_t)(end - p));
-    if (p == NULL) {
-      return NULL;
-    }
-    p++;
-  }
-  if (flags & SUM) {
-    p = end - p >= 2 ? p + 2 : NULL;
-  }
-  return p;
-}
-
-uint32_t gzip_length(const uint8_t *in, uint64_t bytes) {
-  return bytes < 4 ? 0 : little_endian_32(in + bytes - 4);
-}
-
-problem_t gzip_inflate(const uint8_t *in, uint64_t bytes, uint8_t *out,
-                       uint64_t size) {
-  struct input input = {.next = body_of(in, in + bytes), .end = in + bytes};
-  if (input.next == NULL) {
-    return SHMIM_TILE_DAMAGED;
-  }
+problem_t inflate_all(const uint8_t **in, const uint8_t *end, uint8_t *out,
+                      uint64_t size) {
+  struct input input = {.next = *in, .end = end};
   struct output output = {.start = out, .next = out, .end = out + size};
-  const problem_t p = inflate_all(&input, &output);
+  const problem_t p = inflate_blocks(&input, &output);
   if (p != 0) {
     return p;
   }
   to_byte(&input);
-  if (input.end - input.next < 8) {
-    return SHMIM_TILE_ENDS;
-  }
-  if (output.next != output.end) {
-    return SHMIM_TILE_LENGTH;
-  }
-  pthread_once(&once, fill_sums);
-  return crc32_of(out, size) == little_endian_32(input.next)
-             ? 0
-             : SHMIM_TILE_SUM;
+  *in = input.next;
+  return output.next == output.end ? 0 : SHMIM_TILE_LENGTH;
 }

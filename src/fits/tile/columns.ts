@@ -24,11 +24,17 @@ export interface NumberColumn {
 
 /** The columns that matter, each as far as it is there. */
 export interface TileColumns {
+  /** COMPRESSED_DATA. */
   readonly compressed?: HeapColumn;
+  /** GZIP_COMPRESSED_DATA: floats that were not quantized. */
   readonly gzip?: HeapColumn;
+  /** UNCOMPRESSED_DATA: tiles that were not compressed. */
   readonly uncompressed?: HeapColumn;
+  /** ZSCALE. */
   readonly scale?: NumberColumn;
+  /** ZZERO. */
   readonly zero?: NumberColumn;
+  /** ZBLANK. */
   readonly blank?: NumberColumn;
   /** Whether there is a mask of pixels without value. */
   readonly masked: boolean;

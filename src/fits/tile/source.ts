@@ -57,6 +57,8 @@ export class TileSource implements ByteSource {
   #kept: (Run & { readonly bytes: Uint8Array<ArrayBuffer> }) | undefined;
 
   /**
+   * Puts the tiles in the place of a file; nothing is read yet.
+   *
    * @param source The file; it is not closed with this object.
    * @param table The table with the tiles.
    * @param decode Decodes them.

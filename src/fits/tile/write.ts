@@ -133,6 +133,8 @@ export class TileBody implements ImageBody {
   #heapBytes = 0;
 
   /**
+   * Chooses tiles for frames of this size; nothing is compressed yet.
+   *
    * @param type The element type.
    * @param size The axes of a frame, 1 to 3 of them, the fastest first.
    * @param compression How to compress them.
