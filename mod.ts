@@ -31,6 +31,16 @@
 
 export { SystemError } from "./ffi/errno.ts";
 export type { FrameFacts } from "./ffi/frame_facts.ts";
+export {
+  decodeTiles,
+  type EncodedTiles,
+  encodeRice,
+  type Tile,
+  type TileBatch,
+  type TileCodec,
+  type TileFailure,
+  type TileImage,
+} from "./ffi/tiles.ts";
 export { Latencies, type PumpCounters, type Schedule } from "./ffi/pump.ts";
 export type { DestinationOptions } from "./src/bridge/destination.ts";
 export { WireError } from "./src/bridge/milk_wire.ts";

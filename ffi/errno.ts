@@ -27,6 +27,7 @@ export const ERRNO: Readonly<Record<string, number>> = {
   ENAMETOOLONG: 36,
   ELOOP: 40,
   EIDRM: 43,
+  EBADMSG: 74,
   EBADFD: 77,
   EOVERFLOW: 75,
   ENOTCONN: 107,

@@ -8,7 +8,7 @@ import { fromFileUrl } from "@std/path";
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 7;
+export const HELPER_ABI = 8;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -194,6 +194,60 @@ const HELPER_SYMBOLS = {
   shmim_convert_file: {
     parameters: ["buffer", "u64", "i32", "u64", "u64", "buffer"],
     result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_tiles_decode(const struct shmim_tiles *,
+  //     const struct shmim_tile *, const void *in, uint64_t in_bytes,
+  //     void *out, uint64_t out_bytes, struct shmim_tile_report *)
+  shmim_tiles_decode: {
+    parameters: [
+      "buffer",
+      "buffer",
+      "buffer",
+      "u64",
+      "buffer",
+      "u64",
+      "buffer",
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_tiles_load(const struct shmim_stream *, uint64_t offset,
+  //     const struct shmim_tiles *, const struct shmim_tile *,
+  //     const void *in, uint64_t in_bytes, const struct shmim_convert *,
+  //     struct shmim_tile_report *)
+  shmim_tiles_load: {
+    parameters: [
+      "buffer",
+      "u64",
+      "buffer",
+      "buffer",
+      "buffer",
+      "u64",
+      "buffer",
+      "buffer",
+    ],
+    result: "i32",
+    nonblocking: true,
+  },
+  // uint64_t shmim_rice_bound(uint64_t count, uint64_t pixels,
+  //     uint32_t width)
+  shmim_rice_bound: { parameters: ["u64", "u64", "u32"], result: "u64" },
+  // int64_t shmim_rice_encode(const void *in, uint64_t count,
+  //     uint64_t pixels, uint32_t width, uint32_t flip, void *out,
+  //     uint64_t out_bytes, uint32_t *lengths)
+  shmim_rice_encode: {
+    parameters: [
+      "buffer",
+      "u64",
+      "u64",
+      "u32",
+      "u32",
+      "buffer",
+      "u64",
+      "buffer",
+    ],
+    result: "i64",
     nonblocking: true,
   },
   // int32_t shmim_socket_take(const char *local, uint32_t port,

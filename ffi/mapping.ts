@@ -16,6 +16,12 @@ import {
 import { type Helper, helper } from "./helper.ts";
 import type { NamedSemaphores } from "./named_semaphores.ts";
 import { INDEX, MEMBERS, type StreamTable } from "./stream_table.ts";
+import {
+  packBatch,
+  type TileBatch,
+  type TileFailure,
+  tileFailure,
+} from "./tiles.ts";
 import { putWait, WAIT_WORDS, type WaitSettings } from "./wait_words.ts";
 
 /** Looked up once: a part of the way of every frame. */
@@ -455,6 +461,39 @@ export class Mapping {
       )
     );
     this.#check(result, "write");
+  }
+
+  /**
+   * Decodes tiles of a FITS image into the data block; the caller has raised
+   * the write flag.
+   *
+   * @param offset Of the first wanted pixel, within the data block.
+   * @param batch The tiles.
+   * @param conversion What becomes of their pixels.
+   * @returns Which tile cannot be read; `undefined` where all went well.
+   */
+  async loadTiles(
+    offset: number,
+    batch: TileBatch,
+    conversion: Conversion,
+  ): Promise<TileFailure | undefined> {
+    const words = conversionWords(conversion);
+    const { head, tiles, report, bytes } = packBatch(batch);
+    const result = await this.#during(() =>
+      this.#helper.shmim_tiles_load(
+        this.#table,
+        BigInt(offset),
+        head,
+        tiles,
+        bytes,
+        BigInt(bytes.byteLength),
+        words,
+        report,
+      )
+    );
+    const failure = tileFailure(result, report);
+    if (failure === undefined) this.#check(result, "write");
+    return failure;
   }
 
   /** Runs a nonblocking call; close() waits for it. */

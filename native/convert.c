@@ -16,6 +16,7 @@
 #endif
 
 #include "internal.h"
+#include "tile.h"
 
 #define PIECE 262144
 #define WINDOW 4194304
@@ -149,7 +150,7 @@ static void scaled(uint8_t *out, const uint8_t *in, uint64_t n,
   }
 }
 
-static void convert(uint8_t *out, const uint8_t *in, uint64_t n,
+void convert_values(uint8_t *out, const uint8_t *in, uint64_t n,
                     const struct shmim_convert *c) {
   if (c->scaled) {
     scaled(out, in, n, c);
@@ -174,7 +175,7 @@ static void convert(uint8_t *out, const uint8_t *in, uint64_t n,
   exact(out + done, in + done, n - done / c->width, c->width, flip);
 }
 
-static int32_t usable(const struct shmim_stream *s, uint64_t offset,
+int32_t convert_usable(const struct shmim_stream *s, uint64_t offset,
                       uint64_t count, const struct shmim_convert *c) {
   uint64_t bytes;
   if (s == NULL || s->base == 0 || c == NULL) {
@@ -201,14 +202,14 @@ static int32_t usable(const struct shmim_stream *s, uint64_t offset,
 int32_t shmim_convert_bytes(const struct shmim_stream *s, uint64_t offset,
                             const void *in, uint64_t bytes, uint64_t count,
                             const struct shmim_convert *c) {
-  const int32_t rc = usable(s, offset, count, c);
+  const int32_t rc = convert_usable(s, offset, count, c);
   if (rc != 0) {
     return rc;
   }
   if (in == NULL || bytes / c->width < count) {
     return -EINVAL;
   }
-  convert(segment_pixels(s, segment_writing(s)) + offset, in, count, c);
+  convert_values(segment_pixels(s, segment_writing(s)) + offset, in, count, c);
   return guard_status(s);
 }
 
@@ -223,7 +224,7 @@ static int32_t convert_mapped(uint8_t *out, const struct shmim_stream *source,
     const uint64_t first = (from + done) / page * page;
     (void)madvise(at(source, first), from + done + n - first,
                   MADV_POPULATE_READ);
-    convert(out + done / c->width * c->out_bytes, at(source, from + done),
+    convert_values(out + done / c->width * c->out_bytes, at(source, from + done),
             n / c->width, c);
     if (guard_status(source) != 0) {
       return -ENODATA;
@@ -257,7 +258,7 @@ static int32_t convert_read(uint8_t *out, int32_t fd, uint64_t from,
     }
     const uint64_t have = kept + (uint64_t)n;
     const uint64_t values = have / c->width;
-    convert(out + done / c->width * c->out_bytes, piece, values, c);
+    convert_values(out + done / c->width * c->out_bytes, piece, values, c);
     done += values * c->width;
     kept = have - values * c->width;
     memmove(piece, piece + values * c->width, kept);
@@ -274,7 +275,7 @@ static int32_t convert_read(uint8_t *out, int32_t fd, uint64_t from,
 int32_t shmim_convert_file(const struct shmim_stream *s, uint64_t offset,
                            int32_t fd, uint64_t from, uint64_t count,
                            const struct shmim_convert *c) {
-  int32_t rc = usable(s, offset, count, c);
+  int32_t rc = convert_usable(s, offset, count, c);
   if (rc != 0) {
     return rc;
   }

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 7
+#define SHMIM_ABI 8
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -310,6 +310,88 @@ SHMIM_API int32_t shmim_convert_file(const struct shmim_stream *s,
                                      uint64_t offset, int32_t fd,
                                      uint64_t from, uint64_t count,
                                      const struct shmim_convert *c);
+
+/* tile_*.c: FITS images that are stored as compressed tiles in a table. */
+#define SHMIM_TILE_AXES 8
+
+enum shmim_tile_codec {
+  SHMIM_TILE_STORED = 0,    /* big-endian pixels as they are */
+  SHMIM_TILE_RICE = 1,
+  SHMIM_TILE_GZIP = 2,
+  SHMIM_TILE_GZIP_BYTES = 3, /* gzip, the first bytes of all pixels first */
+  SHMIM_TILE_HCOMPRESS = 4,
+  SHMIM_TILE_PLIO = 5,
+};
+
+/* Why a tile cannot be read. */
+enum shmim_tile_problem {
+  SHMIM_TILE_ENDS = 1,      /* the stream ends before the tile is full */
+  SHMIM_TILE_DAMAGED = 2,   /* it holds what no encoder writes */
+  SHMIM_TILE_LENGTH = 3,    /* it holds another number of pixels */
+  SHMIM_TILE_RANGE = 4,     /* a value that BITPIX cannot hold */
+  SHMIM_TILE_SUM = 5,       /* gzip's sum does not agree */
+  SHMIM_TILE_LARGE = 6,     /* more pixels than are decoded at once */
+};
+
+/* One tile: where its bytes are and how they become pixels. */
+struct shmim_tile {
+  uint64_t from, bytes;     /* within the bytes handed over */
+  uint32_t codec;           /* enum shmim_tile_codec */
+  uint32_t width;           /* STORED and RICE: bytes of a stored number */
+  uint32_t quantized;       /* floats: 1 when integers x scale + zero */
+  uint32_t has_blank;
+  int64_t blank;            /* this integer is no value: NaN */
+  double scale, zero;
+};
+
+/* Tiles that follow one another, and the pixels that are wanted of them. */
+struct shmim_tiles {
+  uint32_t axes;            /* 1 to SHMIM_TILE_AXES */
+  uint32_t width;           /* bytes of a pixel: 1, 2, 4 or 8 */
+  uint32_t floats;          /* 1 when pixels are floats */
+  uint32_t block;           /* RICE: pixels of a block */
+  uint32_t smooth;          /* HCOMPRESS */
+  uint32_t dither;          /* 0, 1 or 2: SUBTRACTIVE_DITHER_n */
+  int64_t seed;             /* ZDITHER0 */
+  int64_t offset;           /* PLIO: added to each value */
+  uint64_t first, count;    /* the tiles, counted from 0 */
+  uint64_t from, pixels;    /* the run of the image's pixels */
+  uint64_t size[SHMIM_TILE_AXES]; /* of the image, the fastest axis first */
+  uint64_t tile[SHMIM_TILE_AXES]; /* of a tile; those at the edge are less */
+};
+
+/* Which tile could not be read, and why. */
+struct shmim_tile_report {
+  uint64_t tile;
+  uint64_t problem;         /* enum shmim_tile_problem */
+};
+
+/* -EBADMSG: see `report`. `out` takes big-endian pixels; NULL: none, only
+ * looks whether they can be read. Nonblocking calls only. */
+SHMIM_API int32_t shmim_tiles_decode(const struct shmim_tiles *job,
+                                     const struct shmim_tile *tiles,
+                                     const void *in, uint64_t in_bytes,
+                                     void *out, uint64_t out_bytes,
+                                     struct shmim_tile_report *report);
+/* The same into a stream's data block, converted, from `offset` on. */
+SHMIM_API int32_t shmim_tiles_load(const struct shmim_stream *s,
+                                   uint64_t offset,
+                                   const struct shmim_tiles *job,
+                                   const struct shmim_tile *tiles,
+                                   const void *in, uint64_t in_bytes,
+                                   const struct shmim_convert *c,
+                                   struct shmim_tile_report *report);
+
+/* A run of native integers as RICE_1 tiles of `pixels` each (the last may be
+ * less); those of `width` 1 and 2 and 4, `flip` inverts their sign bit. The
+ * tiles come one behind the other; `lengths` takes the bytes of each. `out`
+ * has room for shmim_rice_bound(). Returns the bytes, or a negative errno. */
+SHMIM_API uint64_t shmim_rice_bound(uint64_t count, uint64_t pixels,
+                                    uint32_t width);
+SHMIM_API int64_t shmim_rice_encode(const void *in, uint64_t count,
+                                    uint64_t pixels, uint32_t width,
+                                    uint32_t flip, void *out,
+                                    uint64_t out_bytes, uint32_t *lengths);
 
 /* sock.c: sockets that Deno opened. */
 SHMIM_API int32_t shmim_socket_take(const char *local, uint32_t local_port,

@@ -33,6 +33,7 @@ export const NATIVE_TARGETS: readonly string[] = [
   "stream",
   "receive",
   "transmit",
+  "tiles",
 ];
 
 /** A way to build and drive the targets. */

@@ -23,7 +23,7 @@ const FLAGS = [
 /** Each program of tests, with the sources that it is linked with. */
 function programs(): Record<string, string[]> {
   return {
-    test_helper: helperSources(),
+    test_helper: [...helperSources(), `${NATIVE}test/test_tiles.c`],
     test_portable: [`${NATIVE}portable/inflate.c`],
   };
 }

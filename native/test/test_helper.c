@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../shmim.h"
+#include "test_tiles.h"
 
 static int passed;
 static int failed;
@@ -1056,6 +1057,11 @@ static void test_transmit_foreign_times(void) {
 }
 
 #include "sysv_cases.h"
+static const struct tile_test *tile;
+
+static void test_tile(void) {
+  CHECK(tile->body());
+}
 
 int main(void) {
   if (mkdtemp(folder) == NULL) {
@@ -1098,6 +1104,9 @@ int main(void) {
   run("shmim_segment_snapshot() of a busy writer", test_segment_records);
   run("shmim_process_start()", test_process_start);
   run("shmim_keep_descriptors()", test_keep_descriptors);
+  for (tile = tile_tests; tile->name != NULL; tile++) {
+    run(tile->name, test_tile);
+  }
   if (rmdir(folder) != 0) {
     fprintf(stderr, "the tests left files in %s\n", folder);
     failed++;

@@ -17,26 +17,29 @@ import {
 import type { Report } from "./programs.ts";
 
 const SOURCES = new URL("../../native/bench/", import.meta.url).pathname;
-const TARGET =
-  new URL("../../native/build/bench/fits_load", import.meta.url).pathname;
+const TARGETS = new URL("../../native/build/bench/", import.meta.url).pathname;
+const TARGET = `${TARGETS}fits_load`;
+const SAVE = `${TARGETS}fits_save`;
 
 /** Compiles the C side; a text says why it cannot be. */
 function compileTheirs(): string | undefined {
   try {
-    compile([
-      "-std=c11",
-      "-O2",
-      "-g",
-      "-Wall",
-      "-Wextra",
-      "-Werror",
-      "-o",
-      TARGET,
-      `${SOURCES}fits_load.c`,
-      `${SOURCES}isio.c`,
-      "-lcfitsio",
-      "-lpthread",
-    ]);
+    for (const program of ["fits_load", "fits_save"]) {
+      compile([
+        "-std=c11",
+        "-O2",
+        "-g",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-o",
+        TARGETS + program,
+        `${SOURCES}${program}.c`,
+        `${SOURCES}isio.c`,
+        "-lcfitsio",
+        "-lpthread",
+      ]);
+    }
     return undefined;
   } catch (error) {
     const text = (error as Error).message;
@@ -56,8 +59,8 @@ async function run(command: string, args: string[]): Promise<Report> {
   return JSON.parse(new TextDecoder().decode(stdout)) as Report;
 }
 
-function ours(args: string[]): Promise<Report> {
-  const script = new URL("./side_fits.ts", import.meta.url).pathname;
+function ours(args: string[], side = "side_fits"): Promise<Report> {
+  const script = new URL(`./${side}.ts`, import.meta.url).pathname;
   return run(Deno.execPath(), ["run", "-q", "-A", script, ...args]);
 }
 
@@ -110,6 +113,124 @@ function load(type: DataType, size: number[], bytes: number): Figure {
   };
 }
 
+/** A camera's frame: a level of 1000 and noise around it, always the same. */
+function sky(type: "i16" | "f32", pixels: number): Uint8Array<ArrayBuffer> {
+  const out = type === "i16"
+    ? new Int16Array(pixels)
+    : new Float32Array(pixels);
+  let state = 1;
+  for (let i = 0; i < pixels; i++) {
+    let sum = 0;
+    for (let k = 0; k < 4; k++) {
+      state = Math.imul(state, 1664525) + 1013904223 | 0;
+      sum += (state >>> 8) / 2 ** 24;
+    }
+    out[i] = 1000 + (sum - 2) * 52; // sigma 30
+  }
+  return new Uint8Array(out.buffer);
+}
+
+const PIXELS = 2048 * 2048;
+const SIDE = [2048, 2048];
+
+/** A stream with such a frame in it, for either side to fill or to save. */
+function skyStream(
+  bench: Bench,
+  type: "i16" | "f32",
+): { path: string; data: Uint8Array<ArrayBuffer> } {
+  const path = `${bench.dir}/sky.im.shm`;
+  const data = sky(type, PIXELS);
+  using stream = Stream.create(path, {
+    size: SIDE,
+    type,
+    existing: "replace",
+  });
+  stream.write(data);
+  return { path, data };
+}
+
+/** Tiles by CFITSIO, one for each row, into a stream. */
+function loadTiles(
+  type: "i16" | "f32",
+  codec: "rice" | "gzip2",
+  atMost: number,
+): Figure {
+  const name = `load ${codec === "rice" ? "RICE_1" : "GZIP_2"} ${
+    SIDE.join("x")
+  } ${type}`;
+  return {
+    name: `${name} of FITS`,
+    async measure(bench: Bench): Promise<Row[]> {
+      const missing = compileTheirs();
+      if (missing !== undefined) {
+        return [{
+          figure: `${name}: skipped, ${missing}`,
+          unit: "µs",
+          ours: NaN,
+        }];
+      }
+      const { path, data } = skyStream(bench, type);
+      const file = `${bench.dir}/tiles.fits.fz`;
+      await run(SAVE, [path, file, "1", codec]);
+      const args = [path, file, bench.quick ? "5" : "20"];
+      const all: Run[] = [];
+      for (let i = 0; i < bench.runs; i++) {
+        bench.progress(`${name}: run ${i + 1} of ${bench.runs}`);
+        const theirs = await run(TARGET, args);
+        requirePixels(path, data, "the C program");
+        all.push({ theirs, ours: await ours(args) });
+        requirePixels(path, data, "shmim");
+      }
+      return [compare(all, {
+        figure: name,
+        unit: "µs",
+        value: (report) => report.p50,
+        target: { atMost },
+        withP99: true,
+      })];
+    },
+  };
+}
+
+/** A stream's pixels into a compressed file. */
+function saveTiles(codec: "rice" | "gzip2", atMost?: number): Figure {
+  const name = `save ${codec === "rice" ? "RICE_1" : "GZIP_2"} ${
+    SIDE.join("x")
+  } i16`;
+  return {
+    name: `${name} of FITS`,
+    async measure(bench: Bench): Promise<Row[]> {
+      const missing = compileTheirs();
+      if (missing !== undefined) {
+        return [{
+          figure: `${name}: skipped, ${missing}`,
+          unit: "µs",
+          ours: NaN,
+        }];
+      }
+      const { path, data } = skyStream(bench, "i16");
+      const file = `${bench.dir}/saved.fits.fz`;
+      const args = [path, file, bench.quick ? "3" : "10", codec];
+      const all: Run[] = [];
+      for (let i = 0; i < bench.runs; i++) {
+        bench.progress(`${name}: run ${i + 1} of ${bench.runs}`);
+        const theirs = await run(SAVE, args);
+        all.push({ theirs, ours: await ours(args, "side_fits_save") });
+        // CFITSIO reads what we wrote.
+        await run(TARGET, [path, file, "1"]);
+        requirePixels(path, data, "shmim");
+      }
+      return [compare(all, {
+        figure: name,
+        unit: "µs",
+        value: (report) => report.p50,
+        ...atMost === undefined ? {} : { target: { atMost } },
+        withP99: true,
+      })];
+    },
+  };
+}
+
 /** Who is fast must be right, too. */
 function requirePixels(path: string, data: Uint8Array, who: string): void {
   using stream = Stream.open(path, { writable: false });
@@ -122,4 +243,8 @@ function requirePixels(path: string, data: Uint8Array, who: string): void {
 export const FITS: readonly Figure[] = [
   load("f32", [2048, 2048], 2048 * 2048 * 4),
   load("i16", [512, 512, 64], 512 * 512 * 64 * 2),
+  loadTiles("i16", "rice", 1.2),
+  loadTiles("f32", "gzip2", 1.1),
+  saveTiles("rice", 1.2),
+  saveTiles("gzip2"),
 ];

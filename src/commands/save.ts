@@ -2,7 +2,7 @@
 
 import { dirname } from "@std/path";
 import { defineCommand, type Io } from "../cli/command.ts";
-import { CommandError, EXIT } from "../cli/errors.ts";
+import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import { GENERAL, type Needs } from "../cli/needs.ts";
 import {
   AXIS_ORDER,
@@ -41,11 +41,14 @@ export const command = defineCommand<Options>({
   description: "Writes the frame that is in a stream to a FITS file, with " +
     "keywords, times and counters; with --count N or --wait, new frames, as a " +
     "cube with a table of their counters and times. A name that ends in .gz " +
-    "is packed. The file appears when it is complete.",
+    "is packed, one in .fz compressed tile by tile: with RICE_1, floats with " +
+    "GZIP_2, always without loss. The file appears when it is complete.",
   options: [
     { name: "count", value: "N", help: "so many new frames" },
     { name: "timeout", value: "S", help: "longest wait for a frame" },
     ...WAIT,
+    { name: "rice", help: "compress with RICE_1, integers of up to 32 bits" },
+    { name: "gzip2", help: "compress with GZIP_2" },
     { name: "strict", help: "keywords that cannot be written are an error" },
     AXIS_ORDER,
     DIR,
@@ -58,6 +61,11 @@ export const command = defineCommand<Options>({
     const wait = waitOf(args);
     const count = args.integer("count", 1);
     const timeout = args.number("timeout", 0);
+    const rice = args.flag("rice");
+    const gzip2 = args.flag("gzip2");
+    if (rice && gzip2) {
+      throw new UsageError("Give either --rice or --gzip2, not both");
+    }
     return {
       name,
       file,
@@ -67,6 +75,7 @@ export const command = defineCommand<Options>({
         ...count === undefined ? {} : { count },
         ...wait === undefined ? {} : { wait },
         ...timeout === undefined ? {} : { timeoutMs: timeout * 1000 },
+        ...rice ? { codec: "RICE_1" } : gzip2 ? { codec: "GZIP_2" } : {},
         strict: args.flag("strict"),
       },
     };

@@ -68,7 +68,12 @@ export class FitsCubeWriter {
     size: readonly number[],
     options: FitsWriteOptions = {},
   ): Promise<FitsCubeWriter> {
-    const writer = await ImageWriter.create(path, type, size);
+    const writer = await ImageWriter.create(
+      path,
+      type,
+      size,
+      options.compression,
+    );
     return new FitsCubeWriter(writer, size, options);
   }
 

@@ -1,12 +1,15 @@
 /** A FITS file: opened by name, its HDUs found, one image chosen. @module */
 
 import { type FitsChecksumResult, verifyChecksum } from "./checksum.ts";
-import { FitsError, quoted, withPlaceAsync } from "./errors.ts";
+import { FitsError, quoted, withPlace, withPlaceAsync } from "./errors.ts";
 import { GzipSource } from "./gzip_source.ts";
 import type { FitsHdu } from "./hdu.ts";
 import { FitsImage } from "./image.ts";
 import { type FitsHduChoice, type FitsName, parseFitsName } from "./name.ts";
 import { HduScanner } from "./scan.ts";
+import { describeTiles } from "./tile/describe.ts";
+import { restoreHdu } from "./tile/restore.ts";
+import { type TileDecoder, TileSource } from "./tile/source.ts";
 import type { SelectionOptions } from "./selection.ts";
 import {
   type ByteSource,
@@ -22,6 +25,8 @@ export interface FitsOpenOptions extends SelectionOptions {
   readonly hdu?: FitsHduChoice;
   /** Whether DATASUM and CHECKSUM of the chosen HDU must hold, if present. */
   readonly verify?: boolean;
+  /** Decodes tile-compressed images; without it they are refused. */
+  readonly tiles?: TileDecoder;
 }
 
 /** Wraps a file's bytes by what they begin with. */
@@ -35,9 +40,10 @@ function sourceOf(raw: RawBytes): ByteSource {
 /** Why an HDU cannot be read as an image; undefined when it can. */
 function unreadable(hdu: FitsHdu): string | undefined {
   if (hdu.kind === "compressed") {
-    const type = hdu.header.text("ZCMPTYPE") ?? "unknown";
-    return `image is tile-compressed (ZCMPTYPE ${quoted(type)}), ` +
-      "which is not read yet: decompress it with funpack first";
+    return withPlace(
+      { hdu: hdu.index },
+      () => withoutPixels(describeTiles(hdu).image.size),
+    );
   }
   if (hdu.kind === "groups") return "holds random groups, not an image";
   if (hdu.kind !== "image") {
@@ -45,8 +51,13 @@ function unreadable(hdu: FitsHdu): string | undefined {
       hdu.kind === "other" ? "an unknown extension" : "a table"
     }, not an image`;
   }
-  if (hdu.axes.length === 0) return "has no pixels (NAXIS is 0)";
-  const empty = hdu.axes.indexOf(0);
+  return withoutPixels(hdu.axes);
+}
+
+/** Why axes have no pixels; undefined when they do. */
+function withoutPixels(axes: readonly number[]): string | undefined {
+  if (axes.length === 0) return "has no pixels (NAXIS is 0)";
+  const empty = axes.indexOf(0);
   if (empty < 0) return undefined;
   return `has no pixels: axis ${empty + 1} is empty (NAXIS${empty + 1} is 0)`;
 }
@@ -59,11 +70,8 @@ async function findFirst(scanner: HduScanner): Promise<FitsHdu> {
     if (hdu === undefined) break;
     const problem = unreadable(hdu);
     if (problem === undefined) return hdu;
-    if (hdu.kind === "compressed") {
-      throw new FitsError(problem, { hdu: i });
-    }
     // An axis of 0 tells more than the lack of any axis.
-    if (hdu.kind !== "image" && hdu.kind !== "groups") continue;
+    if (!/^(image|groups|compressed)$/.test(hdu.kind)) continue;
     if (empty === undefined || empty.axes.length === 0) empty = hdu;
   }
   const count = scanner.found.length;
@@ -144,6 +152,8 @@ export class FitsFile {
   readonly image: FitsImage;
   readonly #source: ByteSource;
   readonly #scanner: HduScanner;
+  /** As it stands in the file: of a compressed image the table. */
+  readonly #hdu: FitsHdu;
   #closed = false;
 
   private constructor(
@@ -151,7 +161,9 @@ export class FitsFile {
     source: ByteSource,
     scanner: HduScanner,
     image: FitsImage,
+    hdu: FitsHdu,
   ) {
+    this.#hdu = hdu;
     this.path = path;
     this.image = image;
     this.#source = source;
@@ -215,9 +227,9 @@ export class FitsFile {
         if (problem !== undefined) {
           throw new FitsError(problem, { hdu: hdu.index });
         }
-        const image = new FitsImage(source, hdu, options);
+        const image = imageIn(source, hdu, options);
         if (options.verify === true) await mustVerify(source, hdu);
-        return new FitsFile(path, source, scanner, image);
+        return new FitsFile(path, source, scanner, image, hdu);
       });
     } catch (error) {
       source.close();
@@ -226,8 +238,8 @@ export class FitsFile {
   }
 
   /** Whether the pixels can be mapped from the file, or have to be inflated. */
-  get storage(): "plain" | "gzip" {
-    return this.#source.storage;
+  get storage(): "plain" | "gzip" | "tiles" {
+    return this.image.tiles?.storage ?? this.#source.storage;
   }
 
   /** Whether the file is closed. */
@@ -260,7 +272,7 @@ export class FitsFile {
    * @param hdu The HDU; the chosen image's when left out.
    * @returns What was found.
    */
-  async verify(hdu: FitsHdu = this.image.hdu): Promise<FitsChecksumResult> {
+  async verify(hdu: FitsHdu = this.#hdu): Promise<FitsChecksumResult> {
     return await verifyChecksum(this.#source, hdu);
   }
 
@@ -275,6 +287,25 @@ export class FitsFile {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** The image that an HDU holds, in tiles or not. */
+function imageIn(
+  source: ByteSource,
+  hdu: FitsHdu,
+  options: FitsOpenOptions,
+): FitsImage {
+  if (hdu.kind !== "compressed") return new FitsImage(source, hdu, options);
+  const place = { hdu: hdu.index };
+  if (options.tiles === undefined) {
+    throw new FitsError(
+      "image is tile-compressed: FitsFile.open() needs the option `tiles`",
+      place,
+    );
+  }
+  const table = withPlace(place, () => describeTiles(hdu));
+  const tiles = new TileSource(source, table, options.tiles);
+  return new FitsImage(tiles, restoreHdu(table), options);
 }
 
 /** Fails when a sum that is present does not hold. */

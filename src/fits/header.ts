@@ -98,6 +98,17 @@ export class FitsHeader {
   }
 
   /**
+   * Makes a header of cards.
+   *
+   * @param cards The cards, CONTINUE cards joined already.
+   * @param cardCount How many 80-byte cards the header took, END included.
+   * @returns The header.
+   */
+  static of(cards: readonly FitsCard[], cardCount: number): FitsHeader {
+    return new FitsHeader(cards, cardCount);
+  }
+
+  /**
    * Whether a keyword with a value field is there.
    *
    * @param keyword A keyword, in any case; without the word HIERARCH.

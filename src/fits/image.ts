@@ -16,6 +16,7 @@ import {
   type SlicePlan,
 } from "./selection.ts";
 import type { ByteSource } from "./source.ts";
+import { TileSource } from "./tile/source.ts";
 import {
   BLOCK_BYTES,
   type FitsBitpix,
@@ -124,6 +125,11 @@ export class FitsImage {
     return this.conversion.type;
   }
 
+  /** The tiles that hold the pixels, where they are compressed. */
+  get tiles(): TileSource | undefined {
+    return this.#source instanceof TileSource ? this.#source : undefined;
+  }
+
   /** The file's bytes that are the pixels, if it can be mapped as it is. */
   get mappable(): FitsSpan | undefined {
     return this.#source.storage === "plain" ? this.stored : undefined;
@@ -183,7 +189,7 @@ export class FitsImage {
       await this.#finish();
       return convertPixels(bytes, this.conversion);
     }
-    const all = new Uint8Array(this.pixels * this.storedBytes);
+    const all = this.#allocate(this.pixels);
     let at = 0;
     for (let i = 0; i < this.sliceCount; i++) {
       const slice = await this.readRawSlice(i);
@@ -193,9 +199,21 @@ export class FitsImage {
     return convertPixels(all, this.conversion);
   }
 
+  /** Memory for stored pixels. */
+  #allocate(pixels: number): Uint8Array<ArrayBuffer> {
+    try {
+      return new Uint8Array(pixels * this.storedBytes);
+    } catch (cause) {
+      throw new FitsError(
+        `image is too large to be read at once: ${pixels} pixels`,
+        { hdu: this.hdu.index, cause },
+      );
+    }
+  }
+
   /** Reads pixels that lie together. */
   async #readRun(run: PixelRun): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = new Uint8Array(run.count * this.storedBytes);
+    const bytes = this.#allocate(run.count);
     const offset = this.hdu.dataOffset + run.first * this.storedBytes;
     const count = await this.#source.read(offset, bytes);
     if (count < bytes.length) {

@@ -1,21 +1,16 @@
 /** Writes FITS files: the parts that an image and a cube share. @module */
 
 import { AtomicFile } from "./atomic_file.ts";
-import { Checksum } from "./checksum.ts";
-import { encodePixels } from "./encode.ts";
 import type { FitsCardInput } from "./format_card.ts";
+import { type ImageBody, PlainBody } from "./image_body.ts";
 import {
   fillingAfter,
   type FitsStreamState,
   stateCards,
-  structureCards,
 } from "./image_cards.ts";
 import { type FitsStreamKeyword, toHeaderKeywords } from "./keywords.ts";
+import { type FitsCompression, TileBody } from "./tile/write.ts";
 import { ELEMENT_BYTES, type FitsElementType } from "./types.ts";
-import { sealedHeader } from "./write_header.ts";
-
-/** Pixels encoded at a time. */
-const CHUNK_PIXELS = 1 << 17;
 
 /** Pixels and what they are. */
 export interface FitsImageData {
@@ -37,6 +32,8 @@ export interface FitsWriteOptions extends FitsStreamState {
   readonly strict?: boolean;
   /** Whether the file is packed; by default when its name ends in `.gz`. */
   readonly gzip?: boolean;
+  /** Whether and how the pixels are compressed tile by tile. */
+  readonly compression?: FitsCompression;
 }
 
 /** What was written. */
@@ -99,17 +96,18 @@ export class ImageWriter {
   readonly #file: AtomicFile;
   readonly #path: string;
   readonly #type: FitsElementType;
-  readonly #sum = new Checksum();
+  readonly #body: ImageBody;
   #losses: readonly string[] = [];
   #content: readonly FitsCardInput[] = [];
-  #bytes = 0;
 
   private constructor(
     file: AtomicFile,
     path: string,
     type: FitsElementType,
     size: readonly number[],
+    body: ImageBody,
   ) {
+    this.#body = body;
     this.#file = file;
     this.#path = path;
     this.#type = type;
@@ -122,17 +120,22 @@ export class ImageWriter {
    * @param path The file that shall appear in the end.
    * @param type The element type.
    * @param size The axes of one frame.
+   * @param compression Whether and how the pixels are compressed.
    * @returns The writer.
-   * @throws {RangeError} When the size cannot be written.
+   * @throws {RangeError} When size or type cannot be written.
    */
   static async create(
     path: string,
     type: FitsElementType,
     size: readonly number[],
+    compression?: FitsCompression,
   ): Promise<ImageWriter> {
     checkSize(size);
+    const body = compression === undefined
+      ? new PlainBody(type)
+      : new TileBody(type, size, compression);
     const file = await AtomicFile.create(path);
-    return new ImageWriter(file, path, type, size);
+    return new ImageWriter(file, path, type, size, body);
   }
 
   /** The cards after the structure. */
@@ -151,11 +154,11 @@ export class ImageWriter {
     size: readonly number[],
     options: FitsWriteOptions,
   ): Promise<void> {
-    const structure = structureCards(this.#type, size);
+    const structure = this.#body.structure(size);
     const { cards, losses } = contentCards(options, structure);
     this.#losses = losses;
     this.#content = cards;
-    await this.#file.append(sealedHeader([...structure, ...cards], 0));
+    await this.#file.append(this.#body.head(size, cards));
   }
 
   /**
@@ -176,12 +179,8 @@ export class ImageWriter {
    */
   async append(data: ArrayBufferView): Promise<void> {
     this.check(data);
-    for (let from = 0; from < this.pixels; from += CHUNK_PIXELS) {
-      const count = Math.min(CHUNK_PIXELS, this.pixels - from);
-      const bytes = encodePixels(data, this.#type, from, count);
-      this.#sum.update(bytes);
+    for await (const bytes of this.#body.encode(data)) {
       await this.#file.append(bytes);
-      this.#bytes += bytes.length;
     }
   }
 
@@ -201,12 +200,9 @@ export class ImageWriter {
     options: FitsWriteOptions,
     tail: readonly Uint8Array[],
   ): Promise<Omit<FitsWriteReport, "frames">> {
-    await this.#file.append(fillingAfter(this.#bytes));
+    await this.#file.append(fillingAfter(this.#body.dataBytes));
     for (const part of tail) await this.#file.append(part);
-    const structure = structureCards(this.#type, size);
-    await this.#file.rewriteStart(
-      sealedHeader([...structure, ...content], this.#sum.value),
-    );
+    await this.#file.rewriteStart(this.#body.head(size, content));
     await this.#file.commit(options.gzip ?? /\.gz$/i.test(this.#path));
     return { path: this.#file.target, losses: this.#losses };
   }

@@ -18,10 +18,10 @@
  * that are not ASCII outside of keywords, values that cannot be read and that
  * no size depends on, a BLANK that no pixel can be.
  *
- * Tile-compressed images (`ZIMAGE = T` in a binary table) are recognised, and
- * refused with a message. Their codecs have their place in `src/fits/tile/`,
- * one file for each ZCMPTYPE, between `hdu.ts` (the kind `compressed`) and
- * `image.ts` (which asks for one slice at a time).
+ * Tile-compressed images (`ZIMAGE = T` in a binary table) are read by
+ * `src/fits/tile/`: the table is described, the image's own header restored,
+ * and a source of bytes put in the place of the file, which hands tiles to a
+ * decoder that the caller gives ({@linkcode FitsOpenOptions.tiles}).
  *
  * @module
  */
@@ -78,5 +78,15 @@ export type {
   FitsStoredType,
   FitsWidth,
 } from "./types.ts";
+export {
+  type FitsCompression,
+  suitingCodec,
+  TileBody,
+  type TileEncoder,
+} from "./tile/write.ts";
+export type { ImageBody } from "./image_body.ts";
+export type { HeapColumn, NumberColumn, TileColumns } from "./tile/columns.ts";
+export type { TileTable } from "./tile/describe.ts";
+export { type TileDecoder, TileSource } from "./tile/source.ts";
 export type { FitsComplex, FitsValue } from "./value.ts";
 export { writeFits } from "./write_fits.ts";

@@ -19,7 +19,7 @@ export interface RawBytes {
 /** The bytes of a FITS file as its headers count them. */
 export interface ByteSource {
   /** How the bytes are stored. */
-  readonly storage: "plain" | "gzip";
+  readonly storage: "plain" | "gzip" | "tiles";
   /** No more bytes than this can come; exact for a plain file. */
   readonly limit: number;
   /**

@@ -25,7 +25,12 @@ export async function writeFits(
   options: FitsWriteOptions = {},
 ): Promise<FitsWriteReport> {
   const { type, size, data } = image;
-  const writer = await ImageWriter.create(path, type, size);
+  const writer = await ImageWriter.create(
+    path,
+    type,
+    size,
+    options.compression,
+  );
   try {
     await writer.start(size, options);
     await writer.append(data);

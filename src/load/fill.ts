@@ -6,7 +6,12 @@
 import { OpenFile } from "../../ffi/files.ts";
 import type { Conversion } from "../../ffi/conversion.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
-import type { FitsConversion, FitsFile, FitsImage } from "../fits/mod.ts";
+import type {
+  FitsConversion,
+  FitsFile,
+  FitsImage,
+  TileSource,
+} from "../fits/mod.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { DataType } from "../stream/types.ts";
 import { castPixels } from "./cast.ts";
@@ -72,6 +77,34 @@ function isDirect(image: FitsImage, type: DataType): boolean {
   return image.mappable !== undefined && type === image.type;
 }
 
+/** The tiles that can go straight into the stream, and which of their pixels. */
+function directTiles(
+  image: FitsImage,
+  type: DataType,
+): { tiles: TileSource; from: number; pixels: number } | undefined {
+  const { tiles, stored, conversion } = image;
+  if (tiles === undefined || stored === undefined || type !== image.type) {
+    return undefined;
+  }
+  const from = stored.offset / conversion.width;
+  return { tiles, from, pixels: stored.byteLength / conversion.width };
+}
+
+/** Decodes tiles into the stream, a batch at a time. */
+async function fillTiles(
+  stream: Stream,
+  image: FitsImage,
+  { tiles, from, pixels }: NonNullable<ReturnType<typeof directTiles>>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const conversion = helperConversion(image.conversion);
+  for await (const batch of tiles.batches(from, pixels)) {
+    signal?.throwIfAborted();
+    const failure = await stream.mapping.loadTiles(0, batch, conversion);
+    if (failure !== undefined) throw tiles.failure(failure);
+  }
+}
+
 /**
  * Goes once through everything that can fail before a stream is touched:
  * the end of a gzip file, values that another type cannot hold.
@@ -86,6 +119,11 @@ export async function rehearse(
   options: Pick<FillOptions, "signal"> = {},
 ): Promise<void> {
   if (isDirect(image, type)) return;
+  const direct = directTiles(image, type);
+  if (direct !== undefined) {
+    await direct.tiles.rehearse(direct.from, direct.pixels);
+    return;
+  }
   for (let k = 0; k < image.sliceCount; k++) {
     options.signal?.throwIfAborted();
     if (type === image.type) await image.readRawSlice(k);
@@ -124,6 +162,7 @@ export async function fillStream(
   const { image } = file;
   const { mapping } = stream;
   const span = image.mappable;
+  const direct = directTiles(image, stream.type);
   using open = new DisposableStack();
   const source = options.source ??
     open.use(OpenFile.open(file.path, { writable: false }));
@@ -137,6 +176,8 @@ export async function fillStream(
         valuesOf(image, image.pixels),
         helperConversion(image.conversion),
       );
+    } else if (direct !== undefined) {
+      await fillTiles(stream, image, direct, options.signal);
     } else {
       await fillSlices(stream, image, stream.type, options.signal);
     }

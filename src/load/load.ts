@@ -5,7 +5,13 @@
 
 import { dirname, join, resolve } from "@std/path";
 import { OpenFile, removeFile, renameFile, statFile } from "../../ffi/files.ts";
-import { FitsFile, parseFitsName, toStreamKeywords } from "../fits/mod.ts";
+import { decodeTiles } from "../../ffi/tiles.ts";
+import {
+  FitsError,
+  FitsFile,
+  parseFitsName,
+  toStreamKeywords,
+} from "../fits/mod.ts";
 import {
   StreamExistsError,
   StreamFormatError,
@@ -72,6 +78,7 @@ async function openFits(
       throw new Deno.errors.NotFound(`No FITS file "${path}"`);
     }
     const file = await FitsFile.open(name, {
+      tiles: decodeTiles,
       ...hdu === undefined ? {} : { hdu },
       ...slice === undefined ? {} : { slice },
       ...flatten === undefined ? {} : { flatten },
@@ -305,7 +312,9 @@ export async function loadFits(options: LoadOptions): Promise<LoadResult> {
   const decision = await decide(plan, locked?.stream);
   const done = options.dryRun
     ? { notes: file.warnings }
-    : await carryOut(plan, locked?.stream, decision);
+    : await carryOut(plan, locked?.stream, decision).catch((error) => {
+      throw error instanceof FitsError ? error.at({ path: file.path }) : error;
+    });
   return {
     result: decision.result,
     reason: decision.reason,

@@ -3,11 +3,14 @@
  * @module
  */
 
+import { encodeRice } from "../../ffi/tiles.ts";
 import {
+  type FitsCompression,
   FitsCubeWriter,
   type FitsFrameInfo,
   type FitsWriteOptions,
   type FitsWriteReport,
+  suitingCodec,
   writeFits,
 } from "../fits/mod.ts";
 import type { Frame } from "../stream/frames.ts";
@@ -25,6 +28,8 @@ export interface SaveOptions {
   timeoutMs?: number;
   /** A keyword that cannot be written is an error. */
   strict?: boolean;
+  /** Compress tile by tile; by default where the name ends in `.fz`. */
+  codec?: "RICE_1" | "GZIP_2";
   /** Ends it. */
   signal?: AbortSignal;
   /** Takes warnings. */
@@ -48,8 +53,27 @@ function frameInfo(stream: Stream, frame: Frame): FitsFrameInfo {
   };
 }
 
-function headerOf(stream: Stream, options: SaveOptions): FitsWriteOptions {
+function compressionOf(
+  stream: Stream,
+  path: string,
+  { codec, count = 1 }: SaveOptions,
+): FitsCompression | undefined {
+  const named = /\.fz$/i.test(path) ? suitingCodec(stream.type) : undefined;
+  const chosen = codec ?? named;
+  if (chosen === undefined) return undefined;
+  return chosen === "RICE_1"
+    ? { codec: chosen, frames: count, encode: encodeRice }
+    : { codec: chosen, frames: count };
+}
+
+function headerOf(
+  stream: Stream,
+  path: string,
+  options: SaveOptions,
+): FitsWriteOptions {
+  const compression = compressionOf(stream, path, options);
   return {
+    ...compression === undefined ? {} : { compression },
     stream: stream.name,
     keywords: stream.keywords(),
     strict: options.strict ?? false,
@@ -60,10 +84,11 @@ function headerOf(stream: Stream, options: SaveOptions): FitsWriteOptions {
  * Saves frames.
  *
  * @param stream The stream.
- * @param path The file; `.gz` at its end packs it.
+ * @param path The file; `.gz` at its end packs it, `.fz` compresses it.
  * @param options Which frames.
  * @returns What was written; `undefined` where too few frames came: then
  * there is no file.
+ * @throws {RangeError} where the codec cannot hold the stream's type.
  * @throws {FitsError} in strict mode, where a keyword cannot be written.
  */
 export async function saveFrames(
@@ -71,7 +96,7 @@ export async function saveFrames(
   path: string,
   options: SaveOptions = {},
 ): Promise<FitsWriteReport | undefined> {
-  const header = headerOf(stream, options);
+  const header = headerOf(stream, path, options);
   if (options.count === undefined && options.wait === undefined) {
     const frame = await wholeFrame(stream);
     return await writeFits(

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { decodeTiles } from "../../ffi/tiles.ts";
 import { CommandError } from "../cli/errors.ts";
 import { FitsFile, parseFitsName } from "../fits/mod.ts";
 import { readNpy } from "../image/npy.ts";
@@ -21,7 +22,7 @@ export interface Dark {
   readonly values: Float64Array;
 }
 
-const FITS = /\.(fits?|fts)(\.gz)?(\[[^[\]]*\])*$/i;
+const FITS = /\.(fits?|fts)(\.[fg]z)?(\[[^[\]]*\])*$/i;
 const NPY = /\.npy$/i;
 
 /** The file that a dark's name means; `undefined` where it is a stream's. */
@@ -39,7 +40,7 @@ async function readDark(
     return { size, values: wholePlane(pixelsOf(type, bytes), type) };
   }
   if (FITS.test(name)) {
-    using file = await FitsFile.open(name);
+    using file = await FitsFile.open(name, { tiles: decodeTiles });
     const { image } = file;
     const pixels = await image.read();
     return { size: image.size, values: wholePlane(pixels, image.type) };

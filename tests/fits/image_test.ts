@@ -295,23 +295,6 @@ Deno.test("FitsFile.open() says why an HDU is not the one", async () => {
   }
 });
 
-Deno.test("FitsFile.open() says that tiles are not read yet", async () => {
-  const bytes = joined(
-    header(...imageCards(8, [])),
-    header(
-      ...extensionCards(8, [8, 2], "BINTABLE"),
-      card("ZIMAGE", "T"),
-      "ZCMPTYPE= 'RICE_1'",
-    ),
-    padded(new Uint8Array(16)),
-  );
-  await assertRejects(
-    () => FitsFile.fromBytes(bytes),
-    FitsError,
-    'HDU 1: image is tile-compressed (ZCMPTYPE "RICE_1"), which is not read yet',
-  );
-});
-
 Deno.test("FitsFile.open() reads a pair of re and im as complex", async () => {
   const data = bigEndian(
     [1, 2, 3, 4],

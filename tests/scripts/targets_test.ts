@@ -99,6 +99,7 @@ testWhere(
       tests,
       ...helperSources(),
       `${ROOT}native/test/test_helper.c`,
+      `${ROOT}native/test/test_tiles.c`,
       "-lpthread",
     ], ARM);
     const words = isForeign(ARM)
