@@ -77,6 +77,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./save.ts"),
   },
   {
+    name: "record",
+    summary: "every frame of streams into FITS cubes",
+    load: () => import("./record.ts"),
+  },
+  {
     name: "link",
     summary: "point one stream's name at another",
     load: () => import("./link.ts"),
