@@ -17,6 +17,8 @@ struct player {
   const uint8_t *pixels;
   struct shmim_control *ctl;
   uint64_t base;            /* when the first frame is due, 0 = not known */
+  uint64_t last;            /* when the frame before was played, 0 = none */
+  uint64_t last_offset;     /* and its offset */
 };
 
 static uint64_t get(const uint64_t *from) {
@@ -99,12 +101,18 @@ static int32_t play(struct player *p, uint64_t slot, uint64_t offset,
     p->base += now - due;
     due = now;
   }
+  /* What is late catches up, but never in a burst: no two frames come closer
+   * than half of what they should be apart. */
+  const uint64_t apart = p->last != 0 ? (offset - p->last_offset) / 2 : 0;
+  const uint64_t earliest = p->last + apart;
   p->ctl->state = SHMIM_STATE_WAITING;
-  int32_t rc = wait_until(p, due);
+  int32_t rc = wait_until(p, due > earliest ? due : earliest);
   if (rc != 0) {
     return rc;
   }
-  pump_latency(p->ctl, monotonic_ns() - due);
+  p->last = monotonic_ns();
+  p->last_offset = offset;
+  pump_latency(p->ctl, p->last - due);
   p->ctl->state = SHMIM_STATE_BUSY;
   rc = write_frame(p, &p->records[slot], p->pixels + slot * p->c->bytes);
   p->ctl->frames++;

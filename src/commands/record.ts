@@ -1,5 +1,7 @@
 /** `shmim record`: streams into cubes, every frame. @module */
 
+import type { Schedule } from "../../ffi/pump.ts";
+import type { Arguments } from "../cli/args.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
@@ -21,6 +23,12 @@ import {
   type RecordProgress,
   recordStreams,
 } from "../record/record.ts";
+import { recover } from "../record/recover.ts";
+import {
+  makeTrigger,
+  parseTrigger,
+  type TriggerChoice,
+} from "../record/trigger.ts";
 import { Stream } from "../stream/stream.ts";
 import type { WaitOptions } from "../stream/wait.ts";
 
@@ -31,8 +39,13 @@ interface Options {
   readonly record: RecordOptions;
   readonly packer: Packer | undefined;
   readonly text: boolean;
+  readonly trigger: TriggerChoice | undefined;
+  readonly recover: boolean;
   readonly json: boolean;
 }
+
+/** Of the threads that catch frames, where the system allows it. */
+const PRIORITY = 20;
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(1)} MB`;
@@ -54,9 +67,28 @@ function summary({ name, frames, bytes, files, missed, overflow }: Recorded) {
     `${files.length === 1 ? "file" : "files"}, ${missed} missed${full}`;
 }
 
+/** Completes what a crash left; exit code 1 where something cannot be. */
+async function recoverIn(
+  { record: { dir }, json }: Options,
+  { out }: Io,
+): Promise<number> {
+  const found = await recover(dir);
+  if (json) out.json(found);
+  for (const { file, frames, error } of json ? [] : found) {
+    if (error === undefined) out.line(`${file}: ${frames} frames`);
+    else out.say(`shmim: ${error}`);
+  }
+  if (!json && found.length === 0) out.say(`Nothing is unfinished in "${dir}"`);
+  return found.some(({ error }) => error !== undefined)
+    ? EXIT.failed
+    : EXIT.done;
+}
+
 async function run(options: Options, io: Io): Promise<number> {
-  const { names, open, wait, packer, text } = options;
+  if (options.recover) return await recoverIn(options, io);
+  const { names, open, wait, packer, text, trigger } = options;
   const streams: Stream[] = [];
+  using held = new DisposableStack();
   try {
     for (const name of names) {
       streams.push(Stream.open(name, {
@@ -67,6 +99,9 @@ async function run(options: Options, io: Io): Promise<number> {
     const recorded = await recordStreams(streams, {
       ...options.record,
       ...wait === undefined ? {} : { wait },
+      ...trigger === undefined
+        ? {}
+        : { trigger: (all) => held.use(makeTrigger(trigger, all, open)) },
       signal: io.signal,
       finish: async (file, cube, firstIndex) => {
         if (text) await writeTimes(file, cube, firstIndex);
@@ -86,9 +121,16 @@ async function run(options: Options, io: Io): Promise<number> {
   }
 }
 
+/** A thread that only sleeps and copies may have the priority it needs. */
+function scheduleFrom(args: Arguments): Schedule {
+  const { priority, cpus } = scheduleOf(args);
+  const spins = waitOf(args)?.mode === "spin";
+  return { priority: priority || (spins ? 0 : PRIORITY), cpus };
+}
+
 /** The command. */
 export const command = defineCommand<Options>({
-  usage: ["record STREAM... DIR [OPTIONS]"],
+  usage: ["record STREAM... DIR [OPTIONS]", "record --recover DIR"],
   description:
     "Writes every frame of streams to FITS cubes in DIR, named by stream and " +
     "UTC time, each with a table of the frames' counters and times. A thread " +
@@ -101,9 +143,16 @@ export const command = defineCommand<Options>({
     { name: "cubes", value: "M", help: "end with M files of the first stream" },
     { name: "duration", value: "S", help: "end after S seconds" },
     { name: "buffer", value: "S", help: "seconds in memory (default 4)" },
+    {
+      name: "trigger",
+      value: "WHAT",
+      help: "begin with counter:N, KEYWORD=VALUE of the first stream, or the " +
+        "next frame of another stream",
+    },
     { name: "gzip", help: "pack each file when it is complete" },
     { name: "text", help: "the times as text beside each file, too" },
     { name: "milk", help: "folders and names as milk-logshim; with --text" },
+    { name: "recover", help: "complete what a crash left in DIR" },
     { name: "strict", help: "keywords that cannot be written are an error" },
     ...WAIT,
     ...SCHEDULE,
@@ -116,9 +165,11 @@ export const command = defineCommand<Options>({
   ]],
   samples: [["cam", "log"], ["cam", "log", "--wait", "semaphore"]],
   parse(args): Options {
+    const recovers = args.flag("recover");
     const names = args.words.slice(0, -1);
     const dir = args.words.at(-1);
-    if (dir === undefined || names.length === 0) {
+    if (recovers && names.length > 0) args.exactly("DIR");
+    if (dir === undefined || (names.length === 0 && !recovers)) {
       throw new UsageError(
         `${dir === undefined ? "STREAM" : "DIR"} is missing`,
       );
@@ -132,12 +183,15 @@ export const command = defineCommand<Options>({
     const cubes = args.integer("cubes", 1);
     const duration = number("duration", 0.001);
     const buffer = number("buffer", 0.01);
+    const trigger = args.text("trigger");
     const milk = args.flag("milk");
     return {
       names: names.map(streamArgument),
       open: dirOf(args),
       wait: waitOf(args),
       packer: args.flag("gzip") ? GZIP : undefined,
+      recover: recovers,
+      trigger: trigger === undefined ? undefined : parseTrigger(trigger),
       text: milk || args.flag("text"),
       json: args.flag("json"),
       record: {
@@ -147,13 +201,16 @@ export const command = defineCommand<Options>({
         ...duration === undefined ? {} : { durationMs: duration * 1000 },
         ...buffer === undefined ? {} : { bufferSeconds: buffer },
         naming: milk ? "milk" : "plain",
-        schedule: scheduleOf(args),
+        schedule: scheduleFrom(args),
         strict: args.flag("strict"),
       },
     };
   },
-  needs({ names, open, wait, record }, scope): Needs {
-    const files = names.flatMap((name) => scope.stream(name, open.dir));
+  needs({ names, open, wait, record, trigger }, scope): Needs {
+    const watched = trigger?.kind === "stream" ? [trigger.name] : [];
+    const files = [...names, ...watched].flatMap((name) =>
+      scope.stream(name, open.dir)
+    );
     const target = scope.file(record.dir);
     const waits = wait === undefined || waitWrites(wait);
     return {

@@ -82,6 +82,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./record.ts"),
   },
   {
+    name: "replay",
+    summary: "recorded cubes into a stream, each frame at its time",
+    load: () => import("./replay.ts"),
+  },
+  {
     name: "link",
     summary: "point one stream's name at another",
     load: () => import("./link.ts"),
