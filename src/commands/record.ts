@@ -61,7 +61,9 @@ function progressLine({ started, seconds, streams }: RecordProgress): string {
   return `${time}  ${each.join("  ")}`;
 }
 
-function summary({ name, frames, bytes, files, missed, overflow }: Recorded) {
+function summary(
+  { name, frames, bytes, files, missed, overflow }: Recorded,
+): string {
   const full = overflow === 0 ? "" : `, ${overflow} of them for want of room`;
   return `${name}: ${frames} frames, ${megabytes(bytes)} in ${files.length} ` +
     `${files.length === 1 ? "file" : "files"}, ${missed} missed${full}`;

@@ -87,6 +87,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./replay.ts"),
   },
   {
+    name: "snapshot",
+    summary: "all streams of a folder into files",
+    load: () => import("./snapshot.ts"),
+  },
+  {
+    name: "restore",
+    summary: "the streams of a snapshot, back",
+    load: () => import("./restore.ts"),
+  },
+  {
     name: "link",
     summary: "point one stream's name at another",
     load: () => import("./link.ts"),

@@ -37,6 +37,7 @@ export const AT_ONCE: Trigger = {
 export class Gate {
   readonly #trigger: Trigger;
   readonly #durationNs: bigint | undefined;
+  readonly #onStart: () => void;
   #limiting: Limiting | undefined;
   #armed = false;
   #start: bigint | undefined;
@@ -46,9 +47,15 @@ export class Gate {
   /**
    * @param trigger What begins it.
    * @param durationMs How long it goes on.
+   * @param onStart Told when it begins.
    */
-  constructor(trigger: Trigger, durationMs: number | undefined) {
+  constructor(
+    trigger: Trigger,
+    durationMs: number | undefined,
+    onStart: () => void,
+  ) {
     this.#trigger = trigger;
+    this.#onStart = onStart;
     this.#durationNs = durationMs === undefined
       ? undefined
       : BigInt(Math.round(durationMs * 1e6));
@@ -112,6 +119,7 @@ export class Gate {
     }
     const start = seen.start === 0n ? now : seen.start;
     this.#start = start;
+    this.#onStart();
     if (this.#durationNs === undefined) return;
     const stop = start + this.#durationNs;
     if (this.#stop === undefined || stop < this.#stop) this.#stop = stop;

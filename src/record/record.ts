@@ -22,6 +22,8 @@ export interface RecordOptions {
   durationMs?: number;
   /** Seconds that the buffer of each stream holds. */
   bufferSeconds?: number;
+  /** Frames that it holds, instead. */
+  bufferFrames?: number;
   /** How files are named. Default `plain`. */
   naming?: Naming;
   /** What becomes of each complete file. */
@@ -74,8 +76,9 @@ function pause(ms: number): Promise<void> {
 /** How many slots each stream's ring gets. */
 async function slotsOf(
   streams: readonly Stream[],
-  seconds: number | undefined,
+  { bufferSeconds: seconds, bufferFrames }: RecordOptions,
 ): Promise<number[]> {
+  if (bufferFrames !== undefined) return streams.map(() => bufferFrames);
   const first = streams.map((stream) => stream.cnt0);
   const begun = performance.now();
   await pause(RATE_MS);
@@ -110,11 +113,16 @@ export async function recordStreams(
   streams: readonly Stream[],
   options: RecordOptions,
 ): Promise<Recorded[]> {
-  const slots = await slotsOf(streams, options.bufferSeconds);
+  const slots = await slotsOf(streams, options);
   const recorders: Recorder[] = [];
+  let startedAt: number | undefined;
   const gate = new Gate(
     { look: () => trigger.look() },
     options.durationMs,
+    () => {
+      startedAt = performance.now();
+      options.onStart?.();
+    },
   );
   for (const [i, stream] of streams.entries()) {
     recorders.push(
@@ -153,12 +161,7 @@ export async function recordStreams(
   options.signal?.addEventListener("abort", stop);
   if (options.signal?.aborted) stop();
   const begun = performance.now();
-  let startedAt: number | undefined;
   const timer = setInterval(() => {
-    if (gate.started && startedAt === undefined) {
-      startedAt = performance.now();
-      options.onStart?.();
-    }
     options.onProgress?.({
       started: gate.started,
       seconds: (performance.now() - (startedAt ?? begun)) / 1000,

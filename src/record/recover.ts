@@ -12,7 +12,7 @@ import {
   FitsFile,
   GrowingHeader,
 } from "../fits/mod.ts";
-import { completeCube, RESERVE_BYTES } from "./complete.ts";
+import { completeCube, removeIfThere, RESERVE_BYTES } from "./complete.ts";
 import { type CubePlace, partPath, placeOfPart, rowsPath } from "./names.ts";
 
 /** What became of an unfinished cube. */
@@ -27,7 +27,11 @@ export interface Recovered {
 
 const CHUNK_BYTES = 4 << 20;
 
-async function sumOf(path: string, from: number, bytes: number) {
+async function sumOf(
+  path: string,
+  from: number,
+  bytes: number,
+): Promise<number> {
   using file = await Deno.open(path, { read: true });
   await file.seek(from, Deno.SeekMode.Start);
   const sum = new Checksum();
@@ -96,14 +100,14 @@ async function complete(place: CubePlace): Promise<Recovered> {
   return { file, frames };
 }
 
-/** A cube of no frames: its header says so. */
+/** A cube of no frames: its header says so, or is not there. */
 async function isEmpty(part: string): Promise<boolean> {
-  const text = new TextDecoder("latin1").decode(
-    (await Deno.readFile(part)).subarray(0, 2880),
-  );
-  const axes = /^NAXIS {3}= +(\d+)/m.exec(text.replace(/(.{80})/g, "$1\n"));
-  const last = new RegExp(`NAXIS${axes?.[1]}  = +0 `);
-  return text.length < 2880 || last.test(text);
+  using file = await Deno.open(part, { read: true });
+  const block = new Uint8Array(2880);
+  if (await file.read(block) !== block.length) return true;
+  const text = new TextDecoder("latin1").decode(block);
+  const axes = /NAXIS {3}= +(\d+) /.exec(text)?.[1] ?? "0";
+  return new RegExp(`NAXIS${axes}  = +0 `).test(text);
 }
 
 /**
@@ -126,8 +130,8 @@ export async function recover(dir: string): Promise<Recovered[]> {
     if (!lock.lock()) continue;
     try {
       if (await isEmpty(part)) {
-        await Deno.remove(part);
-        await Deno.remove(rowsPath(part));
+        await removeIfThere(part);
+        await removeIfThere(rowsPath(part));
       } else results.push(await complete(place));
     } catch (error) {
       results.push({ file: part, frames: 0, error: (error as Error).message });
