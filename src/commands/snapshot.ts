@@ -2,7 +2,7 @@
 
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { GENERAL, type Needs } from "../cli/needs.ts";
 import { DIR, dirOf, JSON_OPTION } from "../cli/shared_options.ts";
 import { snapshot } from "../record/snapshot.ts";
 
@@ -35,9 +35,11 @@ export const command = defineCommand<Options>({
     };
   },
   needs({ target, open }, scope): Needs {
-    const files = scope.file(target);
+    const streams = scope.folder(undefined, open.dir);
+    // A set cannot know where files go: it reaches the folders of streams.
+    const files = scope === GENERAL ? streams : scope.file(target);
     return {
-      read: [...scope.folder(undefined, open.dir), ...files],
+      read: [...streams, ...files],
       write: files,
     };
   },

@@ -97,7 +97,7 @@ export class Recorder {
   #bytes = 0;
   #missed = 0n;
   #overflow = 0n;
-  #files: string[] = [];
+  readonly #files: (string | undefined)[] = []; // by cube, done or not
   #finishing: Promise<void>[] = [];
   #failure: unknown;
   #lookedAt = performance.now();
@@ -133,7 +133,7 @@ export class Recorder {
       missed: Number(this.#missed),
       overflow: Number(this.#overflow),
       bytes: this.#bytes,
-      files: [...this.#files],
+      files: this.#files.filter((file) => file !== undefined),
     };
   }
 
@@ -193,11 +193,12 @@ export class Recorder {
     this.#cube = undefined;
     const { frames } = cube;
     const first = this.#written - frames;
+    const number = this.#files.push(undefined) - 1;
     const task = async (): Promise<void> => {
       const file = await cube.finish();
       if (file === undefined) return;
       const done = await this.#options.finish(file, cube, first);
-      this.#files.push(done);
+      this.#files[number] = done;
       this.#options.onFile(done, frames);
     };
     this.#finishing.push(

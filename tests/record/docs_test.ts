@@ -32,5 +32,5 @@ Deno.test("docs/recording.md: the night's log runs as it is printed", async () =
   assertMatch(out, /night\/wfs_.*\.fits: 100 frames/);
   assertMatch(out, /piece\/cut_.*\.fits: \d+ frames/);
   assertMatch(out, /filled wfs\n/);
-  assertMatch(out, /2\.5\s*$/);
+  assertMatch(out, /GAIN\s+D\s+2\.5\s+e\/adu\s*$/);
 });
