@@ -16,6 +16,7 @@ import type { Bench, Figure, Row } from "./bench/figure.ts";
 import { FITS } from "./bench/fits.ts";
 import { FLOOR } from "./bench/floor.ts";
 import { NOTIFY } from "./bench/notify.ts";
+import { REPLAY } from "./bench/replay.ts";
 import { compilePrograms, Talker } from "./bench/programs.ts";
 import { table } from "./bench/table.ts";
 
@@ -25,6 +26,7 @@ const FIGURES: readonly Figure[] = [
   ...CALLS,
   ...FLOOR,
   ...FITS,
+  ...REPLAY,
 ];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";

@@ -3,7 +3,7 @@
  * exact rate, until its standard input ends.
  *
  * ```sh
- * deno run -A scripts/soak_play.ts FOLDER STREAM HZ
+ * deno run -A scripts/soak_play.ts FOLDER STREAM HZ CORE
  * ```
  *
  * Frame number n (by the counter, from 1) is filled with (n - 1) % 64.
@@ -17,7 +17,7 @@ import { Stream } from "../src/stream/stream.ts";
 export const ROUND = 64;
 
 if (import.meta.main) {
-  const [dir = "", name = "", hz = "1000"] = Deno.args;
+  const [dir = "", name = "", hz = "1000", core = "1"] = Deno.args;
   const stream = Stream.open(name, { dir, writable: true });
   const { dataBytes } = stream.layout.table;
   const ring = new FrameRing(ROUND, dataBytes);
@@ -40,7 +40,7 @@ if (import.meta.main) {
     cycleNs: BigInt(ROUND) * period,
     keepCounters: false,
     keepTimes: false,
-    schedule: { priority: 0, cpus: [] },
+    schedule: { priority: 0, cpus: [Number(core)] },
   });
   for await (const _ of Deno.stdin.readable);
   pump.stop();

@@ -26,6 +26,8 @@ const PROGRAMS = [
   "drive",
   "floor",
   "calls",
+  "player",
+  "spacing",
 ] as const;
 
 /** Name of a C program. */
