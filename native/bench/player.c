@@ -1,8 +1,9 @@
 /*
- * player STREAM HZ: publishes frames out of a ring in memory at an exact
+ * player STREAM HZ PRIORITY: publishes frames out of a ring in memory at an exact
  * rate, until it is killed: sleeps until shortly before each, then spins.
  */
 #define _GNU_SOURCE
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +16,13 @@
 #define SPIN_NS 100000
 
 int main(int argc, char **argv) {
-  if (argc != 3) {
-    fprintf(stderr, "usage: player STREAM HZ\n");
+  if (argc != 4) {
+    fprintf(stderr, "usage: player STREAM HZ PRIORITY\n");
     return 2;
   }
   prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlives the bench */
+  const struct sched_param p = {.sched_priority = (int)number(argv[3])};
+  sched_setscheduler(0, SCHED_FIFO, &p); /* or without */
   struct isio s = isio_open(argv[1]);
   const int64_t period = 1000000000 / number(argv[2]);
   const size_t bytes = s.md->data_bytes;

@@ -19,6 +19,8 @@ const HZ = 1000;
 const PERIOD_NS = 1_000_000;
 const SKIP = 500;
 const LIMIT_US = 50;
+/** Of both players, where the system allows it. */
+const PRIORITY = 20;
 const FRAMES = 500;
 
 /** A recording of even spacing. */
@@ -42,8 +44,18 @@ async function play(
   const { size } = SIZES["20 kB"];
   const path = makeStream(bench.dir, "replay", size);
   await using _player = ours
-    ? Talker.deno("../../cli.ts", "replay", file, path, "--loop", "--cpu", 1)
-    : Talker.pinned(1, "player", path, HZ);
+    ? Talker.deno(
+      "../../cli.ts",
+      "replay",
+      file,
+      path,
+      "--loop",
+      "--cpu",
+      1,
+      "--priority",
+      PRIORITY,
+    )
+    : Talker.pinned(1, "player", path, HZ, PRIORITY);
   await new Promise((resolve) => setTimeout(resolve, 1500)); // it has begun
   const frames = bench.quick ? 1500 : 4500;
   await using observer = Talker.pinned(
@@ -79,7 +91,16 @@ const spacing: Figure = {
       unit: "µs",
       value: (report) => report.p99,
     });
-    return [{ ...row, target: `≤ ${LIMIT_US} µs`, met: row.ours <= LIMIT_US }];
+    const middle = compare(all, {
+      figure: `${spacing.name}, error p50`,
+      unit: "µs",
+      value: (report) => report.p50,
+    });
+    return [middle, {
+      ...row,
+      target: `≤ ${LIMIT_US} µs`,
+      met: row.ours <= LIMIT_US,
+    }];
   },
 };
 
