@@ -17,6 +17,8 @@ export class GrowingHeader {
   readonly #axis: string;
 
   /**
+   * Takes a header that is there already.
+   *
    * @param bytes A header, as `create` made it.
    * @param axes How many axes it has, that of the frames included.
    */

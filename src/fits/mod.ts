@@ -39,26 +39,15 @@ export type {
   FitsScaledConversion,
 } from "./conversion.ts";
 export { convertPixels, swapInPlace } from "./convert.ts";
-export { encodePixels, ENCODINGS } from "./encode.ts";
 export { FitsCubeWriter } from "./cube_writer.ts";
 export { FitsError, type FitsPlace } from "./errors.ts";
 export { FitsFile, type FitsOpenOptions } from "./file.ts";
 export type { FitsCardInput } from "./format_card.ts";
-export {
-  ARRIVAL_ROW_BYTES,
-  type FitsFrameInfo,
-  frameTableOf,
-  putArrivalRow,
-} from "./frame_table.ts";
-export { GrowingHeader } from "./growing_cube.ts";
+export type { FitsFrameInfo } from "./frame_table.ts";
 export type { FitsHdu, FitsHduKind } from "./hdu.ts";
 export { FitsHeader } from "./header.ts";
 export { FitsImage, type FitsSpan } from "./image.ts";
-export {
-  fillingAfter,
-  type FitsStreamState,
-  formatTime,
-} from "./image_cards.ts";
+export type { FitsStreamState } from "./image_cards.ts";
 export type {
   FitsImageData,
   FitsWriteOptions,

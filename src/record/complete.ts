@@ -5,7 +5,7 @@
  */
 
 import { join } from "@std/path";
-import { fillingAfter, frameTableOf, GrowingHeader } from "../fits/mod.ts";
+import { fillingAfter, frameTableOf, GrowingHeader } from "../fits/parts.ts";
 import { type CubePlace, partPath, rowsPath } from "./names.ts";
 
 /** Bytes kept free behind a cube for its table: see `cube_file.ts`. */

@@ -10,13 +10,15 @@
 import { OpenFile } from "../../ffi/files.ts";
 import {
   addSums,
-  ARRIVAL_ROW_BYTES,
   type FitsElementType,
   type FitsFrameInfo,
   type FitsWriteOptions,
+} from "../fits/mod.ts";
+import {
+  ARRIVAL_ROW_BYTES,
   GrowingHeader,
   putArrivalRow,
-} from "../fits/mod.ts";
+} from "../fits/parts.ts";
 import {
   completeCube,
   removeIfThere,

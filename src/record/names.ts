@@ -4,7 +4,7 @@
  */
 
 import { join } from "@std/path";
-import { formatTime } from "../fits/mod.ts";
+import { formatTime } from "../fits/parts.ts";
 
 /** `plain`: STREAM_DATE in the folder; `milk`: DATE/STREAM/STREAM_TIME. */
 export type Naming = "plain" | "milk";

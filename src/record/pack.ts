@@ -8,7 +8,7 @@
 import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
 import { basename, dirname, join } from "@std/path";
-import { ARRIVAL_ROW_BYTES } from "../fits/mod.ts";
+import { ARRIVAL_ROW_BYTES } from "../fits/parts.ts";
 import { removeIfThere, writeAll } from "./complete.ts";
 import type { CubeFile } from "./cube_file.ts";
 

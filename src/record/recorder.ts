@@ -4,12 +4,8 @@
  */
 
 import { type CaughtFrame, toBigEndian } from "../../ffi/ring.ts";
-import {
-  Checksum,
-  encodePixels,
-  ENCODINGS,
-  type FitsFrameInfo,
-} from "../fits/mod.ts";
+import { Checksum, type FitsFrameInfo } from "../fits/mod.ts";
+import { encodePixels, ENCODINGS } from "../fits/parts.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import type { Stream } from "../stream/stream.ts";
 import { Channel, type ChannelOptions } from "./channel.ts";

@@ -6,12 +6,8 @@
 
 import { join } from "@std/path";
 import { OpenFile } from "../../ffi/files.ts";
-import {
-  ARRIVAL_ROW_BYTES,
-  Checksum,
-  FitsFile,
-  GrowingHeader,
-} from "../fits/mod.ts";
+import { Checksum, FitsFile } from "../fits/mod.ts";
+import { ARRIVAL_ROW_BYTES, GrowingHeader } from "../fits/parts.ts";
 import { completeCube, removeIfThere, RESERVE_BYTES } from "./complete.ts";
 import { type CubePlace, partPath, placeOfPart, rowsPath } from "./names.ts";
 
