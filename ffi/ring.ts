@@ -56,6 +56,18 @@ export interface FrameToPlay {
   readonly dueNs: bigint;
 }
 
+/** Memory, or an error that says how much there was not. */
+function memory(bytes: number): ArrayBuffer {
+  try {
+    return new ArrayBuffer(bytes);
+  } catch (error) {
+    throw new RangeError(
+      `No memory for a buffer of ${Math.round(bytes / 1e6)} MB`,
+      { cause: error },
+    );
+  }
+}
+
 /** A ring of frames. */
 export class FrameRing {
   /** How many frames it holds. */
@@ -80,7 +92,7 @@ export class FrameRing {
     this.records = new BigUint64Array(
       new ArrayBuffer(slots * RECORD_WORDS * 8),
     );
-    this.pixels = new Uint8Array(new ArrayBuffer(slots * bytes));
+    this.pixels = new Uint8Array(memory(slots * bytes));
   }
 
   #word(name: keyof typeof RING): bigint {

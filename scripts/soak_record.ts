@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import { Recording } from "../src/record/recording.ts";
 import type { Recorded } from "../src/record/recorder.ts";
 import { Stream } from "../src/stream/stream.ts";
-import type { DataType } from "../src/stream/types.ts";
+import { type DataType, TYPES } from "../src/stream/types.ts";
 import { ROUND } from "./soak_play.ts";
 
 const SCRIPTS = new URL("./", import.meta.url).pathname;
@@ -84,6 +84,17 @@ async function check(files: readonly string[]): Promise<number> {
 }
 
 /**
+ * Where the files go: into memory, where that is large enough, because this is
+ * a check of shmim and not of the disk, which may be slower than the camera.
+ */
+function logsTo(soak: RecordSoak): { dir?: string } {
+  const pixels = soak.size[0] * soak.size[1];
+  const bytes = pixels * TYPES[soak.type].bytes * soak.hz * soak.seconds;
+  const { available } = Deno.systemMemoryInfo();
+  return available > 1.3 * bytes + 2 ** 31 ? { dir: "/dev/shm" } : {};
+}
+
+/**
  * Records a camera, with the real command.
  *
  * @param soak What, and how long.
@@ -94,7 +105,10 @@ export async function recordSoak(soak: RecordSoak): Promise<string> {
   // The stream in memory, as streams are: on a disk, the writer of a page may
   // have to wait for that page to be written out. The files on the disk.
   const dir = Deno.makeTempDirSync({ dir: "/dev/shm", prefix: "shmim-soak-" });
-  const log = Deno.makeTempDirSync({ prefix: "shmim-soak-" });
+  const log = Deno.makeTempDirSync({
+    ...logsTo(soak),
+    prefix: "shmim-soak-",
+  });
   try {
     Stream.create("cam", { dir, size: soak.size, type: soak.type }).close();
     await using camera = deno(`${SCRIPTS}soak_play.ts`, [
@@ -129,9 +143,12 @@ export async function recordSoak(soak: RecordSoak): Promise<string> {
     const [recorded]: Recorded[] = JSON.parse(
       new TextDecoder().decode(stdout) || "[]",
     );
-    const { frames = 0, missed, files = [] } = recorded ?? {};
+    const { frames = 0, missed, overflow, files = [] } = recorded ?? {};
     if (code !== 0 || missed !== 0) {
-      throw new Error(`exit ${code}, ${frames} frames, ${missed} missed`);
+      throw new Error(
+        `exit ${code}, ${frames} frames, ${missed} missed, ${overflow} of ` +
+          "them because files were written too slowly",
+      );
     }
     const wanted = soak.seconds * soak.hz;
     if (Math.abs(frames - wanted) > 10 + wanted / 50) { // the camera stood still
@@ -139,7 +156,7 @@ export async function recordSoak(soak: RecordSoak): Promise<string> {
     }
     const found = await check(files);
     if (found !== frames) throw new Error(`${found} of ${frames} in the files`);
-    return `${frames} frames in ${files.length} files, 0 missed`;
+    return `${frames} frames in ${files.length} files in ${log}, 0 missed`;
   } finally {
     Deno.removeSync(dir, { recursive: true });
     Deno.removeSync(log, { recursive: true });

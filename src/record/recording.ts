@@ -33,12 +33,6 @@ interface Direct {
   readonly order: PixelOrder;
 }
 
-function withoutOnes(size: readonly number[]): number[] {
-  const axes = [...size];
-  while (axes.length > 1 && axes.at(-1) === 1) axes.pop();
-  return axes;
-}
-
 /** An open recording. */
 export class Recording implements Disposable {
   /** Path. */
@@ -65,19 +59,22 @@ export class Recording implements Disposable {
     this.#file = file;
     this.path = file.path;
     this.type = naturalType(image);
-    const pair = TYPES[image.type].parts === 2 ? 1 : 0;
-    const axes = image.hdu.axes.slice(pair);
-    const last = axes.at(-1) ?? 1;
-    const along = axes.length > 1 && (table?.frames === last ||
-      (table === undefined && withoutOnes(axes).length > 2));
-    this.frames = along ? last : 1;
+    const last = image.size.at(-1) ?? 1;
+    const along = table === undefined
+      ? image.size.length > 2
+      : image.size.length > 1 && last % table.frames === 0;
+    this.frames = along ? table?.frames ?? last : 1;
     if (table !== undefined && table.frames !== this.frames) {
       throw new RangeError(
-        `"${file.path}" has ${this.frames} frames and times of ${table.frames}`,
+        `"${file.path}" has other frames than times: it is ` +
+          `${image.size.join("x")}, its table has ${table.frames} rows`,
       );
     }
     this.table = table;
-    this.size = withoutOnes(along ? axes.slice(0, -1) : axes);
+    // Merged with the axis of frames, where there is one more (`flatten`).
+    const each = last / this.frames;
+    const axes = along ? image.size.slice(0, -1) : image.size;
+    this.size = along && each > 1 ? [...axes, each] : axes;
     const pixels = this.size.reduce((all, axis) => all * axis, 1);
     this.frameBytes = pixels * TYPES[this.type].bytes;
     const { conversion, mappable } = image;
