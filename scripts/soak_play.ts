@@ -40,7 +40,8 @@ if (import.meta.main) {
     cycleNs: BigInt(ROUND) * period,
     keepCounters: false,
     keepTimes: false,
-    schedule: { priority: 0, cpus: [Number(core)] },
+    // Below that of the thread that catches the frames.
+    schedule: { priority: 10, cpus: [Number(core)] },
   });
   for await (const _ of Deno.stdin.readable);
   pump.stop();
