@@ -8,7 +8,7 @@ import { fromFileUrl } from "@std/path";
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 8;
+export const HELPER_ABI = 9;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -269,6 +269,29 @@ const HELPER_SYMBOLS = {
   //     const struct shmim_wait *, struct shmim_control *)
   shmim_observe: {
     parameters: ["buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_capture(const struct shmim_stream *,
+  //     const struct shmim_capture *, struct shmim_ring *,
+  //     struct shmim_caught *, void *pixels, struct shmim_control *)
+  shmim_capture: {
+    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_play(struct shmim_stream *, const struct shmim_play *,
+  //     struct shmim_ring *, const struct shmim_caught *,
+  //     const void *pixels, struct shmim_control *)
+  shmim_play: {
+    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_swap_pixels(void *, uint64_t count, uint64_t width,
+  //     uint64_t flip_sign, uint64_t position, uint64_t *sum)
+  shmim_swap_pixels: {
+    parameters: ["buffer", "u64", "u64", "u64", "u64", "buffer"],
     result: "i32",
     nonblocking: true,
   },

@@ -269,7 +269,7 @@ export interface Schedule {
 }
 
 /** Cores as a mask. */
-function mask(cpus: readonly number[]): bigint {
+export function mask(cpus: readonly number[]): bigint {
   return cpus.reduce((bits, cpu) => bits | 1n << BigInt(cpu), 0n);
 }
 

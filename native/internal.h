@@ -250,10 +250,18 @@ void socket_leave(struct socket_state *saved);
 /* pump.c: room for one frame, free() gives it back; large ones on huge pages
  * where the kernel has some. */
 void *frame_buffer(uint64_t bytes);
-/* pump.c: what both pumps do. */
+/* pump.c: what all pumps do. */
 void pump_latency(struct shmim_control *control, uint64_t ns);
 int32_t pump_end(struct shmim_control *control, enum shmim_end end,
                  int32_t rc);
+/* pump.c: waits for a counter other than `last`; -ECANCELED: told to stop. */
+int32_t pump_next_counter(const struct shmim_stream *s,
+                          const struct shmim_wait *w, uint64_t last,
+                          struct shmim_control *control);
+/* pump.c: a whole frame, however long its writer takes; -ECANCELED. */
+int32_t pump_whole_frame(const struct shmim_stream *from, void *pixels,
+                         uint64_t bytes, struct shmim_control *control,
+                         struct shmim_frame *frame);
 
 /* How long a pump sleeps at most before it looks at its stop flag. */
 #define PUMP_SLICE_MS 50

@@ -7,59 +7,11 @@
 
 #include "internal.h"
 
-#define NEVER_PAUSES_NS 1000000000ull
-
 static int32_t ended(struct shmim_control *ctl, int32_t rc) {
   if (rc == -ECANCELED) {
     return pump_end(ctl, SHMIM_END_STOPPED, 0);
   }
   return pump_end(ctl, SHMIM_END_ERROR, rc);
-}
-
-/* Waits for a counter other than `last` until told to stop. */
-static int32_t next_counter(const struct shmim_stream *s,
-                            const struct shmim_wait *w, uint64_t last,
-                            struct shmim_control *ctl) {
-  for (;;) {
-    if (stopped(&ctl->stop)) {
-      return -ECANCELED;
-    }
-    const int32_t rc =
-        wait_frame(s, w, last, monotonic_ns() + PUMP_SLICE_MS * 1000000ull,
-                   &ctl->stop);
-    if (rc != -ETIMEDOUT) {
-      return rc;
-    }
-    ctl->state = SHMIM_STATE_WAITING;
-  }
-}
-
-/* A whole frame of the source in `pixels`, however long its writer takes. */
-static int32_t whole_frame(const struct shmim_stream *from, uint8_t *pixels,
-                           struct shmim_control *ctl,
-                           struct shmim_frame *frame) {
-  uint64_t since = 0;
-  for (;;) {
-    const int32_t rc = shmim_frame_read(from, pixels, 0, from->data_bytes, 4,
-                                        frame);
-    if (rc != 0 || !frame->torn) {
-      return rc;
-    }
-    if (stopped(&ctl->stop)) {
-      return -ECANCELED;
-    }
-    const uint64_t now = monotonic_ns();
-    since = since ? since : now;
-    if (frame->stalled) {
-      pause_us(50);
-    } else {
-      ctl->torn++;
-    }
-    if (now - since > NEVER_PAUSES_NS) {
-      ctl->state =
-          frame->stalled ? SHMIM_STATE_STALLED : SHMIM_STATE_RESTLESS;
-    }
-  }
 }
 
 static void count(struct shmim_control *ctl, uint64_t counter,
@@ -91,10 +43,10 @@ static int32_t relay(const struct shmim_stream *from, struct shmim_stream *to,
       !c->keywords ? 0 : records < room ? records : room;
   const int64_t ahead = clock_ahead(from, to);
   for (;;) {
-    int32_t rc = next_counter(from, &c->wait, last, ctl);
+    int32_t rc = pump_next_counter(from, &c->wait, last, ctl);
     ctl->state = SHMIM_STATE_BUSY;
     if (rc == 0) {
-      rc = whole_frame(from, pixels, ctl, &frame);
+      rc = pump_whole_frame(from, pixels, from->data_bytes, ctl, &frame);
     }
     if (rc != 0) {
       return rc;
@@ -168,7 +120,7 @@ int32_t shmim_observe(const struct shmim_stream *s,
   uint64_t last = w->last;
   uint64_t seen = 0;
   int32_t rc;
-  while ((rc = next_counter(s, w, last, ctl)) == 0) {
+  while ((rc = pump_next_counter(s, w, last, ctl)) == 0) {
     const uint64_t now = monotonic_ns();
     const uint64_t counter = load_counter(s);
     if (seen != 0) {

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 8
+#define SHMIM_ABI 9
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -412,6 +412,74 @@ SHMIM_API int32_t shmim_relay(const struct shmim_stream *from,
 SHMIM_API int32_t shmim_observe(const struct shmim_stream *s,
                                 const struct shmim_wait *wait,
                                 struct shmim_control *control);
+
+/* capture.c, player.c: frames caught into a ring, and played from one. */
+
+/*
+ * A ring of frames between a pump and TypeScript. Frame number n lies in slot
+ * n % slots. Capturing, the pump owns `head` and TypeScript `tail`; playing,
+ * it is the other way round.
+ */
+struct shmim_ring {
+  uint64_t head;            /* frames put in, ever */
+  uint64_t tail;            /* frames taken out, ever */
+  uint64_t ready;           /* 1: the pump is at work */
+  uint64_t closed;          /* playing: 1 = no more frames will come */
+  uint64_t missed;          /* capturing: not seen since the last one kept */
+  uint64_t overflow;        /* capturing: found no room since then */
+};
+
+/* What is known of one frame in a ring. */
+struct shmim_caught {
+  uint64_t cnt0;
+  uint64_t cnt1;
+  uint64_t cnt2;
+  int64_t atime_s, atime_ns;
+  int64_t writetime_s, writetime_ns;
+  int64_t arrival_ns;       /* CLOCK_REALTIME, when it was noticed */
+  uint64_t monotonic_ns;    /* the same by CLOCK_MONOTONIC; playing: when it
+                               is due after the first one */
+  uint64_t missed;          /* frames before it that were not seen */
+  uint64_t overflow;        /* frames before it that found no room */
+  uint64_t tries;           /* copies made */
+};
+
+struct shmim_capture {
+  struct shmim_wait wait;
+  uint64_t slots;
+  uint64_t bytes;           /* of a slot: a whole frame, or 0 for none */
+  uint64_t current;         /* 1: also the frame that is there already */
+  int64_t priority;
+  uint64_t cpus;
+};
+
+struct shmim_play {
+  uint64_t slots;
+  uint64_t bytes;           /* of a slot: a whole frame */
+  uint64_t lead_ns;         /* from the first frame put in to playing it */
+  uint64_t spin_ns;         /* how long before a frame to stop sleeping */
+  uint64_t loops;           /* times to play what is there when `closed` */
+  uint64_t cycle_ns;        /* from one round's first frame to the next's */
+  uint64_t keep_counters;   /* 1: cnt0 and cnt1 of the recording */
+  uint64_t keep_times;      /* 1: acquisition times of the recording */
+  int64_t priority;
+  uint64_t cpus;
+};
+
+SHMIM_API int32_t shmim_capture(const struct shmim_stream *s,
+                                const struct shmim_capture *config,
+                                struct shmim_ring *ring,
+                                struct shmim_caught *records, void *pixels,
+                                struct shmim_control *control);
+SHMIM_API int32_t shmim_play(struct shmim_stream *s,
+                             const struct shmim_play *config,
+                             struct shmim_ring *ring,
+                             const struct shmim_caught *records,
+                             const void *pixels,
+                             struct shmim_control *control);
+SHMIM_API int32_t shmim_swap_pixels(void *bytes, uint64_t count,
+                                    uint64_t width, uint64_t flip_sign,
+                                    uint64_t position, uint64_t *sum);
 
 /* transmit.c, receive.c: the pumps. */
 SHMIM_API int32_t shmim_transmit(struct shmim_stream *s,

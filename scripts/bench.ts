@@ -19,6 +19,7 @@ import { INFO } from "./bench/info.ts";
 import { LOAD } from "./bench/load.ts";
 import { NARROW } from "./bench/narrow.ts";
 import { NOTIFY } from "./bench/notify.ts";
+import { REPLAY } from "./bench/replay.ts";
 import { compilePrograms, Talker } from "./bench/programs.ts";
 import { START } from "./bench/start.ts";
 import { table } from "./bench/table.ts";
@@ -33,6 +34,7 @@ const FIGURES: readonly Figure[] = [
   ...START,
   ...INFO,
   ...NARROW,
+  ...REPLAY,
 ];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";

@@ -1,7 +1,8 @@
 /**
  * The long checks: a million mutated inputs, the C helper's fuzz targets for
- * a minute each, and a bridge flat out for five minutes whose counts must be
- * exact and whose memory must stay flat.
+ * a minute each, two recordings at full rate that must miss nothing, and a
+ * bridge flat out for five minutes whose counts must be exact and whose memory
+ * must stay flat.
  *
  * ```sh
  * deno run -q -P=test scripts/soak.ts            # about half an hour
@@ -17,6 +18,7 @@ import "../tests/_support/load.ts";
 import { Stream } from "../src/stream/stream.ts";
 import { Child } from "../tests/_support/child.ts";
 import { buildFuzzers, NATIVE_TARGETS, runFuzzer } from "./fuzz_native.ts";
+import { recordSoak } from "./soak_record.ts";
 import type { EndStatus } from "./soak_end.ts";
 
 const SCRIPTS = new URL("./", import.meta.url).pathname;
@@ -305,6 +307,29 @@ if (import.meta.main) {
       }
     });
   }
+  const recordSeconds = args.short ? 5 : 60;
+  await step(
+    `${recordSeconds} s of 50x50 f32 at 1 kHz recorded`,
+    async () => {
+      print(`  ${await recordSoak({
+        size: [50, 50],
+        type: "f32",
+        hz: 1000,
+        seconds: recordSeconds,
+      })}`);
+    },
+  );
+  await step(
+    `${recordSeconds / 2} s of 512x512 u16 at 500 Hz recorded`,
+    async () => {
+      print(`  ${await recordSoak({
+        size: [512, 512],
+        type: "u16",
+        hz: 500,
+        seconds: recordSeconds / 2,
+      })}`);
+    },
+  );
   await step("a bridge, frame by frame", () => closedLoop(bridgeSeconds));
   await step(
     "a bridge, source free-running",

@@ -27,6 +27,8 @@ const PROGRAMS = [
   "many",
   "floor",
   "calls",
+  "player",
+  "spacing",
 ] as const;
 
 /** Name of a C program. */

@@ -82,6 +82,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./save.ts"),
   },
   {
+    name: "record",
+    summary: "every frame of streams into FITS cubes",
+    load: () => import("./record.ts"),
+  },
+  {
+    name: "replay",
+    summary: "recorded cubes into a stream, each frame at its time",
+    load: () => import("./replay.ts"),
+  },
+  {
+    name: "snapshot",
+    summary: "all streams of a folder into files",
+    load: () => import("./snapshot.ts"),
+  },
+  {
+    name: "restore",
+    summary: "the streams of a snapshot, back",
+    load: () => import("./restore.ts"),
+  },
+  {
     name: "link",
     summary: "point one stream's name at another",
     load: () => import("./link.ts"),

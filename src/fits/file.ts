@@ -267,6 +267,26 @@ export class FitsFile {
   }
 
   /**
+   * Reads the beginning of an HDU's data.
+   *
+   * @param hdu The HDU.
+   * @param bytes How much, at most what it declares.
+   * @returns The bytes as they are stored.
+   * @throws {FitsError} When the file ends before.
+   */
+  async readData(
+    hdu: FitsHdu,
+    bytes: number = hdu.dataBytes,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const into = new Uint8Array(Math.min(bytes, hdu.dataBytes));
+    const count = await this.#source.read(hdu.dataOffset, into);
+    if (count < into.length) {
+      throw new FitsError("data are cut short", { hdu: hdu.index });
+    }
+    return into;
+  }
+
+  /**
    * Verifies DATASUM and CHECKSUM.
    *
    * @param hdu The HDU; the chosen image's when left out.

@@ -15,6 +15,8 @@ export interface FitsFrameInfo {
   readonly acquired?: bigint;
   /** When the frame was written to the stream: nanoseconds since 1970, UTC. */
   readonly written?: bigint;
+  /** When the frame was noticed: nanoseconds since 1970, UTC. */
+  readonly arrived?: bigint;
 }
 
 /** Stands for a time that is not known. */
@@ -25,8 +27,11 @@ const COUNTER_ZERO = 1n << 63n;
 
 const ROW_BYTES = 32;
 
-/** The cards of the four columns. */
-function columnCards(): FitsCardInput[] {
+/** Bytes of a row that also says when its frame arrived. */
+export const ARRIVAL_ROW_BYTES = 40;
+
+/** The cards of the columns. */
+function columnCards(arrival: boolean): FitsCardInput[] {
   const counter = (n: number, name: string, comment: string) => [
     { keyword: `TTYPE${n}`, value: name, comment },
     { keyword: `TFORM${n}`, value: "K", comment: "64-bit integer" },
@@ -44,6 +49,7 @@ function columnCards(): FitsCardInput[] {
     ...counter(2, "CNT1", "second counter of the stream"),
     ...time(3, "ATIME", "when the frame was taken"),
     ...time(4, "WTIME", "when the frame was written"),
+    ...arrival ? time(5, "ARRIVAL", "when the frame was noticed") : [],
   ];
 }
 
@@ -51,6 +57,68 @@ function columnCards(): FitsCardInput[] {
 function timeOf(value: bigint | undefined): bigint {
   if (value === undefined) return NO_TIME;
   return BigInt.asIntN(64, value) === value ? value : NO_TIME;
+}
+
+/**
+ * Writes one row: the counters and times, big-endian.
+ *
+ * @param view The rows.
+ * @param at Where this one begins.
+ * @param row What is known of the frame.
+ */
+function putRow(view: DataView, at: number, row: FitsFrameInfo): void {
+  view.setBigInt64(at, BigInt.asUintN(64, row.cnt0) - COUNTER_ZERO);
+  view.setBigInt64(at + 8, BigInt.asUintN(64, row.cnt1 ?? 0n) - COUNTER_ZERO);
+  view.setBigInt64(at + 16, timeOf(row.acquired));
+  view.setBigInt64(at + 24, timeOf(row.written));
+}
+
+/**
+ * Writes one row that also says when its frame arrived.
+ *
+ * @param view The rows.
+ * @param at Where this one begins.
+ * @param row What is known of the frame.
+ */
+export function putArrivalRow(
+  view: DataView,
+  at: number,
+  row: FitsFrameInfo,
+): void {
+  putRow(view, at, row);
+  view.setBigInt64(at + 32, timeOf(row.arrived));
+}
+
+/**
+ * Makes the extension of rows that are there already.
+ *
+ * @param rows Whole rows, not filled up.
+ * @param arrival Whether they are those of `putArrivalRow`.
+ * @returns Its header, the rows, and what fills them up.
+ */
+export function frameTableOf(
+  rows: Uint8Array<ArrayBuffer>,
+  arrival: boolean,
+): Uint8Array<ArrayBuffer>[] {
+  const rowBytes = arrival ? ARRIVAL_ROW_BYTES : ROW_BYTES;
+  const count = rows.length / rowBytes;
+  const sum = new Checksum();
+  sum.update(rows);
+  const cards: FitsCardInput[] = [
+    { keyword: "XTENSION", value: "BINTABLE", comment: "binary table" },
+    { keyword: "BITPIX", value: 8n, comment: "bytes" },
+    { keyword: "NAXIS", value: 2n, comment: "two axes" },
+    { keyword: "NAXIS1", value: BigInt(rowBytes), comment: "bytes of a row" },
+    { keyword: "NAXIS2", value: BigInt(count), comment: "frames" },
+    { keyword: "PCOUNT", value: 0n, comment: "no heap" },
+    { keyword: "GCOUNT", value: 1n, comment: "one group" },
+    { keyword: "TFIELDS", value: arrival ? 5n : 4n, comment: "columns" },
+    ...columnCards(arrival),
+    { keyword: "EXTNAME", value: "FRAMES", comment: "one row for each frame" },
+  ];
+  const filling = new Uint8Array(paddedBytes(rows.length) - rows.length);
+  const header = sealedHeader(cards, sum.value) as Uint8Array<ArrayBuffer>;
+  return [header, rows, filling];
 }
 
 /** Collects what is known of each frame and makes a table of it. */
@@ -79,41 +147,12 @@ export class FrameTable {
   /**
    * Builds the extension.
    *
-   * @returns Its header and its data, each in whole blocks.
+   * @returns Its header, its data, and what fills them to whole blocks.
    */
   encode(): Uint8Array[] {
-    const bytes = this.length * ROW_BYTES;
-    const data = new Uint8Array(paddedBytes(bytes));
-    const view = new DataView(data.buffer);
-    this.#rows.forEach((row, i) => {
-      const at = i * ROW_BYTES;
-      view.setBigInt64(at, row.cnt0 - COUNTER_ZERO);
-      view.setBigInt64(at + 8, (row.cnt1 ?? 0n) - COUNTER_ZERO);
-      view.setBigInt64(at + 16, timeOf(row.acquired));
-      view.setBigInt64(at + 24, timeOf(row.written));
-    });
-    const sum = new Checksum();
-    sum.update(data);
-    const cards: FitsCardInput[] = [
-      { keyword: "XTENSION", value: "BINTABLE", comment: "binary table" },
-      { keyword: "BITPIX", value: 8n, comment: "bytes" },
-      { keyword: "NAXIS", value: 2n, comment: "two axes" },
-      {
-        keyword: "NAXIS1",
-        value: BigInt(ROW_BYTES),
-        comment: "bytes of a row",
-      },
-      { keyword: "NAXIS2", value: BigInt(this.length), comment: "frames" },
-      { keyword: "PCOUNT", value: 0n, comment: "no heap" },
-      { keyword: "GCOUNT", value: 1n, comment: "one group" },
-      { keyword: "TFIELDS", value: 4n, comment: "columns" },
-      ...columnCards(),
-      {
-        keyword: "EXTNAME",
-        value: "FRAMES",
-        comment: "one row for each frame",
-      },
-    ];
-    return [sealedHeader(cards, sum.value), data];
+    const rows = new Uint8Array(this.length * ROW_BYTES);
+    const view = new DataView(rows.buffer);
+    this.#rows.forEach((row, i) => putRow(view, i * ROW_BYTES, row));
+    return frameTableOf(rows, false);
   }
 }

@@ -74,7 +74,7 @@ function checkBytes(
 }
 
 /** The cards that follow the structure, and what was lost on the way. */
-function contentCards(
+export function contentCards(
   options: FitsWriteOptions,
   structure: readonly FitsCardInput[],
 ): { cards: FitsCardInput[]; losses: readonly string[] } {

@@ -69,6 +69,11 @@ export {
   parseHduChoice,
   parseSection,
 } from "./name.ts";
+export {
+  type FitsFrameColumns,
+  readFrameTable,
+  UNKNOWN_TIME,
+} from "./read_frame_table.ts";
 export type { SelectionOptions } from "./selection.ts";
 export type { ByteSource, RawBytes } from "./source.ts";
 export type {

@@ -65,5 +65,9 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
     net: ["connect", "connect to another port", "listen", "listen on UDP"],
     allOfTmp: true,
   },
+  record: { words: ["cam", "log", "--duration", "0.1"] },
+  replay: { words: ["missing.fits", "cam"], code: 1 },
+  snapshot: { words: ["shot", "cam"] },
+  restore: { words: ["missing"], code: 1 },
   permissions: { words: ["info", "cam"] },
 };

@@ -153,6 +153,38 @@ const CASES: Readonly<
     good(await own(["save", "cam", "cam.fits"], folder));
     assert(folder.names().includes("cam.fits"));
   },
+  async record(folder, cam): Promise<void> {
+    const log = folder.file("log");
+    await using recorder = new Running(
+      ["record", "cam", log, "--cubes", "1", "--frames", "2", "--gzip"],
+      { folder, flags: ["-P=record"] },
+    );
+    let ended = false;
+    recorder.ended().then(() => ended = true);
+    await until("its end", () => {
+      cam.write(flat(9));
+      return ended;
+    });
+    const [name = ""] = [...Deno.readDirSync(log)].map(({ name }) => name);
+    assertMatch(name, /^cam_.*\.fits\.gz$/, recorder.err);
+    good(await own(["record", "--recover", log], folder));
+  },
+  async replay(folder): Promise<void> {
+    good(
+      await shmim(["save", "cam", "cam.fits"], { folder, cwd: folder.path }),
+    );
+    good(await own(["replay", "cam.fits", "new", "--rate", "99"], folder));
+    assert(folder.names().includes("new.im.shm"));
+  },
+  async snapshot(folder): Promise<void> {
+    good(await own(["snapshot", folder.file("kept")], folder));
+    assert(folder.names().includes("kept"));
+  },
+  async restore(folder): Promise<void> {
+    const kept = folder.file("kept");
+    good(await shmim(["snapshot", kept], { folder }));
+    assertEquals(good(await own(["restore", kept], folder)), "filled cam\n");
+  },
   async link(folder): Promise<void> {
     good(await own(["link", "cam", "wfsim"], folder));
     assertEquals(Deno.readLinkSync(folder.stream("wfsim")), "cam.im.shm");

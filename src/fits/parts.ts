@@ -1,0 +1,14 @@
+/**
+ * Parts of the writer for who writes cubes his own way: `src/record`. They are
+ * no part of the library's interface.
+ * @module
+ */
+
+export { encodePixels, type Encoding, ENCODINGS } from "./encode.ts";
+export {
+  ARRIVAL_ROW_BYTES,
+  frameTableOf,
+  putArrivalRow,
+} from "./frame_table.ts";
+export { GrowingHeader } from "./growing_cube.ts";
+export { fillingAfter, formatTime } from "./image_cards.ts";

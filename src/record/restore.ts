@@ -1,0 +1,201 @@
+/**
+ * The streams of a snapshot back into a folder.
+ * @module
+ */
+
+import { basename, dirname, join, normalize } from "@std/path";
+import { makeLink, readLink, statFile } from "../../ffi/files.ts";
+import { FitsFile } from "../fits/mod.ts";
+import { fillStream, rehearse } from "../load/fill.ts";
+import { encodeKeywords } from "../stream/keywords.ts";
+import { requireName, streamFolder, SUFFIX } from "../stream/names.ts";
+import { Stream } from "../stream/stream.ts";
+import { isType } from "../stream/types.ts";
+import {
+  LIST_FILE,
+  listedKeyword,
+  type SnapshotLink,
+  type SnapshotList,
+  type SnapshotStream,
+} from "./snapshot.ts";
+
+/** What became of one stream. */
+export interface Restored {
+  /** Its name. */
+  readonly name: string;
+  /** `filled` in place, `created`, `linked`, or `failed`. */
+  readonly result: "filled" | "created" | "linked" | "failed";
+  /** Why it failed. */
+  readonly error?: string;
+}
+
+/** How to restore. */
+export interface RestoreOptions {
+  /** The folder of streams. */
+  dir?: string;
+  /** Replace streams of another type or size, and other links. */
+  force?: boolean;
+  /** Ends it between two streams. */
+  signal?: AbortSignal;
+}
+
+function text(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+/** The list, as far as this program relies on it. */
+function parseList(path: string, json: string): SnapshotList {
+  const refuse = (): never => {
+    throw new SyntaxError(`"${path}" is not the list of a snapshot`);
+  };
+  let list: SnapshotList;
+  try {
+    list = JSON.parse(json);
+  } catch {
+    return refuse();
+  }
+  if (list?.version !== 1 || !Array.isArray(list.streams)) return refuse();
+  const good = list.streams.every((one) =>
+    text(one.name) && text(one.file) && text(one.type) && isType(one.type) &&
+    basename(one.file) === one.file && Array.isArray(one.size) &&
+    one.counters?.length === 3 && one.counters.every((c) => /^\d+$/.test(c)) &&
+    /^-?\d+$/.test(one.acquired) && Array.isArray(one.keywords)
+  );
+  const links = Array.isArray(list.links) &&
+    list.links.every((one) => text(one.name) && text(one.link));
+  return good && links ? list : refuse();
+}
+
+function word(value: string): Uint8Array<ArrayBuffer> {
+  const words = new BigUint64Array([BigInt.asUintN(64, BigInt(value))]);
+  return new Uint8Array(words.buffer);
+}
+
+function openOrCreate(
+  one: SnapshotStream,
+  path: string,
+  force: boolean,
+): { stream: Stream; created: boolean } {
+  const create = (existing: "refuse" | "replace") => ({
+    stream: Stream.create(path, {
+      size: one.size,
+      type: one.type,
+      keywords: one.keywordCapacity,
+      semaphores: one.semaphores,
+      circularBuffer: one.circularBuffer,
+      circular: one.rolling,
+      existing,
+    }),
+    created: true,
+  });
+  const there = statFile(path, { follow: false });
+  if (there === undefined) return create("refuse");
+  if (there.kind === "link") {
+    throw new Error(`"${path}" is a link, its source would be overwritten`);
+  }
+  const stream = Stream.open(path, { writable: true });
+  if (
+    stream.type === one.type && stream.size.join("x") === one.size.join("x")
+  ) return { stream, created: false };
+  const found = `${stream.size.join("x")} ${stream.type}`;
+  stream.close();
+  if (force) return create("replace");
+  throw new Error(
+    `Stream "${one.name}" is ${found}, it was ${one.size.join("x")} ` +
+      `${one.type}; --force replaces it`,
+  );
+}
+
+async function restoreOne(
+  one: SnapshotStream,
+  from: string,
+  folder: string,
+  force: boolean,
+): Promise<Restored> {
+  const path = join(folder, requireName(one.name) + SUFFIX);
+  const keywords = one.keywords.map(listedKeyword);
+  using file = await FitsFile.open(
+    { path: join(from, one.file) },
+    { verify: true },
+  );
+  await rehearse(file.image, one.type);
+  const { stream, created } = openOrCreate(one, path, force);
+  using _stream = stream;
+  const { table, keywordCount, keywordRecord } = stream.layout;
+  encodeKeywords(keywords, keywordCount, keywordRecord); // or it throws now
+  const acquired = BigInt(one.acquired);
+  await fillStream(stream, file, {
+    atimeNs: acquired === 0n
+      ? 0n
+      : acquired + BigInt(stream.clockOffset) * 1_000_000_000n,
+    beforePublish: () => {
+      stream.setKeywords(keywords);
+      const [cnt0, cnt1, cnt2] = one.counters;
+      const { mapping } = stream;
+      // Publishing counts once more.
+      mapping.store(table.cnt0, word(`${BigInt(cnt0) - 1n}`));
+      mapping.store(table.cnt1, word(cnt1));
+      mapping.store(table.cnt2, word(cnt2));
+    },
+  });
+  return { name: one.name, result: created ? "created" : "filled" };
+}
+
+/** A link is made again where it stays inside the folder. */
+function restoreLink(one: SnapshotLink, folder: string): Restored {
+  const path = join(folder, requireName(one.name) + SUFFIX);
+  if (statFile(path, { follow: false }) !== undefined) {
+    const same = statFile(path, { follow: false })?.kind === "link" &&
+      readLink(path) === one.link;
+    if (same) return { name: one.name, result: "linked" };
+    throw new Error(`"${path}" is there and leads elsewhere`);
+  }
+  const target = normalize(
+    one.link.startsWith("/") ? one.link : join(folder, one.link),
+  );
+  if (dirname(target) !== folder) {
+    throw new Error(`Link "${one.name}" led out of the folder: ${one.link}`);
+  }
+  makeLink(basename(target), path);
+  return { name: one.name, result: "linked" };
+}
+
+/**
+ * Restores the streams of a snapshot: in place where type and size fit, with
+ * their keywords, counters and acquisition times. Readers see one new frame.
+ *
+ * @param from The folder of the snapshot.
+ * @param options Where to.
+ * @returns What became of each; one that fails leaves the others.
+ */
+export async function restore(
+  from: string,
+  options: RestoreOptions = {},
+): Promise<Restored[]> {
+  const path = join(from, LIST_FILE);
+  const list = parseList(path, await Deno.readTextFile(path));
+  const folder = streamFolder(options.dir);
+  const results: Restored[] = [];
+  const attempt = async (
+    name: string,
+    work: () => Promise<Restored> | Restored,
+  ): Promise<void> => {
+    options.signal?.throwIfAborted();
+    try {
+      results.push(await work());
+    } catch (error) {
+      const { message } = error as Error;
+      results.push({ name, result: "failed", error: message });
+    }
+  };
+  for (const one of list.streams) {
+    await attempt(
+      one.name,
+      () => restoreOne(one, from, folder, options.force ?? false),
+    );
+  }
+  for (const one of list.links) {
+    await attempt(one.name, () => restoreLink(one, folder));
+  }
+  return results;
+}

@@ -1,0 +1,209 @@
+/**
+ * All streams of a folder into FITS files, with what FITS cannot say beside
+ * them: the exact keywords, and what a stream has to be made with again.
+ * @module
+ */
+
+import { globToRegExp, join } from "@std/path";
+import { listFolder } from "../../ffi/files.ts";
+import { writeFits } from "../fits/mod.ts";
+import { linkTarget } from "../stream/describe.ts";
+import type { Keyword } from "../stream/keywords.ts";
+import { streamFolder, SUFFIX } from "../stream/names.ts";
+import { Stream } from "../stream/stream.ts";
+import type { DataType } from "../stream/types.ts";
+import { wholeFrame } from "../stream/whole.ts";
+import { removeIfThere } from "./complete.ts";
+
+/** Name of the list. */
+export const LIST_FILE = "snapshot.json";
+
+/** A keyword as the list has it: integers and odd numbers as text. */
+export interface ListedKeyword {
+  /** Name. */
+  name: string;
+  /** L, D or S. */
+  type: Keyword["type"];
+  /** Value as text; a double reads back exactly. */
+  value: string;
+  /** Comment. */
+  comment: string;
+}
+
+/** A stream of a snapshot. */
+export interface SnapshotStream {
+  /** Its name. */
+  name: string;
+  /** Its FITS file, in the same folder. */
+  file: string;
+  /** Its format. */
+  format: string;
+  /** Data type. */
+  type: DataType;
+  /** Axes, fastest first. */
+  size: readonly number[];
+  /** Counters, as text. */
+  counters: readonly [string, string, string];
+  /** Acquisition time, ns since 1970, UTC; 0 = never. */
+  acquired: string;
+  /** Keyword records, used or not. */
+  keywordCapacity: number;
+  /** Semaphores. */
+  semaphores: number;
+  /** Slots of the circular buffer. */
+  circularBuffer: number;
+  /** Whether the last axis is a ring of slices. */
+  rolling: boolean;
+  /** The keywords. */
+  keywords: readonly ListedKeyword[];
+}
+
+/** A link of a snapshot. */
+export interface SnapshotLink {
+  /** Its name. */
+  name: string;
+  /** Where it leads, as it is written there. */
+  link: string;
+}
+
+/** The list of a snapshot. */
+export interface SnapshotList {
+  /** Version of this list. */
+  version: 1;
+  /** When it was made, UTC. */
+  time: string;
+  /** The streams. */
+  streams: SnapshotStream[];
+  /** The links. */
+  links: SnapshotLink[];
+}
+
+/** What a snapshot came to. */
+export interface SnapshotReport extends SnapshotList {
+  /** Streams that could not be saved, and why. */
+  failed: { name: string; error: string }[];
+}
+
+/** A keyword's value as text. */
+export function keywordText({ type, value }: Keyword): string {
+  if (type === "D" && Object.is(value, -0)) return "-0";
+  return String(value);
+}
+
+/** A keyword of the list. */
+export function listedKeyword(
+  { name, type, value, comment }: ListedKeyword,
+): Keyword {
+  if (type === "L") return { name, type, value: BigInt(value), comment };
+  if (type === "D") return { name, type, value: Number(value), comment };
+  return { name, type: "S", value, comment };
+}
+
+function utc(ns: bigint, stream: Stream): bigint {
+  return ns === 0n ? 0n : ns - BigInt(stream.clockOffset) * 1_000_000_000n;
+}
+
+async function saveOne(
+  name: string,
+  path: string,
+  dir: string,
+): Promise<SnapshotStream> {
+  using stream = Stream.open(path, { writable: false });
+  const frame = await wholeFrame(stream);
+  const keywords = stream.keywords();
+  const acquired = utc(frame.atimeNs, stream);
+  const written = utc(frame.writetimeNs, stream);
+  const file = `${name}.fits`;
+  await writeFits(
+    join(dir, file),
+    { type: stream.type, size: stream.size, data: frame.bytes },
+    {
+      stream: name,
+      keywords,
+      cnt0: frame.cnt0,
+      cnt1: frame.cnt1,
+      cnt2: frame.cnt2,
+      ...acquired === 0n ? {} : { acquired },
+      ...written === 0n ? {} : { written },
+    },
+  );
+  return {
+    name,
+    file,
+    format: stream.layout.format,
+    type: stream.type,
+    size: stream.size,
+    counters: [`${frame.cnt0}`, `${frame.cnt1}`, `${frame.cnt2}`],
+    acquired: `${acquired}`,
+    keywordCapacity: stream.layout.keywordCount,
+    semaphores: stream.layout.table.semCount,
+    circularBuffer: stream.layout.circularBuffer,
+    rolling: stream.layout.rolling,
+    keywords: keywords.map((keyword) => ({
+      name: keyword.name,
+      type: keyword.type,
+      value: keywordText(keyword),
+      comment: keyword.comment,
+    })),
+  };
+}
+
+/** Writes a text file whole or not at all. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  try {
+    await Deno.writeTextFile(temporary, text);
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await removeIfThere(temporary);
+    throw error;
+  }
+}
+
+/**
+ * Saves the streams of a folder.
+ *
+ * @param dir Where to; made where it is missing.
+ * @param options The folder of streams, and which names (`*` and `?`).
+ * @throws {Deno.errors.AlreadyExists} where a snapshot is there already.
+ */
+export async function snapshot(
+  dir: string,
+  options: { dir?: string; pattern?: string; signal?: AbortSignal } = {},
+): Promise<SnapshotReport> {
+  const folder = streamFolder(options.dir);
+  const glob = globToRegExp(options.pattern ?? "*");
+  await Deno.mkdir(dir, { recursive: true });
+  const path = join(dir, LIST_FILE);
+  const there = await Deno.stat(path).then(() => true, () => false);
+  if (there) {
+    throw new Deno.errors.AlreadyExists(
+      `"${dir}" holds a snapshot already: take another folder`,
+    );
+  }
+  const report: SnapshotReport = {
+    version: 1,
+    time: new Date().toISOString(),
+    streams: [],
+    links: [],
+    failed: [],
+  };
+  const names = listFolder(folder)
+    .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
+    .map((file) => file.slice(0, -SUFFIX.length))
+    .filter((name) => glob.test(name));
+  for (const name of names) {
+    options.signal?.throwIfAborted();
+    const stream = join(folder, name + SUFFIX);
+    try {
+      const link = linkTarget(stream);
+      if (link !== undefined) report.links.push({ name, link });
+      else report.streams.push(await saveOne(name, stream, dir));
+    } catch (error) {
+      report.failed.push({ name, error: (error as Error).message });
+    }
+  }
+  const { failed: _, ...list } = report;
+  await writeWhole(path, `${JSON.stringify(list, null, 2)}\n`);
+  return report;
+}

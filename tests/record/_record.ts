@@ -1,0 +1,91 @@
+/** What the tests of recordings share. @module */
+
+import "../_support/load.ts";
+import { FitsFile, readFrameTable } from "../../src/fits/mod.ts";
+import type { Recorded, Recorder } from "../../src/record/recorder.ts";
+import { AT_ONCE } from "../../src/record/gate.ts";
+import { type RecordOptions, recordStreams } from "../../src/record/record.ts";
+import type { Stream } from "../../src/stream/stream.ts";
+import { until } from "../_support/cli.ts";
+
+/** A recording in this process, frame by frame as the test wants them. */
+export class Session {
+  readonly done: Promise<Recorded[]>;
+  readonly #recorders: Promise<readonly Recorder[]>;
+  readonly #streams: readonly Stream[];
+  readonly #begun: Promise<void> | undefined;
+  #ended = false;
+
+  /**
+   * @param streams The streams, which the recording closes.
+   * @param own Our own handles of the same streams.
+   */
+  constructor(
+    streams: readonly Stream[],
+    own: readonly Stream[],
+    options: RecordOptions,
+  ) {
+    this.#streams = own;
+    const { promise, resolve } = Promise.withResolvers<readonly Recorder[]>();
+    const begun = Promise.withResolvers<void>();
+    this.#recorders = promise;
+    this.#begun = options.trigger === undefined ? begun.promise : undefined;
+    this.done = recordStreams(streams, {
+      bufferFrames: 64,
+      ...options,
+      onStart: () => {
+        begun.resolve();
+        options.onStart?.();
+      },
+      trigger: (recorders) => {
+        resolve(recorders);
+        return options.trigger?.(recorders) ?? AT_ONCE;
+      },
+    }).finally(() => this.#ended = true);
+    this.done.catch(() => {});
+  }
+
+  /** The recorders, as soon as they catch frames. */
+  async ready(): Promise<readonly Recorder[]> {
+    const recorders = await this.#recorders;
+    for (const { channel } of recorders) await channel.ready();
+    await this.#begun; // what comes before does not belong to it
+    return recorders;
+  }
+
+  /** Writes frames, each when the one before has been caught. */
+  async write(
+    count: number,
+    pixels: (n: number) => Uint8Array<ArrayBuffer>,
+  ): Promise<void> {
+    const recorders = await this.ready();
+    for (let n = 0; n < count; n++) {
+      for (const [i, stream] of this.#streams.entries()) {
+        const ring = recorders[i]?.channel.ring;
+        const head = ring?.head ?? 0;
+        const { cnt0 } = stream.write(pixels(n));
+        await until(
+          `frame ${cnt0}`,
+          () => this.#ended || (ring?.head ?? 0) > head,
+        );
+      }
+    }
+  }
+}
+
+/** What a recorded file says of itself, and its pixels. */
+export async function contentOf(path: string): Promise<{
+  size: readonly number[];
+  pixels: ArrayLike<number | bigint>;
+  cnt0: bigint[];
+  arrived: bigint[];
+}> {
+  using file = await FitsFile.open(path, { verify: true });
+  const table = await readFrameTable(file);
+  return {
+    size: file.image.size,
+    pixels: await file.image.read(),
+    cnt0: [...table?.cnt0 ?? []],
+    arrived: [...table?.arrived ?? []],
+  };
+}

@@ -1,0 +1,314 @@
+/** The commands, as processes: crashes, full disks, names, replays. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Recording } from "../../src/record/recording.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import {
+  done,
+  Folder,
+  hasProgram,
+  json,
+  Running,
+  shmim,
+  until,
+} from "../_support/cli.ts";
+import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
+import { contentOf } from "./_record.ts";
+
+const u16 = (n: number, count: number): Uint16Array<ArrayBuffer> =>
+  new Uint16Array(count).fill(n);
+
+/** A stream that somebody waits for on a semaphore. */
+async function claimed(stream: Stream, child: Running): Promise<void> {
+  await until(
+    () => `a claim; it says ${child.err}`,
+    () => stream.semaphores().some(({ readerPid }) => readerPid === child.pid),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 500)); // it begins
+}
+
+/** Writes until a condition holds. */
+async function writeUntil(
+  stream: Stream,
+  condition: () => boolean,
+): Promise<void> {
+  const pixels = stream.size.reduce((all, axis) => all * axis, 1);
+  await until("enough frames", async () => {
+    const n = Number(stream.cnt0 % 60_000n) + 1;
+    stream.write(u16(n, pixels));
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    return condition();
+  });
+}
+
+/** The files of a folder by their endings. */
+function ending(folder: string, suffix: string): string[] {
+  try {
+    return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`)
+      .filter((name) => name.endsWith(suffix)).sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+/** Each frame of `writeUntil` tells its counter; all must agree. */
+async function checkFrames(path: string): Promise<number> {
+  const { size, pixels, cnt0 } = await contentOf(path);
+  const frame = (size[0] ?? 0) * (size[1] ?? 0);
+  cnt0.forEach((counter, k) => {
+    assertEquals(Number(pixels[k * frame]), Number(counter));
+    assertEquals(Number(pixels[(k + 1) * frame - 1]), Number(counter));
+  });
+  return cnt0.length;
+}
+
+Deno.test("record says what it did, and how much it missed, in files that fitsverify passes", async () => {
+  using folder = new Folder();
+  using cam = Stream.create("cam", {
+    dir: folder.path,
+    size: [8, 4],
+    type: "u16",
+  });
+  const log = folder.file("log");
+  await using recorder = new Running(
+    ["record", "cam", log, "--frames", "20", "--cubes", "2", "--json"],
+    { folder },
+  );
+  await claimed(cam, recorder);
+  let ended = false;
+  recorder.ended().then(() => ended = true);
+  await writeUntil(cam, () => ended);
+  const code = await recorder.ended();
+  const [recorded] = json(recorder.out);
+  assertEquals([recorded.name, recorded.frames], ["cam", 40]);
+  assertEquals(code, recorded.missed > 0 ? 1 : 0, recorder.err);
+  assertEquals(ending(log, ""), recorded.files);
+  for (const file of recorded.files) assertEquals(await checkFrames(file), 20);
+  if (!hasProgram("fitsverify", "fitsverify")) return;
+  const { stdout } = await new Deno.Command("fitsverify", {
+    args: ["-q", ...recorded.files],
+  }).output();
+  const said = new TextDecoder().decode(stdout);
+  assertEquals(said.match(/verification OK/g)?.length, 2, said);
+});
+
+Deno.test("what is recorded survives SIGKILL: a FITS file at once, and whole after --recover", async () => {
+  using folder = new Folder();
+  using cam = Stream.create("cam", {
+    dir: folder.path,
+    size: [50, 50],
+    type: "u16",
+  });
+  const log = folder.file("log");
+  await using recorder = new Running(["record", "cam", log], { folder });
+  await claimed(cam, recorder);
+  await writeUntil(cam, () => {
+    const [part] = ending(log, ".part");
+    return part !== undefined && Deno.statSync(part).size > 100 * 5000;
+  });
+  // Somebody is at work: nothing is to be tidied up.
+  assertEquals(json(await done(["record", "--recover", log, "--json"])), []);
+  await recorder.end("SIGKILL");
+  const [part = ""] = ending(log, ".part");
+  const raw = Deno.readFileSync(part);
+  const text = new TextDecoder("latin1").decode(raw.subarray(0, 5760));
+  const counted = Number(/NAXIS3 {2}= +(\d+)/.exec(text)?.[1]);
+  assert(counted >= 50, `${counted}`);
+  const [found] = json(await done(["record", "--recover", log, "--json"]));
+  assertEquals([found.frames, found.error], [counted, undefined]);
+  assertEquals(ending(log, ""), [found.file]);
+  assertEquals(await checkFrames(found.file), counted);
+  const again = await shmim(["record", "--recover", log]);
+  assertEquals(again.code, 0);
+  assertMatch(again.err, /Nothing is unfinished/);
+});
+
+testWhere(
+  "a full disk ends a recording with exit 1, and every frame before it is safe",
+  all(root, program("mount", "mount")),
+  async () => {
+    using folder = new Folder();
+    const disk = folder.file("disk");
+    Deno.mkdirSync(disk);
+    const mount = new Deno.Command("mount", {
+      args: ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk],
+    }).outputSync();
+    if (!mount.success) {
+      reportSkip("a full disk", new TextDecoder().decode(mount.stderr));
+      return;
+    }
+    try {
+      using cam = Stream.create("cam", {
+        dir: folder.path,
+        size: [50, 50],
+        type: "u16",
+      });
+      await using recorder = new Running([
+        "record",
+        "cam",
+        disk,
+        "--frames",
+        "50",
+      ], {
+        folder,
+      });
+      await claimed(cam, recorder);
+      let ended = false;
+      recorder.ended().then(() => ended = true);
+      await writeUntil(cam, () => ended);
+      assertEquals(await recorder.ended(), 1);
+      const [, safe] = await recorder.says(
+        /No space left in .*: (\d+) frames of "cam" are safe/,
+      );
+      const files = ending(disk, "");
+      assert(files.every((file) => file.endsWith(".fits")), `${files}`);
+      let frames = 0;
+      for (const file of files) frames += await checkFrames(file);
+      assertEquals(frames, Number(safe));
+      assert(frames > 150 && frames < 210, `${frames}`);
+    } finally {
+      new Deno.Command("umount", { args: [disk] }).outputSync();
+    }
+  },
+);
+
+Deno.test("record --milk names files as milk-logshim and writes its seven columns; --gzip packs", async () => {
+  using folder = new Folder();
+  using cam = Stream.create("cam", {
+    dir: folder.path,
+    size: [4, 4],
+    type: "u16",
+  });
+  const log = folder.file("log");
+  const words = ["record", "cam", log, "--milk", "--gzip", "--frames", "10"];
+  await using recorder = new Running([...words, "--cubes", "1", "--json"], {
+    folder,
+  });
+  await claimed(cam, recorder);
+  let ended = false;
+  recorder.ended().then(() => ended = true);
+  await writeUntil(cam, () => ended);
+  const [{ files: [file = ""] }] = json(recorder.out);
+  assertMatch(file, /\/log\/\d{8}\/cam\/cam_\d\d:\d\d:\d\d\.\d{9}\.fits\.gz$/);
+  assertEquals(await checkFrames(file), 10);
+  const text = Deno.readTextFileSync(file.replace(/\.fits\.gz$/, ".txt"));
+  const rows = text.trimEnd().split("\n").filter((line) => !/^#/.test(line))
+    .map((line) => line.trim().split(/\s+/));
+  const { cnt0, arrived } = await contentOf(file);
+  assertEquals(rows.map((row) => row.length), Array(10).fill(7));
+  rows.forEach((row, k) => {
+    assertEquals([row[0], row[1], row[6]], [`${k}`, `${k}`, "0"]);
+    assertEquals(BigInt(row[5] ?? ""), cnt0[k]);
+    const [seconds, fraction] = row[3]?.split(".") ?? [];
+    assertEquals(BigInt(`${seconds}${fraction}`), arrived[k]);
+  });
+  assertEquals(rows[0]?.[2], "0.000000000");
+});
+
+Deno.test("replay makes the stream, plays what was asked for, and keeps or renumbers", async () => {
+  using folder = new Folder();
+  using cam = Stream.create("cam", {
+    dir: folder.path,
+    size: [4, 4],
+    type: "u16",
+  });
+  const log = folder.file("log");
+  await using recorder = new Running(
+    ["record", "cam", log, "--frames", "10", "--cubes", "2", "--json"],
+    { folder },
+  );
+  await claimed(cam, recorder);
+  let ended = false;
+  recorder.ended().then(() => ended = true);
+  await writeUntil(cam, () => ended);
+  const [{ files }] = json(recorder.out);
+  const { cnt0, arrived } = await contentOf(files[0]);
+  const last = (await contentOf(files[1])).cnt0.at(-1);
+  const play = async (...words: string[]): Promise<Record<string, number>> =>
+    json(
+      await done(["replay", ...files, "out", "--json", ...words], { folder }),
+    );
+  assertEquals((await play("--speed", "10")).frames, 20);
+  using out = Stream.open("out", { dir: folder.path, writable: false });
+  assertEquals([out.cnt0, out.read().pixels[0]], [20n, Number(last)]);
+  await play("--keep", "counters,times", "--speed", "5");
+  assertEquals(out.cnt0, last);
+  using recording = await Recording.open(files[1]);
+  const acquired = recording.table?.acquired?.at(-1) ?? 0n;
+  const offset = BigInt(out.clockOffset) * 1_000_000_000n;
+  assertEquals(out.read().atimeNs, acquired + offset);
+  // From the fourth frame to the sixth, by time and by seconds.
+  const iso = (ns: bigint): string =>
+    `${new Date(Number(ns / 1_000_000n)).toISOString().slice(0, 19)}.${
+      (ns % 1_000_000_000n).toString().padStart(9, "0")
+    }Z`;
+  const part = await play(
+    "--clock",
+    "arrival",
+    "--from",
+    iso(arrived[3] ?? 0n),
+    "--to",
+    iso(arrived[5] ?? 0n),
+  );
+  assertEquals(part.frames, 3);
+  assertEquals(out.read().pixels[0], Number(cnt0[5]));
+  const begun = performance.now();
+  assertEquals(
+    (await play("--rate", "20", "--clock", "arrival", "--to", "0.0")).frames,
+    1,
+  );
+  await play("--rate", "40");
+  assert(performance.now() - begun >= 19 * 25);
+});
+
+Deno.test("replay --loop goes on until it is stopped", async () => {
+  using folder = new Folder();
+  using cam = Stream.create("cam", {
+    dir: folder.path,
+    size: [2],
+    type: "u16",
+  });
+  cam.write(u16(5, 2));
+  const file = folder.file("one.fits");
+  await done(["save", "cam", file], { folder });
+  await using player = new Running(
+    ["replay", file, "cam", "--loop", "--rate", "500"],
+    { folder },
+  );
+  await until("many frames", () => cam.cnt0 > 50n);
+  assertEquals(await player.end("SIGINT"), 130);
+});
+
+Deno.test("record and replay say in one line what is wrong", async () => {
+  using folder = new Folder();
+  using cam = Stream.create("cam", {
+    dir: folder.path,
+    size: [3, 2],
+    type: "u16",
+  });
+  cam.write(u16(1, 6));
+  const file = folder.file("one.fits");
+  await done(["save", "cam", file], { folder });
+  await done(["create", "other", "3x3", "u16"], { folder });
+  const cases: [string[], number, RegExp][] = [
+    [["record", "cam"], 2, /DIR is missing/],
+    [["record", "cam", "cam", "log"], 2, /named twice/],
+    [["record", "nothing", "log"], 1, /nothing/],
+    [["record", "cam", "log", "--trigger", "a/b"], 2, /Not a stream name/],
+    [["record", "--recover", folder.file("no")], 1, /No such file/],
+    [["replay", "cam"], 2, /STREAM is missing/],
+    [["replay", file, "cam"], 1, /--rate says how fast/],
+    [["replay", file, "other", "--rate", "1"], 1, /3x3 u16.*--force/],
+    [["replay", file, "cam", "--from", "noon"], 2, /Not a time: "noon"/],
+    [["replay", file, "cam", "--keep", "all"], 2, /counters or times/],
+    [["restore", folder.path], 1, /snapshot\.json/],
+    [["snapshot"], 2, /DIR is missing/],
+  ];
+  for (const [words, code, message] of cases) {
+    const outcome = await shmim(words, { folder, cwd: folder.path });
+    assertEquals(outcome.code, code, `${words}: ${outcome.err}`);
+    assertMatch(outcome.err, message);
+    assertEquals(outcome.err.trimEnd().split("\n").length, 1, outcome.err);
+  }
+});

@@ -1,0 +1,137 @@
+/** Snapshots: a folder of streams into files, and back. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { restore } from "../../src/record/restore.ts";
+import { snapshot } from "../../src/record/snapshot.ts";
+import type { Keyword } from "../../src/stream/keywords.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import { type DataType, TYPES } from "../../src/stream/types.ts";
+import { Folder } from "../_support/cli.ts";
+import "../_support/load.ts";
+
+const KEYWORDS: Keyword[] = [
+  { name: "odd name é", type: "S", value: "déjà", comment: "no FITS" },
+  { name: "NAN", type: "D", value: NaN, comment: "" },
+  { name: "ZERO", type: "D", value: -0, comment: "minus" },
+  { name: "BIG", type: "L", value: -(2n ** 63n), comment: "exact" },
+  { name: "NAXIS1", type: "L", value: 1n, comment: "belongs to files" },
+];
+
+Deno.test("snapshot() and restore() bring everything back, for every type", async () => {
+  using folder = new Folder();
+  using there = new Folder();
+  const kept = folder.file("kept");
+  const expected = new Map<string, Record<string, unknown>>();
+  for (const [i, type] of (Object.keys(TYPES) as DataType[]).entries()) {
+    const size = [[3], [3, 2], [2, 2, 2]][i % 3] ?? [1];
+    using stream = Stream.create(`s_${type}`, {
+      dir: folder.path,
+      size,
+      type,
+      keywords: 7 + i,
+      circularBuffer: i % 4,
+    });
+    const { dataBytes } = stream.layout.table;
+    stream.setKeywords(KEYWORDS);
+    for (let n = 0; n < i; n++) {
+      stream.write(new Uint8Array(dataBytes).map((_, k) => (k + n) % 100), {
+        atimeNs: 1_800_000_000_123_456_789n + BigInt(n),
+      });
+    }
+    const { bytes, cnt0, cnt1, atimeNs } = stream.read();
+    expected.set(stream.name, {
+      size,
+      type,
+      bytes,
+      cnt0,
+      cnt1,
+      atimeNs,
+      keywords: stream.keywords(),
+      capacity: stream.layout.keywordCount,
+      slots: stream.layout.circularBuffer,
+    });
+  }
+  Deno.symlinkSync("s_u8.im.shm", folder.stream("alias"));
+  const report = await snapshot(kept, { dir: folder.path });
+  assertEquals([report.streams.length, report.links.length], [13, 1]);
+  assertEquals(report.failed, []);
+  const check = (dir: string): void => {
+    for (const [name, wanted] of expected) {
+      using stream = Stream.open(name, { dir, writable: false });
+      const { bytes, cnt0, cnt1, atimeNs } = stream.read();
+      assertEquals(
+        {
+          size: stream.size,
+          type: stream.type,
+          bytes,
+          cnt0,
+          cnt1,
+          atimeNs,
+          keywords: stream.keywords(),
+          capacity: stream.layout.keywordCount,
+          slots: stream.layout.circularBuffer,
+        },
+        wanted,
+        name,
+      );
+      assertEquals(stream.fields().writing, false);
+    }
+  };
+  const made = await restore(kept, { dir: there.path });
+  assertEquals(
+    [...new Set(made.map(({ result }) => result))].sort(),
+    ["created", "linked"],
+  );
+  check(there.path);
+  // In place: who has a stream open sees it.
+  using open = Stream.open("s_f64", { dir: there.path });
+  const { inode } = open;
+  const seen = open.read();
+  for (const name of expected.keys()) {
+    using stream = Stream.open(name, { dir: there.path });
+    stream.write(new Uint8Array(stream.layout.table.dataBytes));
+    stream.setKeywords([]);
+  }
+  const again = await restore(kept, { dir: there.path });
+  assertEquals(
+    [...new Set(again.map(({ result }) => result))].sort(),
+    ["filled", "linked"],
+  );
+  check(there.path);
+  assertEquals([open.presence(), open.inode], ["same", inode]);
+  assertEquals(open.read().bytes, seen.bytes);
+});
+
+Deno.test("restore() leaves what does not fit, says so, and does the others", async () => {
+  using folder = new Folder();
+  const kept = folder.file("kept");
+  for (const name of ["a", "b", "c"]) {
+    using stream = Stream.create(name, {
+      dir: folder.path,
+      size: [2],
+      type: "u8",
+    });
+    stream.write(new Uint8Array([1, 2]));
+  }
+  await snapshot(kept, { dir: folder.path, pattern: "[ab]" });
+  assert(!Deno.readTextFileSync(`${kept}/snapshot.json`).includes('"c"'));
+  using other = Stream.create("a", {
+    dir: folder.path,
+    size: [3],
+    type: "u8",
+    existing: "replace",
+  });
+  const [a, b] = await restore(kept, { dir: folder.path });
+  assertEquals([a?.result, b?.result], ["failed", "filled"]);
+  assertMatch(a?.error ?? "", /"a" is 3 u8, it was 2 u8; --force/);
+  assertEquals(other.presence(), "same");
+  const forced = await restore(kept, { dir: folder.path, force: true });
+  assertEquals(forced.map(({ result }) => result), ["created", "filled"]);
+  // A file that was changed is no snapshot any more.
+  const file = `${kept}/b.fits`;
+  const bytes = Deno.readFileSync(file);
+  bytes[bytes.length - 2880] = 77;
+  Deno.writeFileSync(file, bytes);
+  const [, damaged] = await restore(kept, { dir: folder.path });
+  assertMatch(damaged?.error ?? "", /sum does not agree/);
+});
