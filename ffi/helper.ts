@@ -7,7 +7,7 @@
 import { fromFileUrl } from "@std/path";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 4;
+export const HELPER_ABI = 5;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -194,6 +194,25 @@ const HELPER_SYMBOLS = {
   // int32_t shmim_receive(struct shmim_stream *,
   //     const struct shmim_receive *, struct shmim_control *)
   shmim_receive: {
+    parameters: ["buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // uint32_t shmim_crc32c(uint32_t, const void *, uint64_t, int32_t plain)
+  shmim_crc32c: {
+    parameters: ["u32", "buffer", "u64", "i32"],
+    result: "u32",
+  },
+  // int32_t shmim_wire_transmit(struct shmim_stream *,
+  //     const struct shmim_wire_transmit *, struct shmim_wire_control *)
+  shmim_wire_transmit: {
+    parameters: ["buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_wire_receive(struct shmim_stream *,
+  //     const struct shmim_wire_receive *, struct shmim_wire_control *)
+  shmim_wire_receive: {
     parameters: ["buffer", "buffer", "buffer"],
     result: "i32",
     nonblocking: true,

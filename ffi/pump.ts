@@ -64,6 +64,7 @@ export type PumpEnd =
   | { reason: "cut" }
   | { reason: "slice"; index: bigint }
   | { reason: "idle" }
+  | { reason: "breach" }
   | { reason: "error"; error: SystemError };
 
 /** Counters of a pump. */
@@ -173,18 +174,27 @@ export class Pump {
   /** Settles when the pump has ended; never rejects. */
   readonly done: Promise<PumpEnd>;
 
-  /** @param run Starts the pump with its control block. */
+  /**
+   * @param run Starts the pump with its control block.
+   * @param more Words that its control block has behind the histogram.
+   */
   constructor(
     run: (control: BigUint64Array<ArrayBuffer>) => Promise<number>,
+    more = 0,
   ) {
     this.#words = new BigUint64Array(
-      new ArrayBuffer((CONTROL.length + BUCKETS) * 8),
+      new ArrayBuffer((CONTROL.length + BUCKETS + more) * 8),
     );
     this.done = run(this.#words).then((result) => this.#ended(result));
   }
 
   #word(name: Word): bigint {
     return this.#words[INDEX[name]] ?? 0n;
+  }
+
+  /** A word behind the histogram. */
+  protected more(index: number): bigint {
+    return this.#words[CONTROL.length + BUCKETS + index] ?? 0n;
   }
 
   #ended(result: number): PumpEnd {
@@ -202,6 +212,8 @@ export class Pump {
         };
       case 6:
         return { reason: "idle" };
+      case 7:
+        return { reason: "breach" };
       default:
         return {
           reason: "error",
@@ -251,7 +263,7 @@ export class Pump {
   latencies(): Latencies {
     const latencies = new Latencies();
     latencies.add(
-      this.#words.subarray(CONTROL.length),
+      this.#words.subarray(CONTROL.length, CONTROL.length + BUCKETS),
       Number(this.#word("latencyCount")),
       Number(this.#word("latencyMax")),
     );
@@ -267,8 +279,8 @@ export interface Schedule {
   readonly cpus: readonly number[];
 }
 
-/** Cores as a mask. */
-function mask(cpus: readonly number[]): bigint {
+/** Cores as a mask; inside `ffi/` only. */
+export function mask(cpus: readonly number[]): bigint {
   return cpus.reduce((bits, cpu) => bits | 1n << BigInt(cpu), 0n);
 }
 

@@ -173,6 +173,62 @@ static void fill_ring(const struct shmim_stream *s) {
   atomic_store_explicit(stored, (uint32_t)index, memory_order_release);
 }
 
+/* Our count of a frame, and what another writer counted meanwhile. */
+static void own(struct shmim_stream *s, uint64_t before, uint64_t counter) {
+  if (s->own_counter != ~0ull && before != s->own_counter) {
+    s->foreign += before > s->own_counter ? before - s->own_counter : 1;
+  }
+  s->own_counter = counter;
+}
+
+static void note_slice(const struct shmim_stream *s, uint64_t k,
+                       const int64_t *atime, const int64_t *writetime,
+                       uint64_t counter) {
+  memcpy(at(s, s->slice_atimes + 16 * k), atime, 16);
+  memcpy(at(s, s->slice_writetimes + 16 * k), writetime, 16);
+  memcpy(at(s, s->slice_counters + 8 * k), &counter, 8);
+}
+
+/*
+ * As publish(), but counters and times are those of a frame elsewhere: the
+ * stream goes on as its source does. Where there is a circular buffer, the
+ * frame lies in the slot that its counter belongs to. `run` frames have come
+ * without a gap: where that is less than the slots, others hold older frames
+ * than a reader would take them for, and the cycle says that it is not valid.
+ */
+int32_t publish_as(struct shmim_stream *s, int64_t slice,
+                   const struct shmim_frame *f, uint64_t run,
+                   const struct timespec *started) {
+  struct timespec now;
+  if (s->ring_slots > 0) {
+    const uint64_t index = f->cnt0 % s->ring_slots;
+    memcpy(at(s, s->ring_data + index * s->data_bytes), at(s, s->data),
+           s->data_bytes);
+    atomic_store(word(s, s->ring_cycle),
+                 f->cnt0 / s->ring_slots + (run < s->ring_slots ? 1 : 0));
+    atomic_store_explicit((_Atomic uint32_t *)at(s, s->ring_index),
+                          (uint32_t)index, memory_order_release);
+  }
+  clock_gettime((clockid_t)s->clock, &now);
+  memcpy(at(s, s->writetime), &f->writetime_s, 16);
+  memcpy(at(s, s->atime), &f->atime_s, 16);
+  if (s->cnt1 != 0) {
+    atomic_store_explicit(word(s, s->cnt1), f->cnt1, memory_order_release);
+  }
+  if (s->cnt2 != 0) {
+    atomic_store_explicit(word(s, s->cnt2), f->cnt2, memory_order_release);
+  }
+  trace(s, started, &now, NULL);
+  own(s, atomic_exchange_explicit(word(s, s->cnt0), f->cnt0,
+                                  memory_order_acq_rel),
+      f->cnt0);
+  if (slice >= 0 && (uint64_t)slice < s->slices && s->slice_counters != 0) {
+    note_slice(s, (uint64_t)slice, &f->atime_s, &f->writetime_s, f->cnt0);
+  }
+  atomic_store_explicit(flag(s), 0, memory_order_release);
+  return shmim_sem_post(s, -1);
+}
+
 /* In the order that readers rely on: ring, times, counters, flag, posts. */
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
                 const struct timespec *started, const struct trigger *trigger,
@@ -197,10 +253,7 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
   }
   s->own_counter = counter;
   if (slice >= 0 && (uint64_t)slice < s->slices && s->slice_counters != 0) {
-    const uint64_t k = (uint64_t)slice;
-    memcpy(at(s, s->slice_atimes + 16 * k), acquired, 16);
-    memcpy(at(s, s->slice_writetimes + 16 * k), write_time, 16);
-    memcpy(at(s, s->slice_counters + 8 * k), &counter, 8);
+    note_slice(s, (uint64_t)slice, acquired, write_time, counter);
   }
   atomic_store_explicit(flag(s), 0, memory_order_release);
   const int32_t rc = shmim_sem_post(s, -1);

@@ -12,19 +12,24 @@ import {
   startTransmit,
   trySchedule,
 } from "../../ffi/pump.ts";
+import { startWireTransmit, type WirePump } from "../../ffi/wire_pump.ts";
 import { StreamChangedError, StreamNotFoundError } from "../stream/format.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import { Stream } from "../stream/stream.ts";
 import { Waiter, type WaitOptions } from "../stream/wait.ts";
+import { readKey } from "./key.ts";
 import { writeHandshake } from "./milk_wire.ts";
 import {
   Backoff,
   type BridgeStatus,
+  closeOnce,
   type EventSink,
   every,
   pause,
   Tally,
 } from "./session.ts";
+import { type Agreement, offerStream } from "./offer.ts";
+import { PIECE_BYTES, type Policy } from "./wire.ts";
 
 /** Which slices of a cube are sent. */
 export type SliceMode = "auto" | "rolling" | "whole";
@@ -42,6 +47,16 @@ export interface TransmitOptions {
   hostname: string;
   /** Its port. */
   port: number;
+  /** milk's wire or our own. Default `milk`. */
+  wire?: "milk" | "shmim";
+  /** File of the key that the receiver has, too (our own wire). */
+  key?: string;
+  /** Which frames cross where the line is slow (our own). Default `latest`. */
+  policy?: Policy;
+  /** Frames that may wait with `every`, where the stream keeps none itself. */
+  queue?: number;
+  /** Added to the clock that the receiver is told, ns: for tests. */
+  clockShiftNs?: bigint;
   /** How to wait for the source. */
   wait?: WaitOptions;
   /** `auto`: every new slice where cnt1 moves, else the whole cube. */
@@ -65,6 +80,9 @@ export interface TransmitOptions {
 const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
 const REPEAT_MS = 1000;
 const LOOK_MS = 250;
+const PING_MS = 1000;
+const SILENCE_MS = 5000;
+const QUEUE = 16;
 const SLICE_MODES: Readonly<Record<SliceMode, number>> = {
   auto: 0,
   rolling: 1,
@@ -79,6 +97,9 @@ export class Transmitter {
   readonly #abort = new AbortController();
   readonly #backoff = new Backoff();
   #stream: Stream;
+  /** Counter of the last frame sent; `undefined`: none of this source. */
+  #sent: bigint | undefined;
+  readonly #instance = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
   #last: bigint;
   #pump: Pump | undefined;
   #told = "";
@@ -100,6 +121,7 @@ export class Transmitter {
    * @throws {StreamNotFoundError | StreamFormatError} where there is no such
    * stream.
    * @throws {WireError} where it cannot cross this wire.
+   * @throws {KeyFileError} where the key cannot be used.
    */
   static start(options: TransmitOptions): Transmitter {
     const poll = options.wait?.mode === "poll" || options.wait?.mode === "spin";
@@ -108,7 +130,8 @@ export class Transmitter {
       ...poll ? { writable: false } : {},
     });
     try {
-      writeHandshake(stream, 0);
+      if (options.wire !== "shmim") writeHandshake(stream, 0);
+      if (options.key !== undefined) readKey(options.key);
       return new Transmitter(options, stream);
     } catch (error) {
       stream.close();
@@ -152,10 +175,13 @@ export class Transmitter {
         const connection = await this.#connect();
         if (connection === undefined) break;
         try {
-          this.#tally.connected();
-          await this.#serve(connection);
+          if (this.#options.wire === "shmim") {
+            await this.#serveOwn(connection);
+          } else {
+            await this.#serveMilk(connection);
+          }
         } finally {
-          connection.close();
+          closeOnce(connection);
         }
         if (this.#abort.signal.aborted) break;
         if (this.#options.reconnect === false) {
@@ -184,11 +210,7 @@ export class Transmitter {
     const { signal } = this.#abort;
     for (let first = true; !signal.aborted; first = false) {
       try {
-        const connection = await Deno.connect({ hostname, port, signal });
-        this.#tell("note", `connected to ${this.#peer}`);
-        this.#backoff.reset();
-        this.#told = "";
-        return connection;
+        return await Deno.connect({ hostname, port, signal });
       } catch (error) {
         if (signal.aborted) return undefined;
         const hopeless = error instanceof Deno.errors.NotCapable ||
@@ -210,8 +232,71 @@ export class Transmitter {
     this.#told = message;
   }
 
-  /** One connection: handshake, then pumps until it ends. */
-  async #serve(connection: Deno.TcpConn): Promise<void> {
+  #connected(how: string): void {
+    this.#tell("note", `connected to ${this.#peer}${how}`);
+    this.#tally.connected();
+    this.#backoff.reset();
+    this.#told = "";
+  }
+
+  /** One connection: agreement, then a pump until it ends. */
+  async #serveOwn(connection: Deno.TcpConn): Promise<void> {
+    const keywords = this.#announcedKeywords();
+    const cnt0 = this.#stream.cnt0;
+    const before = cnt0 > 0n ? cnt0 - 1n : 0n;
+    const sent = this.#sent ?? before;
+    const base = sent < before ? sent : before;
+    let agreed: Agreement;
+    try {
+      agreed = await offerStream(connection, this.#stream, {
+        ...this.#options.key === undefined ? {} : { key: this.#options.key },
+        policy: this.#options.policy ?? "latest",
+        keywords,
+        pingMs: PING_MS,
+        base,
+        instance: this.#instance,
+        signal: this.#abort.signal,
+      });
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      this.#tellOnce(`${this.#peer}: ${reason(error)}`);
+      return;
+    }
+    this.#connected(agreed.authenticated ? ", which has our key" : "");
+    const end = await this.#pumpOnce(
+      (waiter) => this.#startOwn(connection, waiter, keywords, agreed, base),
+    );
+    await this.#goesOn(end, keywords);
+  }
+
+  #startOwn(
+    connection: Deno.TcpConn,
+    waiter: Waiter,
+    keywords: number,
+    { last }: Agreement,
+    base: bigint,
+  ): WirePump {
+    return startWireTransmit(this.#stream.mapping, connection, {
+      wait: waiter.settings,
+      last: last ?? base,
+      sliceMode: this.#sliceMode(),
+      every: this.#options.policy === "every",
+      queue: this.#options.queue ?? QUEUE,
+      keywords,
+      keywordsUsed: this.#options.keywords === "used",
+      pieceBytes: PIECE_BYTES,
+      pingMs: PING_MS,
+      silenceMs: SILENCE_MS,
+      first: last === undefined,
+      allowTorn: this.#options.allowTorn ?? false,
+      shiftNs: this.#options.clockShiftNs ?? 0n,
+      schedule: this.#options.schedule ?? NO_SCHEDULE,
+    });
+  }
+
+  /** One connection: announcement, then pumps until it ends. */
+  async #serveMilk(connection: Deno.TcpConn): Promise<void> {
+    this.#connected("");
     const keywords = this.#announcedKeywords();
     const handshake = writeHandshake(this.#stream, keywords);
     try {
@@ -222,7 +307,10 @@ export class Transmitter {
     }
     let fresh = true;
     while (!this.#abort.signal.aborted) {
-      const end = await this.#pumpOnce(connection, keywords, fresh);
+      const repeat = fresh;
+      const end = await this.#pumpOnce((waiter) =>
+        this.#startMilk(connection, waiter, keywords, repeat)
+      );
       fresh = false;
       if (!await this.#goesOn(end, keywords)) return;
     }
@@ -246,19 +334,15 @@ export class Transmitter {
       : SLICE_MODES[mode];
   }
 
-  async #pumpOnce(
+  #startMilk(
     connection: Deno.TcpConn,
+    waiter: Waiter,
     keywords: number,
     repeat: boolean,
-  ): Promise<PumpEnd> {
-    const stream = this.#stream;
-    using waiter = new Waiter(stream.mapping, {
-      ...this.#options.wait,
-      onWarning: (message) => this.#tell("warning", message),
-    }, stream.name);
+  ): Pump {
     // What was published before the first connection is nobody's loss.
-    if (this.#tally.status().frames === 0) this.#last = stream.cnt0;
-    const pump = startTransmit(stream.mapping, connection, {
+    if (this.#tally.status().frames === 0) this.#last = this.#stream.cnt0;
+    return startTransmit(this.#stream.mapping, connection, {
       wait: waiter.settings,
       last: this.#last,
       sliceMode: this.#sliceMode(),
@@ -269,6 +353,15 @@ export class Transmitter {
       allowTorn: this.#options.allowTorn ?? false,
       schedule: this.#options.schedule ?? NO_SCHEDULE,
     });
+  }
+
+  async #pumpOnce(start: (waiter: Waiter) => Pump): Promise<PumpEnd> {
+    const stream = this.#stream;
+    using waiter = new Waiter(stream.mapping, {
+      ...this.#options.wait,
+      onWarning: (message) => this.#tell("warning", message),
+    }, stream.name);
+    const pump = start(waiter);
     this.#pump = pump;
     this.#tally.add(pump);
     if (this.#abort.signal.aborted) pump.stop();
@@ -278,7 +371,10 @@ export class Transmitter {
     } finally {
       unwatch();
       this.#pump = undefined;
-      if (pump.counters().frames > 0) this.#last = pump.lastCnt0;
+      if (pump.counters().frames > 0) {
+        this.#last = pump.lastCnt0;
+        this.#sent = pump.lastCnt0;
+      }
     }
   }
 
@@ -310,6 +406,10 @@ export class Transmitter {
     if (replaced || broken) return await this.#follow(keywords, broken);
     if (end.reason === "error") {
       this.#tell("warning", `${this.#peer}: ${end.error.message}`);
+    } else if (end.reason === "idle") {
+      this.#tell("warning", `${this.#peer} is silent: connecting anew`);
+    } else if (end.reason === "breach") {
+      this.#tell("warning", `${this.#peer} broke the rules of the wire`);
     } else {
       this.#tell("warning", `${this.#peer} closed the connection`);
     }
@@ -343,6 +443,7 @@ export class Transmitter {
     old.close();
     this.#stream = next;
     this.#last = 0n;
+    this.#sent = 0n;
     return same && keywords === this.#announcedKeywords();
   }
 }

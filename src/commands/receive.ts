@@ -3,9 +3,10 @@
 import { integerFrom } from "../cli/args.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
-import { EXIT } from "../cli/errors.ts";
+import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { DIR, dirOf, SCHEDULE, scheduleOf } from "../cli/shared_options.ts";
+import type { WireChoice } from "../bridge/greet.ts";
 import { type ReceiveOptions, Receiver } from "../bridge/receive.ts";
 import { requireName, SUFFIX } from "../stream/names.ts";
 
@@ -41,6 +42,20 @@ export const command = defineCommand<Options>({
       many: true,
       help: "only these peers may connect",
     },
+    {
+      name: "wire",
+      value: "WIRE",
+      help: "milk, shmim or any (default: any, with --key shmim)",
+    },
+    {
+      name: "key",
+      value: "FILE",
+      help: "peers must have the same key; none of milk's has",
+    },
+    {
+      name: "direct",
+      help: "large frames go into the stream as they come, write flag up",
+    },
     { name: "as", value: "NAME", help: "this name instead of the peer's" },
     { name: "replace", help: "replace a stream of another type or size" },
     { name: "once", help: "end with the first peer, as milk does" },
@@ -63,6 +78,11 @@ export const command = defineCommand<Options>({
   parse(args): Options {
     const [port = ""] = args.exactly("PORT");
     const as = args.text("as");
+    const wire = args.choice<WireChoice>("wire", ["milk", "shmim", "any"]);
+    const key = args.text("key");
+    if (wire === "milk" && key !== undefined) {
+      throw new UsageError("--key asks for our own wire, not for milk's");
+    }
     const bind = args.text("bind") ?? "127.0.0.1";
     return {
       statsFile: args.text("stats-json"),
@@ -70,6 +90,9 @@ export const command = defineCommand<Options>({
         port: integerFrom("PORT", port, 0, 65535),
         bind: bind.replace(/^\[(.*)\]$/, "$1"),
         allow: args.list("allow"),
+        ...wire === undefined ? {} : { wire },
+        ...key === undefined ? {} : { key },
+        direct: args.flag("direct"),
         ...as === undefined ? {} : { as: bareName(as) },
         ...dirOf(args),
         replace: args.flag("replace"),
@@ -83,8 +106,9 @@ export const command = defineCommand<Options>({
   needs({ receive, statsFile }, scope): Needs {
     const folder = scope.folder(receive.as, receive.dir);
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
+    const key = receive.key === undefined ? [] : scope.file(receive.key);
     return {
-      read: folder,
+      read: [...folder, ...key],
       write: [...folder, ...stats],
       net: scope.host(receive.bind ?? "127.0.0.1", receive.port),
     };

@@ -3,7 +3,7 @@
 import { integerFrom } from "../cli/args.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
-import { EXIT } from "../cli/errors.ts";
+import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import {
   DIR,
@@ -21,6 +21,7 @@ import {
   type TransmitOptions,
   Transmitter,
 } from "../bridge/transmit.ts";
+import type { Policy } from "../bridge/wire.ts";
 
 interface Options {
   readonly transmit: TransmitOptions;
@@ -35,6 +36,26 @@ export const command = defineCommand<Options>({
     "The frame that is there goes at once, and once more after a second if " +
     "the source has not moved, because milk's receiver drops early frames.",
   options: [
+    {
+      name: "wire",
+      value: "WIRE",
+      help: "milk (default) or shmim: our own, see --key, --policy",
+    },
+    {
+      name: "key",
+      value: "FILE",
+      help: "the receiver must have the same key (with --wire shmim)",
+    },
+    {
+      name: "policy",
+      value: "POLICY",
+      help: "slow line: latest (default) or every (with --wire shmim)",
+    },
+    {
+      name: "queue",
+      value: "N",
+      help: "frames that may wait with --policy every (default 16)",
+    },
     ...WAIT,
     {
       name: "slices",
@@ -65,6 +86,19 @@ export const command = defineCommand<Options>({
       "PORT",
     );
     const wait = waitOf(args);
+    const wire = args.choice("wire", ["milk", "shmim"]) ?? "milk";
+    const key = args.text("key");
+    const policy = args.choice<Policy>("policy", ["latest", "every"]);
+    const queue = args.integer("queue", 1);
+    if (wire === "milk") {
+      const own = Object.entries({ key, policy, queue })
+        .find(([, value]) => value !== undefined)?.[0];
+      if (own !== undefined) {
+        throw new UsageError(
+          `--${own} asks for our own wire: add --wire shmim`,
+        );
+      }
+    }
     return {
       statsFile: args.text("stats-json"),
       transmit: {
@@ -72,6 +106,10 @@ export const command = defineCommand<Options>({
         hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
         port: integerFrom("PORT", port, 1, 65535),
         ...dirOf(args),
+        wire,
+        ...key === undefined ? {} : { key },
+        ...policy === undefined ? {} : { policy },
+        ...queue === undefined ? {} : { queue },
         ...wait === undefined ? {} : { wait },
         slices:
           args.choice<SliceMode>("slices", ["auto", "rolling", "whole"]) ??
@@ -89,9 +127,10 @@ export const command = defineCommand<Options>({
   needs({ transmit, statsFile }, scope): Needs {
     const files = scope.stream(transmit.stream, transmit.dir);
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
+    const key = transmit.key === undefined ? [] : scope.file(transmit.key);
     const writes = transmit.wait === undefined || waitWrites(transmit.wait);
     return {
-      read: files,
+      read: [...files, ...key],
       write: [...writes ? files : [], ...stats],
       net: scope.host(transmit.hostname, transmit.port),
     };

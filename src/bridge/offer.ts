@@ -1,0 +1,112 @@
+/**
+ * A transmitter's first words over our own wire: who is there, what the
+ * stream is, and where both stand.
+ * @module
+ */
+
+import {
+  IMAGETYPE_CIRCULAR,
+  IMAGETYPE_PLAIN,
+} from "../stream/imagestreamio.ts";
+import type { Stream } from "../stream/stream.ts";
+import { HandshakeError, initiate, SERVICE } from "./handshake.ts";
+import { readKey } from "./key.ts";
+import { WireError } from "./milk_wire.ts";
+import { closeOnce } from "./session.ts";
+import { PIECE_BYTES, type Policy, readAnswer, writeOffer } from "./wire.ts";
+
+/** What to offer beside the stream itself. */
+export interface OfferOptions {
+  /** The key's file, read anew each time. */
+  key?: string;
+  /** Which frames cross when the line is slow. */
+  policy: Policy;
+  /** Keyword records. */
+  keywords: number;
+  /** Time between two heartbeats, ms. */
+  pingMs: number;
+  /** Frames behind this counter are to come, or count as missed. */
+  base: bigint;
+  /** A number that this transmitter made for itself. */
+  instance: bigint;
+  /** Gives up. */
+  signal: AbortSignal;
+}
+
+/** What both ends agreed on. */
+export interface Agreement {
+  /** Counter of the last frame that the receiver has of this source. */
+  readonly last: bigint | undefined;
+  /** Whether both have proved that they know the key. */
+  readonly authenticated: boolean;
+}
+
+const LIMIT_MS = 10_000;
+
+function imageTypeOf(stream: Stream): bigint {
+  const { milkMetadata, rolling } = stream.layout;
+  if (milkMetadata) return BigInt(stream.fields().other.imageType ?? 0);
+  return rolling ? IMAGETYPE_CIRCULAR : IMAGETYPE_PLAIN;
+}
+
+async function talk(
+  connection: Deno.TcpConn,
+  stream: Stream,
+  options: OfferOptions,
+): Promise<Agreement> {
+  const channel = await initiate(connection, {
+    service: SERVICE.frames,
+    ...options.key === undefined ? {} : { key: readKey(options.key) },
+  });
+  await channel.send(writeOffer({
+    capabilities: 0,
+    policy: options.policy,
+    pieceBytes: PIECE_BYTES,
+    pingMs: options.pingMs,
+    keywords: options.keywords,
+    imageType: imageTypeOf(stream),
+    source: { inode: stream.inode, creationNs: stream.fields().creationNs },
+    base: options.base,
+    instance: options.instance,
+    type: stream.type,
+    size: stream.size,
+    name: stream.name,
+  }));
+  const answer = readAnswer(await channel.receive(), 0);
+  if (answer.refusal !== "") {
+    throw new WireError(`it refuses: ${answer.refusal}`);
+  }
+  return { last: answer.last, authenticated: channel.authenticated };
+}
+
+/**
+ * Offers a stream to a receiver.
+ *
+ * @throws {HandshakeError | WireError} saying why nothing comes of it.
+ */
+export async function offerStream(
+  connection: Deno.TcpConn,
+  stream: Stream,
+  options: OfferOptions,
+): Promise<Agreement> {
+  let late = false;
+  const end = (): void => closeOnce(connection);
+  const timer = setTimeout(() => {
+    late = true;
+    end();
+  }, LIMIT_MS);
+  options.signal.addEventListener("abort", end);
+  try {
+    return await talk(connection, stream, options);
+  } catch (error) {
+    if (late) {
+      throw new HandshakeError(
+        `it did not finish its greeting in ${LIMIT_MS / 1000} s`,
+      );
+    }
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener("abort", end);
+  }
+}
