@@ -163,18 +163,18 @@ static bool silent(struct wire_out *t, uint64_t now) {
   return now - t->moved > t->w.silence_ns;
 }
 
-int32_t wire_upkeep(struct wire_out *t) {
+int32_t wire_listen(struct wire_out *t) {
   const uint64_t now = monotonic_ns();
-  int32_t rc = 0;
-  if (now - t->looked > LOOK_NS) {
-    t->looked = now;
-    rc = listen_to_peer(t);
-    if (rc == 0 && silent(t, now)) {
-      rc = -ETIMEDOUT;
-    }
+  if (now - t->looked < LOOK_NS) {
+    return 0;
   }
-  if (rc == 0 && now >= t->next_ping) {
-    rc = ping(t, now);
-  }
-  return rc;
+  t->looked = now;
+  const int32_t rc = listen_to_peer(t);
+  return rc == 0 && silent(t, now) ? -ETIMEDOUT : rc;
+}
+
+int32_t wire_upkeep(struct wire_out *t) {
+  const int32_t rc = wire_listen(t);
+  const uint64_t now = monotonic_ns();
+  return rc == 0 && now >= t->next_ping ? ping(t, now) : rc;
 }

@@ -7,6 +7,8 @@
 
 /* The source changed: what was sent of the frame is void. */
 #define ABORTED 1
+/* No frame came in PUMP_SLICE_MS. */
+#define NOTHING 2
 
 /* Where the pixels are, and what may happen to them. */
 enum wire_kept {
@@ -34,6 +36,10 @@ struct wire_trip {
   uint64_t at;              /* CLOCK_MONOTONIC */
 };
 
+/* A queue of more frames than this is no queue. */
+#define WIRE_QUEUE_MAX 65536ull
+struct wire_queue;
+
 struct wire_out {
   struct wire w;
   struct shmim_stream *s;
@@ -45,6 +51,7 @@ struct wire_out {
   struct slice_state state;
   uint64_t cautious;        /* copy so many frames before sending them */
   int64_t tai_ns;
+  struct wire_queue *queue; /* NULL: frames go straight from the stream */
   /* wire_clock.c */
   uint8_t answer[sizeof(struct wire_pong)];
   uint64_t answered;        /* bytes of `answer` */
@@ -64,9 +71,34 @@ void wire_clock_leave(struct wire_out *t);
 /* Between two messages: pings when it is time, takes answers, notices a peer
  * that is gone. */
 int32_t wire_upkeep(struct wire_out *t);
+/* The same without pings: where the line takes none. */
+int32_t wire_listen(struct wire_out *t);
 
+/* wire_frame.c: keywords where they changed, then a frame that is whole as
+ * long as wire_intact() says so: 0, or ABORTED. */
+int32_t wire_send_part(struct wire_out *t, struct wire_part *p);
+bool wire_intact(const struct wire_out *t, const struct wire_part *p);
+
+/* wire_source.c: sends what is new, by the policy. */
+int32_t wire_send_news(struct wire_out *t);
+/* Counter of the newest frame of the circular buffer, where it is filled. */
+bool wire_newest_slot(const struct shmim_stream *s, uint64_t *counter);
+/* A copy of the newest whole frame, however long a writer takes to pause;
+ * `meanwhile` ends it by a result. */
 int32_t wire_copy_frame(struct wire_out *t, uint8_t *out,
                         struct shmim_frame *frame, bool *torn,
                         int32_t (*meanwhile)(struct wire_out *));
+
+/* wire_queue.c: every frame, where the stream itself keeps none. */
+int32_t wire_queue_enter(struct wire_out *t);
+void wire_queue_leave(struct wire_out *t);
+/* The oldest frame that waits: 0, or NOTHING. */
+int32_t wire_queue_next(struct wire_out *t, struct wire_part *p);
+/* It is sent, its place is free. */
+void wire_queue_done(struct wire_out *t);
+
+static inline bool wire_told_to_stop(const struct wire_out *t) {
+  return stopped(&t->ctl->common.stop);
+}
 
 #endif
