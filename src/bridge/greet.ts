@@ -143,7 +143,7 @@ export async function refuse(
     await channel.send(writeAnswer({
       refusal: error instanceof Error ? error.message : String(error),
       capabilities: 0,
-      last: undefined,
+      progress: undefined,
     }));
   } catch {
     // it is gone: nobody to tell

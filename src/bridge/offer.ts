@@ -13,7 +13,13 @@ import { HandshakeError, initiate, SERVICE } from "./handshake.ts";
 import { readKey } from "./key.ts";
 import { WireError } from "./milk_wire.ts";
 import { closeOnce } from "./session.ts";
-import { PIECE_BYTES, type Policy, readAnswer, writeOffer } from "./wire.ts";
+import {
+  PIECE_BYTES,
+  type Policy,
+  type Progress,
+  readAnswer,
+  writeOffer,
+} from "./wire.ts";
 
 /** What to offer beside the stream itself. */
 export interface OfferOptions {
@@ -35,8 +41,8 @@ export interface OfferOptions {
 
 /** What both ends agreed on. */
 export interface Agreement {
-  /** Counter of the last frame that the receiver has of this source. */
-  readonly last: bigint | undefined;
+  /** How far the receiver has come with this source. */
+  readonly progress: Progress | undefined;
   /** Whether both have proved that they know the key. */
   readonly authenticated: boolean;
 }
@@ -76,7 +82,7 @@ async function talk(
   if (answer.refusal !== "") {
     throw new WireError(`it refuses: ${answer.refusal}`);
   }
-  return { last: answer.last, authenticated: channel.authenticated };
+  return { progress: answer.progress, authenticated: channel.authenticated };
 }
 
 /**

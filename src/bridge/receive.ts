@@ -30,7 +30,7 @@ import {
   every,
   Tally,
 } from "./session.ts";
-import { type SourceId, writeAnswer } from "./wire.ts";
+import { type Progress, type SourceId, writeAnswer } from "./wire.ts";
 
 /** What to receive, and how. */
 export interface ReceiveOptions extends DestinationOptions {
@@ -85,6 +85,12 @@ interface Feed {
   evicted: boolean;
 }
 
+/** What has come of a source over our own wire, and from whom. */
+interface Known extends Progress {
+  readonly source: SourceId;
+  readonly instance: bigint;
+}
+
 /** IPv4 in IPv6 clothes counts as IPv4. */
 function plainAddress(address: string): string {
   return address.replace(/^::ffff:/i, "");
@@ -106,7 +112,7 @@ export class Receiver {
   readonly #greetings = new Set<Deno.TcpConn>();
   readonly #tasks = new Set<Promise<void>>();
   /** By name: the last frame that has come over our own wire. */
-  readonly #known = new Map<string, { source: SourceId; last: bigint }>();
+  readonly #known = new Map<string, Known>();
   #stopped = false;
   /** Settles when it has ended. */
   readonly done: Promise<void>;
@@ -352,14 +358,27 @@ export class Receiver {
     const known = this.#known.get(name);
     const same = known?.source.inode === offer.source.inode &&
       known?.source.creationNs === offer.source.creationNs;
-    const last = same ? known?.last : undefined;
+    const again = same && known?.instance === offer.instance;
+    const progress = same && known !== undefined
+      ? again ? known : { last: known.last, frames: 0n, skipped: 0n }
+      : undefined;
+    const last = progress?.last ?? offer.base;
+    this.#known.set(name, {
+      source: offer.source,
+      instance: offer.instance,
+      last,
+      frames: progress?.frames ?? 0n,
+      skipped: progress?.skipped ?? 0n,
+    });
     try {
-      await channel.send(writeAnswer({ refusal: "", capabilities: 0, last }));
+      await channel.send(
+        writeAnswer({ refusal: "", capabilities: 0, progress }),
+      );
     } catch (error) {
       stream.close();
       throw error;
     }
-    return last ?? offer.base;
+    return last;
   }
 
   #start(feed: Feed, stream: Stream, last: bigint): Pump {
@@ -388,11 +407,16 @@ export class Receiver {
   }
 
   /** For the answer to the next connection of the same source. */
-  #remember(feed: Feed, name: string, last: bigint, pump: Pump): void {
-    if (feed.ours === undefined) return;
-    const { source } = feed.ours.offer;
-    const came = pump.counters().frames > 0 ? pump.lastCnt0 : last;
-    this.#known.set(name, { source, last: came });
+  #remember(feed: Feed, name: string, pump: Pump): void {
+    const known = this.#known.get(name);
+    if (feed.ours === undefined || known === undefined) return;
+    const { frames, skipped } = pump.counters();
+    this.#known.set(name, {
+      ...known,
+      last: frames > 0 ? pump.lastCnt0 : known.last,
+      frames: known.frames + BigInt(frames),
+      skipped: known.skipped + BigInt(skipped),
+    });
   }
 
   async #pumpOnce(
@@ -417,7 +441,7 @@ export class Receiver {
       return await pump.done;
     } finally {
       unwatch();
-      this.#remember(feed, name, last, pump);
+      this.#remember(feed, name, pump);
     }
   }
 

@@ -126,9 +126,14 @@ export class Tally {
     this.#connections++;
   }
 
-  /** Counts something that no pump saw. */
-  addSkipped(frames: number): void {
-    this.#past = { ...this.#past, skipped: this.#past.skipped + frames };
+  /** Corrects what pumps could not know, by what the other end knows. */
+  correct(by: { frames: number; skipped: number }): void {
+    const { frames, skipped } = this.#past;
+    this.#past = {
+      ...this.#past,
+      frames: frames + by.frames,
+      skipped: skipped + by.skipped,
+    };
   }
 
   /** The sums now. */

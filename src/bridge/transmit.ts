@@ -12,7 +12,7 @@ import {
   startTransmit,
   trySchedule,
 } from "../../ffi/pump.ts";
-import { startWireTransmit, type WirePump } from "../../ffi/wire_pump.ts";
+import { startWireTransmit, WirePump } from "../../ffi/wire_pump.ts";
 import { StreamChangedError, StreamNotFoundError } from "../stream/format.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import { Stream } from "../stream/stream.ts";
@@ -29,7 +29,7 @@ import {
   Tally,
 } from "./session.ts";
 import { type Agreement, offerStream } from "./offer.ts";
-import { PIECE_BYTES, type Policy } from "./wire.ts";
+import { PIECE_BYTES, type Policy, type Progress } from "./wire.ts";
 
 /** Which slices of a cube are sent. */
 export type SliceMode = "auto" | "rolling" | "whole";
@@ -103,6 +103,9 @@ export class Transmitter {
   #last: bigint;
   #pump: Pump | undefined;
   #told = "";
+  #queueFull = 0;
+  /** Counts of sources that were re-created since. */
+  #former = { frames: 0, skipped: 0 };
   /** Settles when it has ended; rejects where it cannot go on. */
   readonly done: Promise<void>;
 
@@ -237,6 +240,7 @@ export class Transmitter {
     this.#tally.connected();
     this.#backoff.reset();
     this.#told = "";
+    this.#queueFull = 0;
   }
 
   /** One connection: agreement, then a pump until it ends. */
@@ -262,6 +266,7 @@ export class Transmitter {
       this.#tellOnce(`${this.#peer}: ${reason(error)}`);
       return;
     }
+    if (agreed.progress !== undefined) this.#reconcile(agreed.progress);
     this.#connected(agreed.authenticated ? ", which has our key" : "");
     const end = await this.#pumpOnce(
       (waiter) => this.#startOwn(connection, waiter, keywords, agreed, base),
@@ -269,16 +274,27 @@ export class Transmitter {
     await this.#goesOn(end, keywords);
   }
 
+  /** What went out when the line broke may not have come: the other end says
+   * how many frames of this source did, and how many it missed. */
+  #reconcile({ frames, skipped }: Progress): void {
+    const now = this.#tally.status();
+    const before = this.#former;
+    this.#tally.correct({
+      frames: Number(frames) - (now.frames - before.frames),
+      skipped: Number(skipped) - (now.skipped - before.skipped),
+    });
+  }
+
   #startOwn(
     connection: Deno.TcpConn,
     waiter: Waiter,
     keywords: number,
-    { last }: Agreement,
+    { progress }: Agreement,
     base: bigint,
   ): WirePump {
     return startWireTransmit(this.#stream.mapping, connection, {
       wait: waiter.settings,
-      last: last ?? base,
+      last: progress?.last ?? base,
       sliceMode: this.#sliceMode(),
       every: this.#options.policy === "every",
       queue: this.#options.queue ?? QUEUE,
@@ -287,7 +303,7 @@ export class Transmitter {
       pieceBytes: PIECE_BYTES,
       pingMs: PING_MS,
       silenceMs: SILENCE_MS,
-      first: last === undefined,
+      first: progress === undefined,
       allowTorn: this.#options.allowTorn ?? false,
       shiftNs: this.#options.clockShiftNs ?? 0n,
       schedule: this.#options.schedule ?? NO_SCHEDULE,
@@ -381,6 +397,15 @@ export class Transmitter {
   /** What the pump cannot see: a re-created source, a writer that stalls. */
   #look(pump: Pump): void {
     const { name } = this.#stream;
+    const queueFull = pump instanceof WirePump
+      ? pump.wireCounters().queueFull
+      : 0;
+    if (queueFull > this.#queueFull) {
+      this.#queueFull = queueFull;
+      this.#tellOnce(
+        `the line is slower than "${name}": the queue is full, frames are lost`,
+      );
+    }
     if (this.#stream.presence() === "replaced") {
       pump.stop();
       return;
@@ -444,6 +469,8 @@ export class Transmitter {
     this.#stream = next;
     this.#last = 0n;
     this.#sent = 0n;
+    const { frames, skipped } = this.#tally.status();
+    this.#former = { frames, skipped };
     return same && keywords === this.#announcedKeywords();
   }
 }

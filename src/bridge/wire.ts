@@ -12,7 +12,7 @@ import { type Announcement, WireError } from "./milk_wire.ts";
 
 /** Bytes of an offer. */
 export const OFFER_BYTES = 192;
-const ANSWER_BYTES = 32;
+const ANSWER_BYTES = 48;
 const NAME_AT = 96;
 const NAME_ROOM = 96;
 const TYPE_AT = 64;
@@ -71,8 +71,18 @@ export interface Answer {
   readonly refusal: string;
   /** Of the capabilities offered, those to be used. */
   readonly capabilities: number;
-  /** Counter of the last frame that it has of this source. */
-  readonly last: bigint | undefined;
+  /** How far it has come with this source; `undefined`: it is new to it. */
+  readonly progress: Progress | undefined;
+}
+
+/** How far a receiver has come with a source. */
+export interface Progress {
+  /** Counter of the last frame that it has. */
+  readonly last: bigint;
+  /** Frames published that came from this transmitter. */
+  readonly frames: bigint;
+  /** Frames missed meanwhile. */
+  readonly skipped: bigint;
 }
 
 /** The bytes of an offer. */
@@ -217,9 +227,11 @@ export function writeAnswer(answer: Answer): Uint8Array<ArrayBuffer> {
   const view = new DataView(bytes.buffer);
   view.setUint32(0, reason.length === 0 ? 0 : 1, true);
   view.setUint32(4, answer.capabilities, true);
-  view.setUint32(8, answer.last === undefined ? 0 : 1, true);
+  view.setUint32(8, answer.progress === undefined ? 0 : 1, true);
   view.setUint32(12, reason.length, true);
-  view.setBigUint64(16, answer.last ?? 0n, true);
+  view.setBigUint64(16, answer.progress?.last ?? 0n, true);
+  view.setBigUint64(24, answer.progress?.frames ?? 0n, true);
+  view.setBigUint64(32, answer.progress?.skipped ?? 0n, true);
   bytes.set(reason, ANSWER_BYTES);
   return bytes;
 }
@@ -252,8 +264,10 @@ export function readAnswer(
   return {
     refusal: refused ? reason || "it gives no reason" : "",
     capabilities,
-    last: view.getUint32(8, true) === 0
-      ? undefined
-      : view.getBigUint64(16, true),
+    progress: view.getUint32(8, true) === 0 ? undefined : {
+      last: view.getBigUint64(16, true),
+      frames: view.getBigUint64(24, true),
+      skipped: view.getBigUint64(32, true),
+    },
   };
 }
