@@ -33,6 +33,8 @@ export const NATIVE_TARGETS: readonly string[] = [
   "stream",
   "receive",
   "transmit",
+  "wire_receive",
+  "wire_transmit",
 ];
 
 /** A way to build and drive the targets. */

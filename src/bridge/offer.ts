@@ -35,6 +35,8 @@ export interface OfferOptions {
   base: bigint;
   /** A number that this transmitter made for itself. */
   instance: bigint;
+  /** How long the receiver may take, ms. */
+  limitMs: number;
   /** Gives up. */
   signal: AbortSignal;
 }
@@ -46,8 +48,6 @@ export interface Agreement {
   /** Whether both have proved that they know the key. */
   readonly authenticated: boolean;
 }
-
-const LIMIT_MS = 10_000;
 
 function imageTypeOf(stream: Stream): bigint {
   const { milkMetadata, rolling } = stream.layout;
@@ -100,14 +100,14 @@ export async function offerStream(
   const timer = setTimeout(() => {
     late = true;
     end();
-  }, LIMIT_MS);
+  }, options.limitMs);
   options.signal.addEventListener("abort", end);
   try {
     return await talk(connection, stream, options);
   } catch (error) {
     if (late) {
       throw new HandshakeError(
-        `it did not finish its greeting in ${LIMIT_MS / 1000} s`,
+        `it did not finish its greeting in ${options.limitMs / 1000} s`,
       );
     }
     throw error;

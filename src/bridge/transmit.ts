@@ -57,6 +57,8 @@ export interface TransmitOptions {
   queue?: number;
   /** Added to the clock that the receiver is told, ns: for tests. */
   clockShiftNs?: bigint;
+  /** How long the receiver may take to greet, ms. Default 10 s. */
+  handshakeTimeoutMs?: number;
   /** How to wait for the source. */
   wait?: WaitOptions;
   /** `auto`: every new slice where cnt1 moves, else the whole cube. */
@@ -83,6 +85,7 @@ const LOOK_MS = 250;
 const PING_MS = 1000;
 const SILENCE_MS = 5000;
 const QUEUE = 16;
+const GREETING_MS = 10_000;
 const SLICE_MODES: Readonly<Record<SliceMode, number>> = {
   auto: 0,
   rolling: 1,
@@ -259,6 +262,7 @@ export class Transmitter {
         pingMs: PING_MS,
         base,
         instance: this.#instance,
+        limitMs: this.#options.handshakeTimeoutMs ?? GREETING_MS,
         signal: this.#abort.signal,
       });
     } catch (error) {
