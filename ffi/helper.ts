@@ -146,6 +146,13 @@ const HELPER_SYMBOLS = {
     parameters: ["buffer", "buffer", "buffer", "u64", "u64", "buffer"],
     result: "i32",
   },
+  // int32_t shmim_frame_put(struct shmim_stream *, const void *in,
+  //     uint64_t offset, uint64_t bytes, int64_t slice,
+  //     const struct shmim_frame *, uint64_t run)
+  shmim_frame_put: {
+    parameters: ["buffer", "buffer", "u64", "u64", "i64", "buffer", "u64"],
+    result: "i32",
+  },
   // int32_t shmim_convert_bytes(const struct shmim_stream *,
   //     uint64_t offset, const void *in, uint64_t bytes, uint64_t count,
   //     const struct shmim_convert *)
@@ -170,6 +177,8 @@ const HELPER_SYMBOLS = {
   },
   // int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms)
   shmim_socket_tune: { parameters: ["i32", "u64"], result: "i32" },
+  // int32_t shmim_socket_unsent(int32_t fd, uint64_t bytes)
+  shmim_socket_unsent: { parameters: ["i32", "u64"], result: "i32" },
   // int32_t shmim_relay(const struct shmim_stream *, struct shmim_stream *,
   //     const struct shmim_relay *, struct shmim_control *)
   shmim_relay: {

@@ -12,6 +12,16 @@ import { type ConnectedSocket, takeSocket } from "./socket.ts";
 /** Buckets of the latency histogram: 16 for each power of two, from 1 ns. */
 const BUCKETS = 640;
 
+/** Ends of a pump, as the helper numbers them. */
+export const END = {
+  stopped: 1,
+  closed: 2,
+  cut: 3,
+  error: 4,
+  idle: 6,
+  breach: 7,
+} as const;
+
 /** The words of `struct shmim_control`, in order, before the histogram. */
 const CONTROL = [
   "stop",
@@ -40,6 +50,54 @@ type Word = typeof CONTROL[number];
 const INDEX = Object.fromEntries(
   CONTROL.map((word, index) => [word, index]),
 ) as Record<Word, number>;
+
+/** A control block that TypeScript fills, where it moves the frames itself. */
+export class Control {
+  /** All its words. */
+  protected readonly words: BigUint64Array<ArrayBuffer>;
+
+  /** @param words The words of `struct shmim_control`, or more. */
+  constructor(words: BigUint64Array<ArrayBuffer>) {
+    this.words = words;
+  }
+
+  /** Whether the pump is asked to end. */
+  get stopped(): boolean {
+    return Atomics.load(this.words, INDEX.stop) !== 0n;
+  }
+
+  /** Counts. */
+  add(name: Word, by: number | bigint = 1): void {
+    const index = INDEX[name];
+    this.words[index] = (this.words[index] ?? 0n) + BigInt(by);
+  }
+
+  /** A word's value. */
+  get(name: Word): bigint {
+    return this.words[INDEX[name]] ?? 0n;
+  }
+
+  /** Sets a word. */
+  set(name: Word, value: bigint): void {
+    this.words[INDEX[name]] = BigInt.asUintN(64, value);
+  }
+
+  /** Adds a latency to the histogram. */
+  latency(ns: bigint): void {
+    const value = Math.max(1, Number(ns));
+    const exponent = Math.floor(Math.log2(value));
+    const bucket = value < 16
+      ? Math.floor(value)
+      : (exponent - 3) * 16 + Math.floor((value / 2 ** exponent - 1) * 16);
+    const index = CONTROL.length + Math.min(BUCKETS - 1, bucket);
+    this.words[index] = (this.words[index] ?? 0n) + 1n;
+    this.add("latencyCount");
+    if (ns > this.get("latencyMax")) this.set("latencyMax", ns);
+  }
+
+  /** How many words there are before those of one wire. */
+  protected static readonly COMMON: number = CONTROL.length + BUCKETS;
+}
 
 /** What a pump does right now. */
 export type PumpState =

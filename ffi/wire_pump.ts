@@ -5,7 +5,7 @@
 
 import { helper } from "./helper.ts";
 import { type Mapping, putWait, type WaitSettings } from "./mapping.ts";
-import { mask, Pump, type Schedule } from "./pump.ts";
+import { Control, mask, Pump, type Schedule } from "./pump.ts";
 import { type ConnectedSocket, takeSocket } from "./socket.ts";
 
 /** The words of `struct shmim_wire_control` behind the common ones. */
@@ -52,6 +52,31 @@ export interface WireCounters {
   readonly queueFull: number;
   /** Keyword messages. */
   readonly keywordUpdates: number;
+}
+
+/** The control block of a pump that TypeScript itself is. */
+export class WireControl extends Control {
+  #index(name: typeof WORDS[number]): number {
+    return Control.COMMON + WORDS.indexOf(name);
+  }
+
+  /** Counts. */
+  count(name: typeof WORDS[number]): void {
+    const index = this.#index(name);
+    this.words[index] = (this.words[index] ?? 0n) + 1n;
+  }
+
+  /** A word's value. */
+  value(name: typeof WORDS[number]): bigint {
+    return this.words[this.#index(name)] ?? 0n;
+  }
+
+  /** Sets a word; `undefined`: not known. */
+  put(name: typeof WORDS[number], value: bigint | undefined): void {
+    this.words[this.#index(name)] = value === undefined
+      ? UNKNOWN
+      : BigInt.asUintN(64, value);
+  }
 }
 
 /** A pump of our own wire at work. */

@@ -297,6 +297,28 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
   return publish(s, slice, atime, NULL, NULL, frame);
 }
 
+/* Copies a frame of elsewhere into the stream and publishes it as publish_as()
+ * does; what is checked is what addresses memory. */
+int32_t shmim_frame_put(struct shmim_stream *s, const void *in,
+                        uint64_t offset, uint64_t bytes, int64_t slice,
+                        const struct shmim_frame *frame, uint64_t run) {
+  struct timespec begun;
+  if (s == NULL || s->base == 0 || in == NULL || frame == NULL) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if (offset > s->data_bytes || bytes > s->data_bytes - offset) {
+    return -ERANGE;
+  }
+  clock_gettime((clockid_t)s->clock, &begun);
+  raise_flag(s);
+  memcpy(at(s, s->data + offset), in, bytes);
+  const int32_t rc = publish_as(s, slice, frame, run, &begun);
+  return rc != 0 ? rc : guard_status(s);
+}
+
 /* Raises the write flag, for pixels that are changed in several calls. */
 int32_t shmim_frame_begin(const struct shmim_stream *s) {
   if (s == NULL || s->base == 0) {

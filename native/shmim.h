@@ -247,6 +247,12 @@ SHMIM_API int32_t shmim_frame_next(const struct shmim_stream *s,
                                    const struct shmim_wait *wait, void *out,
                                    uint64_t offset, uint64_t bytes,
                                    struct shmim_frame *frame);
+/* A frame of elsewhere, with its counters and times; see publish_as(). */
+SHMIM_API int32_t shmim_frame_put(struct shmim_stream *s, const void *in,
+                                  uint64_t offset, uint64_t bytes,
+                                  int64_t slice,
+                                  const struct shmim_frame *frame,
+                                  uint64_t run);
 
 /* convert.c: big-endian pixels of FITS files. */
 enum shmim_stored {
@@ -280,6 +286,7 @@ SHMIM_API int32_t shmim_convert_file(const struct shmim_stream *s,
 SHMIM_API int32_t shmim_socket_take(const char *local, uint32_t local_port,
                                     const char *remote, uint32_t remote_port);
 SHMIM_API int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms);
+SHMIM_API int32_t shmim_socket_unsent(int32_t fd, uint64_t bytes);
 
 /* local.c: pumps between streams of this host. */
 struct shmim_relay {

@@ -3,8 +3,6 @@
  * frame in pieces, and keeps the connection's clocks and heartbeats.
  */
 #define _GNU_SOURCE
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,14 +96,12 @@ static int32_t enter_queue(struct wire_out *t) {
 }
 
 static void limit_unsent(const struct wire_out *t, bool on) {
-  unsigned bytes = 0;
-  if (on && t->c->policy == SHMIM_POLICY_LATEST) {
-    const uint64_t frame = t->s->data_bytes;
-    bytes = frame < UNSENT_MIN   ? UNSENT_MIN
-            : frame < UNSENT_MAX ? (unsigned)frame
-                                 : UNSENT_MAX;
-  }
-  setsockopt(t->w.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+  const uint64_t frame = t->s->data_bytes;
+  const uint64_t bytes = frame < UNSENT_MIN   ? UNSENT_MIN
+                         : frame < UNSENT_MAX ? frame
+                                              : UNSENT_MAX;
+  const bool latest = t->c->policy == SHMIM_POLICY_LATEST;
+  shmim_socket_unsent(t->w.fd, on && latest ? bytes : 0);
 }
 
 static bool sane(const struct shmim_stream *s,

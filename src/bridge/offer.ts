@@ -14,6 +14,7 @@ import { readKey } from "./key.ts";
 import { WireError } from "./milk_wire.ts";
 import { closeOnce } from "./session.ts";
 import {
+  CAPABILITY,
   PIECE_BYTES,
   type Policy,
   type Progress,
@@ -27,6 +28,8 @@ export interface OfferOptions {
   key?: string;
   /** Which frames cross when the line is slow. */
   policy: Policy;
+  /** Compress frames. */
+  zstd: boolean;
   /** Keyword records. */
   keywords: number;
   /** Time between two heartbeats, ms. */
@@ -47,6 +50,8 @@ export interface Agreement {
   readonly progress: Progress | undefined;
   /** Whether both have proved that they know the key. */
   readonly authenticated: boolean;
+  /** Whether frames are compressed. */
+  readonly zstd: boolean;
 }
 
 function imageTypeOf(stream: Stream): bigint {
@@ -64,8 +69,9 @@ async function talk(
     service: SERVICE.frames,
     ...options.key === undefined ? {} : { key: readKey(options.key) },
   });
+  const capabilities = options.zstd ? CAPABILITY.zstd : 0;
   await channel.send(writeOffer({
-    capabilities: 0,
+    capabilities,
     policy: options.policy,
     pieceBytes: PIECE_BYTES,
     pingMs: options.pingMs,
@@ -78,11 +84,15 @@ async function talk(
     size: stream.size,
     name: stream.name,
   }));
-  const answer = readAnswer(await channel.receive(), 0);
+  const answer = readAnswer(await channel.receive(), capabilities);
   if (answer.refusal !== "") {
     throw new WireError(`it refuses: ${answer.refusal}`);
   }
-  return { progress: answer.progress, authenticated: channel.authenticated };
+  return {
+    progress: answer.progress,
+    authenticated: channel.authenticated,
+    zstd: (answer.capabilities & CAPABILITY.zstd) !== 0,
+  };
 }
 
 /**

@@ -30,7 +30,13 @@ import {
   every,
   Tally,
 } from "./session.ts";
-import { type Progress, type SourceId, writeAnswer } from "./wire.ts";
+import {
+  CAPABILITY,
+  type Progress,
+  type SourceId,
+  writeAnswer,
+} from "./wire.ts";
+import { startZstdReceive } from "./zstd_receive.ts";
 
 /** What to receive, and how. */
 export interface ReceiveOptions extends DestinationOptions {
@@ -371,8 +377,9 @@ export class Receiver {
       skipped: progress?.skipped ?? 0n,
     });
     try {
+      const capabilities = offer.capabilities & CAPABILITY.zstd;
       await channel.send(
-        writeAnswer({ refusal: "", capabilities: 0, progress }),
+        writeAnswer({ refusal: "", capabilities, progress }),
       );
     } catch (error) {
       stream.close();
@@ -395,13 +402,19 @@ export class Receiver {
     }
     const { pingMs, pieceBytes, keywords } = ours.offer;
     const silenceMs = Math.max(MISSED_PINGS * pingMs, MIN_SILENCE_MS);
-    return startWireReceive(stream.mapping, feed.connection, {
+    const settings = {
       last,
       keywords,
       pieceBytes,
       silenceMs: idleMs > 0 ? Math.min(idleMs, silenceMs) : silenceMs,
-      direct: this.#options.direct ?? false,
       shiftNs: this.#options.clockShiftNs ?? 0n,
+    };
+    if ((ours.offer.capabilities & CAPABILITY.zstd) !== 0) {
+      return startZstdReceive(stream, feed.connection, settings);
+    }
+    return startWireReceive(stream.mapping, feed.connection, {
+      ...settings,
+      direct: this.#options.direct ?? false,
       schedule,
     });
   }

@@ -30,6 +30,7 @@ import {
 } from "./session.ts";
 import { type Agreement, offerStream } from "./offer.ts";
 import { PIECE_BYTES, type Policy, type Progress } from "./wire.ts";
+import { startZstdTransmit } from "./zstd_transmit.ts";
 
 /** Which slices of a cube are sent. */
 export type SliceMode = "auto" | "rolling" | "whole";
@@ -55,6 +56,8 @@ export interface TransmitOptions {
   policy?: Policy;
   /** Frames that may wait with `every`, where the stream keeps none itself. */
   queue?: number;
+  /** Compress frames where that makes them smaller (our own wire). */
+  zstd?: boolean;
   /** Added to the clock that the receiver is told, ns: for tests. */
   clockShiftNs?: bigint;
   /** How long the receiver may take to greet, ms. Default 10 s. */
@@ -258,6 +261,7 @@ export class Transmitter {
       agreed = await offerStream(connection, this.#stream, {
         ...this.#options.key === undefined ? {} : { key: this.#options.key },
         policy: this.#options.policy ?? "latest",
+        zstd: this.#options.zstd ?? false,
         keywords,
         pingMs: PING_MS,
         base,
@@ -293,9 +297,20 @@ export class Transmitter {
     connection: Deno.TcpConn,
     waiter: Waiter,
     keywords: number,
-    { progress }: Agreement,
+    { progress, zstd }: Agreement,
     base: bigint,
   ): WirePump {
+    if (zstd) {
+      return startZstdTransmit(this.#stream, connection, {
+        wait: waiter.settings,
+        last: progress?.last ?? base,
+        keywords,
+        pieceBytes: PIECE_BYTES,
+        pingMs: PING_MS,
+        silenceMs: SILENCE_MS,
+        shiftNs: this.#options.clockShiftNs ?? 0n,
+      });
+    }
     return startWireTransmit(this.#stream.mapping, connection, {
       wait: waiter.settings,
       last: progress?.last ?? base,

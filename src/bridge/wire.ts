@@ -22,7 +22,7 @@ const MAX_REASON = 1024;
 export const CAPABILITY = { zstd: 1 } as const;
 
 /** Bytes of a piece: fits the caches, and is no more than needed per call. */
-export const PIECE_BYTES = 524_288;
+export const PIECE_BYTES = 262_144;
 const MIN_PIECE = 4096;
 const MAX_PIECE = 16 * 2 ** 20;
 

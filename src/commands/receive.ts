@@ -28,8 +28,8 @@ export const command = defineCommand<Options>({
   description: "Listens for transmitters, milk's or ours, and publishes what " +
     "they send. Goes on listening when they leave. A stream of the same type " +
     "and size is used as it is, so that its readers go on; another one is " +
-    "left alone. What peers claim is checked, but nobody is asked who he is: " +
-    "bind to an address that only trusted hosts reach.",
+    "left alone. What peers claim is checked, but without --key nobody is asked " +
+    "who he is: bind to an address that only trusted hosts reach.",
   options: [
     {
       name: "bind",

@@ -56,6 +56,10 @@ export const command = defineCommand<Options>({
       value: "N",
       help: "frames that may wait with --policy every (default 16)",
     },
+    {
+      name: "zstd",
+      help: "compress frames, slower: for thin lines (with --wire shmim)",
+    },
     ...WAIT,
     {
       name: "slices",
@@ -90,8 +94,17 @@ export const command = defineCommand<Options>({
     const key = args.text("key");
     const policy = args.choice<Policy>("policy", ["latest", "every"]);
     const queue = args.integer("queue", 1);
+    const zstd = args.flag("zstd");
+    if (zstd && policy === "every") {
+      throw new UsageError("--zstd sends the newest frames: no --policy every");
+    }
     if (wire === "milk") {
-      const own = Object.entries({ key, policy, queue })
+      const own = Object.entries({
+        key,
+        policy,
+        queue,
+        zstd: zstd || undefined,
+      })
         .find(([, value]) => value !== undefined)?.[0];
       if (own !== undefined) {
         throw new UsageError(
@@ -107,6 +120,7 @@ export const command = defineCommand<Options>({
         port: integerFrom("PORT", port, 1, 65535),
         ...dirOf(args),
         wire,
+        zstd,
         ...key === undefined ? {} : { key },
         ...policy === undefined ? {} : { policy },
         ...queue === undefined ? {} : { queue },
