@@ -9,6 +9,7 @@ import type { FrameFacts, WaitSettings } from "../../ffi/mapping.ts";
 import { limitUnsent } from "../../ffi/socket.ts";
 import { crc32c, WireControl, WirePump } from "../../ffi/wire_pump.ts";
 import type { Stream } from "../stream/stream.ts";
+import { closeOnce } from "./session.ts";
 import {
   asPump,
   Breach,
@@ -68,6 +69,7 @@ class Session {
   #last: bigint;
   #pings = 0;
   #nextPing = 0;
+  #ended = false;
 
   constructor(
     stream: Stream,
@@ -88,10 +90,14 @@ class Session {
 
   async work(): Promise<void> {
     limitUnsent(this.#connection, UNSENT_BYTES);
-    const pongs = this.#listen();
-    // Whoever fails first ends both: the connection is closed then.
-    await Promise.race([pongs, this.#frames()]);
-    pongs.catch(() => {});
+    const both = [this.#listen(), this.#frames()];
+    try { // whichever ends first ends the other
+      await Promise.race(both);
+    } finally {
+      this.#ended = true;
+      closeOnce(this.#connection);
+      await Promise.allSettled(both);
+    }
   }
 
   async #listen(): Promise<void> {
@@ -131,7 +137,7 @@ class Session {
   async #frames(): Promise<void> {
     const control = this.#control;
     const { mapping } = this.#stream;
-    while (!control.stopped) {
+    while (!control.stopped && !this.#ended) {
       await this.#ping();
       const facts = await mapping.next(
         this.#settings.wait,

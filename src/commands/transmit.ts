@@ -34,7 +34,8 @@ export const command = defineCommand<Options>({
   description: "Sends each new frame of a stream over TCP, in the way of " +
     "milk's shmimTCPtransmit. Connects again when the connection is lost. " +
     "The frame that is there goes at once, and once more after a second if " +
-    "the source has not moved, because milk's receiver drops early frames.",
+    "the source has not moved, because milk's receiver drops early frames. " +
+    "With --wire shmim over a wire of our own, which has more than milk's.",
   options: [
     {
       name: "wire",

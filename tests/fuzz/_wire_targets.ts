@@ -20,6 +20,7 @@ import {
 } from "../../src/bridge/wire.ts";
 import { requireName } from "../../src/stream/names.ts";
 import { TYPES } from "../../src/stream/types.ts";
+import type { SparseFile } from "./_fields.ts";
 import { type Field, mutate, type Random } from "./_random.ts";
 import type { Outcome, Target } from "./_targets.ts";
 
@@ -76,7 +77,7 @@ function sized(
 const offer: Target = {
   name: "offer",
   share: 100,
-  make(random) {
+  make(random): SparseFile {
     const bytes = sized(random.pick(OFFERS), random, WORDS);
     if (random.once(20) && bytes.length === OFFER_BYTES) {
       const name = random.pick(["../x", "..", ".", "a/b", "a\nb", "/x"]);
@@ -85,7 +86,7 @@ const offer: Target = {
     }
     return { bytes, length: bytes.length };
   },
-  run({ bytes }) {
+  run({ bytes }): Outcome {
     let peer;
     try {
       peer = readOffer(bytes, MAX_BYTES);
@@ -116,11 +117,11 @@ const ANSWERS = [
 const answer: Target = {
   name: "answer",
   share: 30,
-  make(random) {
+  make(random): SparseFile {
     const bytes = sized(random.pick(ANSWERS), random, WORDS.slice(0, 4));
     return { bytes, length: bytes.length };
   },
-  run({ bytes }) {
+  run({ bytes }): Outcome {
     try {
       const { refusal, capabilities } = readAnswer(bytes, 1);
       assert(capabilities <= 1);
@@ -144,7 +145,7 @@ const SEEDED_KEY = crypto.subtle.importKey(
 const greeting: Target = {
   name: "greeting",
   share: 20,
-  make(random) {
+  make(random): SparseFile {
     const seed = new Uint8Array(HELLO_BYTES + 8);
     seed.set(MAGIC);
     seed.set([1, 0, 1, 0, 0, 1, 1, 0], 8);
@@ -152,7 +153,7 @@ const greeting: Target = {
     const bytes = mutate(seed, random, fields, seed);
     return { bytes, length: bytes.length };
   },
-  async run({ bytes }) {
+  async run({ bytes }): Promise<Outcome> {
     // The same bytes as a greeting, and as a sealed message.
     let outcome: Outcome = "taken";
     try {
