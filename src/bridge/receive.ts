@@ -20,6 +20,7 @@ import {
   fits,
   openDestination,
 } from "./destination.ts";
+import { explain, plainAddress, shown } from "./peer.ts";
 import { greet, type Greeting, refuse, type WireChoice } from "./greet.ts";
 import { readKey } from "./key.ts";
 import { type Announcement, keywordBytes, WireError } from "./milk_wire.ts";
@@ -95,18 +96,6 @@ interface Feed {
 interface Known extends Progress {
   readonly source: SourceId;
   readonly instance: bigint;
-}
-
-/** IPv4 in IPv6 clothes counts as IPv4. */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:/i, "");
-}
-
-function shown(address: Deno.NetAddr): string {
-  const host = plainAddress(address.hostname);
-  return host.includes(":")
-    ? `[${host}]:${address.port}`
-    : `${host}:${address.port}`;
 }
 
 /** A receiver at work. */
@@ -498,34 +487,5 @@ export class Receiver {
     }
     this.#tell(...explain(peer, announcement.name, end));
     return undefined;
-  }
-}
-
-function explain(
-  peer: string,
-  name: string,
-  end: PumpEnd,
-): ["note" | "warning", string] {
-  switch (end.reason) {
-    case "closed":
-    case "stopped":
-      return ["note", `${peer} closed, "${name}" keeps its last frame`];
-    case "cut":
-      return [
-        "warning",
-        `${peer} broke off inside a frame of "${name}": that frame is dropped`,
-      ];
-    case "slice":
-      return [
-        "warning",
-        `${peer} sent slice ${end.index} of "${name}", which has no such ` +
-        "slice: connection closed",
-      ];
-    case "breach":
-      return ["warning", `${peer} broke the rules of the wire: closed`];
-    case "idle":
-      return ["warning", `${peer} was silent for too long: connection closed`];
-    case "error":
-      return ["warning", `${peer}: ${end.error.message}`];
   }
 }

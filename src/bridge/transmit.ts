@@ -17,6 +17,7 @@ import { StreamChangedError, StreamNotFoundError } from "../stream/format.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import { Stream } from "../stream/stream.ts";
 import { Waiter, type WaitOptions } from "../stream/wait.ts";
+import { isUnknownHost, reason, reword, writeAll } from "./connect.ts";
 import { readKey } from "./key.ts";
 import { writeHandshake } from "./milk_wire.ts";
 import {
@@ -491,36 +492,5 @@ export class Transmitter {
     const { frames, skipped } = this.#tally.status();
     this.#former = { frames, skipped };
     return same && keywords === this.#announcedKeywords();
-  }
-}
-
-function isUnknownHost(error: unknown): boolean {
-  return error instanceof Error && /lookup|resolve|Name or service/i
-    .test(error.message);
-}
-
-function reason(error: unknown): string {
-  if (error instanceof Deno.errors.ConnectionRefused) return "refused";
-  if (error instanceof Deno.errors.TimedOut) return "timed out";
-  return error instanceof Error
-    ? error.message.replace(/ \(os error \d+\)/, "")
-    : String(error);
-}
-
-function reword(error: unknown, peer: string): unknown {
-  if (error instanceof Deno.errors.NotCapable) return error;
-  return new Deno.errors.ConnectionRefused(
-    `Cannot connect to ${peer}: ${reason(error)}`,
-    { cause: error },
-  );
-}
-
-async function writeAll(
-  connection: Deno.TcpConn,
-  bytes: Uint8Array,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let at = 0; at < bytes.length && !signal.aborted;) {
-    at += await connection.write(bytes.subarray(at));
   }
 }

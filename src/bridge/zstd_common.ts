@@ -4,8 +4,6 @@
  * @module
  */
 
-import { promisify } from "node:util";
-import { zstdCompress, zstdDecompress } from "node:zlib";
 import { CLOCK, clockNs } from "../../ffi/clock.ts";
 import { isSystemError } from "../../ffi/errno.ts";
 import { END } from "../../ffi/pump.ts";
@@ -35,10 +33,21 @@ export const UNKNOWN = 0xffff_ffff_ffff_ffffn;
 const CHECK_MS = 50;
 const FINISH_MS = 120;
 
-/** Compresses on a thread of its own. */
-export const compress: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(
-  zstdCompress,
-) as (bytes: Uint8Array) => Promise<Uint8Array>;
+/** The library, loaded by whoever compresses. */
+async function zlib(): Promise<typeof import("node:zlib")> {
+  return await import("node:zlib");
+}
+
+/** Compresses, on a thread of its own. */
+export async function compress(bytes: Uint8Array): Promise<Uint8Array> {
+  const { zstdCompress } = await zlib();
+  return await new Promise((resolve, reject) =>
+    zstdCompress(
+      bytes,
+      (error, packed) => error ? reject(error) : resolve(packed),
+    )
+  );
+}
 
 /**
  * Takes what was compressed apart.
@@ -51,16 +60,15 @@ export async function decompress(
   bytes: Uint8Array,
   size: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const take = promisify(zstdDecompress) as (
-    bytes: Uint8Array,
-    options: { maxOutputLength: number },
-  ) => Promise<Uint8Array<ArrayBuffer>>;
-  try {
-    const pixels = await take(bytes, { maxOutputLength: size });
-    return pixels.length === size ? pixels : undefined;
-  } catch {
-    return undefined; // damaged, or more than it may be
-  }
+  const { zstdDecompress } = await zlib();
+  return await new Promise((resolve) =>
+    zstdDecompress(
+      bytes,
+      { maxOutputLength: size }, // what wants to be more is damaged
+      (error, pixels) =>
+        resolve(error || pixels.length !== size ? undefined : pixels.slice()),
+    )
+  );
 }
 
 /** A peer that breaks the rules. */
