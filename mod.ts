@@ -42,13 +42,18 @@ export {
   type TileImage,
 } from "./ffi/tiles.ts";
 export { Latencies, type PumpCounters, type Schedule } from "./ffi/pump.ts";
+export type { ClockEstimate, WireCounters } from "./ffi/wire_pump.ts";
 export type { DestinationOptions } from "./src/bridge/destination.ts";
+export type { WireChoice } from "./src/bridge/greet.ts";
+export { HandshakeError } from "./src/bridge/handshake.ts";
+export { KeyFileError } from "./src/bridge/key.ts";
 export { WireError } from "./src/bridge/milk_wire.ts";
 export { type ReceiveOptions, Receiver } from "./src/bridge/receive.ts";
 export type {
   BridgeEvent,
   BridgeStatus,
   EventSink,
+  WireStatus,
 } from "./src/bridge/session.ts";
 export {
   type KeywordMode,
@@ -56,6 +61,7 @@ export {
   type TransmitOptions,
   Transmitter,
 } from "./src/bridge/transmit.ts";
+export type { Policy } from "./src/bridge/wire.ts";
 export { isNpy, type NpyArray, npyHeader, readNpy } from "./src/image/npy.ts";
 export { type PixelStatistics, pixelStatistics } from "./src/image/stats.ts";
 export {

@@ -8,7 +8,7 @@ import { fromFileUrl } from "@std/path";
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 9;
+export const HELPER_ABI = 10;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -180,6 +180,13 @@ const HELPER_SYMBOLS = {
     parameters: ["buffer", "buffer", "buffer", "u64", "u64", "buffer"],
     result: "i32",
   },
+  // int32_t shmim_frame_put(struct shmim_stream *, const void *in,
+  //     uint64_t offset, uint64_t bytes, int64_t slice,
+  //     const struct shmim_frame *, uint64_t run)
+  shmim_frame_put: {
+    parameters: ["buffer", "buffer", "u64", "u64", "i64", "buffer", "u64"],
+    result: "i32",
+  },
   // int32_t shmim_convert_bytes(const struct shmim_stream *,
   //     uint64_t offset, const void *in, uint64_t bytes, uint64_t count,
   //     const struct shmim_convert *)
@@ -258,6 +265,8 @@ const HELPER_SYMBOLS = {
   },
   // int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms)
   shmim_socket_tune: { parameters: ["i32", "u64"], result: "i32" },
+  // int32_t shmim_socket_unsent(int32_t fd, uint64_t bytes)
+  shmim_socket_unsent: { parameters: ["i32", "u64"], result: "i32" },
   // int32_t shmim_relay(const struct shmim_stream *, struct shmim_stream *,
   //     const struct shmim_relay *, struct shmim_control *)
   shmim_relay: {
@@ -371,6 +380,25 @@ const HELPER_SYMBOLS = {
   shmim_process_start: { parameters: ["i32"], result: "i64" },
   // int32_t shmim_keep_descriptors(void)
   shmim_keep_descriptors: { parameters: [], result: "i32" },
+  // uint32_t shmim_crc32c(uint32_t, const void *, uint64_t, int32_t plain)
+  shmim_crc32c: {
+    parameters: ["u32", "buffer", "u64", "i32"],
+    result: "u32",
+  },
+  // int32_t shmim_wire_transmit(struct shmim_stream *,
+  //     const struct shmim_wire_transmit *, struct shmim_wire_control *)
+  shmim_wire_transmit: {
+    parameters: ["buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // int32_t shmim_wire_receive(struct shmim_stream *,
+  //     const struct shmim_wire_receive *, struct shmim_wire_control *)
+  shmim_wire_receive: {
+    parameters: ["buffer", "buffer", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The helper's functions. */

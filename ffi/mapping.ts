@@ -381,6 +381,36 @@ export class Mapping {
     );
   }
 
+  /**
+   * Publishes a frame of elsewhere: counters and times are as given.
+   *
+   * @param slice Slice index, -1 = the whole.
+   * @param words cnt0, cnt1, cnt2, then s and ns of acquisition and write
+   * time.
+   * @param run Frames that have come without a gap, this one included.
+   */
+  putFrame(
+    bytes: Uint8Array<ArrayBuffer>,
+    offset: number,
+    slice: number,
+    words: BigUint64Array,
+    run: bigint,
+  ): void {
+    this.#frame.set(words.subarray(0, 7));
+    this.#check(
+      this.#helper.shmim_frame_put(
+        this.#table,
+        bytes,
+        BigInt(offset),
+        BigInt(bytes.byteLength),
+        BigInt(slice),
+        this.#frame,
+        run,
+      ),
+      "write",
+    );
+  }
+
   /** Raises the write flag, for pixels that are changed in several calls. */
   beginFrame(): void {
     this.#check(this.#helper.shmim_frame_begin(this.#table), "write");

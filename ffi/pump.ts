@@ -13,6 +13,16 @@ import { putWait, type WaitSettings } from "./wait_words.ts";
 /** Buckets of the latency histogram: 16 for each power of two, from 1 ns. */
 const BUCKETS = 640;
 
+/** Ends of a pump, as the helper numbers them. */
+export const END = {
+  stopped: 1,
+  closed: 2,
+  cut: 3,
+  error: 4,
+  idle: 6,
+  breach: 7,
+} as const;
+
 /** The words of `struct shmim_control`, in order, before the histogram. */
 const CONTROL = [
   "stop",
@@ -42,6 +52,54 @@ const INDEX = Object.fromEntries(
   CONTROL.map((word, index) => [word, index]),
 ) as Record<Word, number>;
 
+/** A control block that TypeScript fills, where it moves the frames itself. */
+export class Control {
+  /** All its words. */
+  protected readonly words: BigUint64Array<ArrayBuffer>;
+
+  /** @param words The words of `struct shmim_control`, or more. */
+  constructor(words: BigUint64Array<ArrayBuffer>) {
+    this.words = words;
+  }
+
+  /** Whether the pump is asked to end. */
+  get stopped(): boolean {
+    return Atomics.load(this.words, INDEX.stop) !== 0n;
+  }
+
+  /** Counts. */
+  add(name: Word, by: number | bigint = 1): void {
+    const index = INDEX[name];
+    this.words[index] = (this.words[index] ?? 0n) + BigInt(by);
+  }
+
+  /** A word's value. */
+  get(name: Word): bigint {
+    return this.words[INDEX[name]] ?? 0n;
+  }
+
+  /** Sets a word. */
+  set(name: Word, value: bigint): void {
+    this.words[INDEX[name]] = BigInt.asUintN(64, value);
+  }
+
+  /** Adds a latency to the histogram. */
+  latency(ns: bigint): void {
+    const value = Math.max(1, Number(ns));
+    const exponent = Math.floor(Math.log2(value));
+    const bucket = value < 16
+      ? Math.floor(value)
+      : (exponent - 3) * 16 + Math.floor((value / 2 ** exponent - 1) * 16);
+    const index = CONTROL.length + Math.min(BUCKETS - 1, bucket);
+    this.words[index] = (this.words[index] ?? 0n) + 1n;
+    this.add("latencyCount");
+    if (ns > this.get("latencyMax")) this.set("latencyMax", ns);
+  }
+
+  /** How many words there are before those of one wire. */
+  protected static readonly COMMON: number = CONTROL.length + BUCKETS;
+}
+
 /** What a pump does right now. */
 export type PumpState =
   | "waiting"
@@ -65,6 +123,7 @@ export type PumpEnd =
   | { reason: "cut" }
   | { reason: "slice"; index: bigint }
   | { reason: "idle" }
+  | { reason: "breach" }
   | { reason: "error"; error: SystemError };
 
 /** Counters of a pump. */
@@ -174,18 +233,27 @@ export class Pump {
   /** Settles when the pump has ended; never rejects. */
   readonly done: Promise<PumpEnd>;
 
-  /** @param run Starts the pump with its control block. */
+  /**
+   * @param run Starts the pump with its control block.
+   * @param more Words that its control block has behind the histogram.
+   */
   constructor(
     run: (control: BigUint64Array<ArrayBuffer>) => Promise<number>,
+    more = 0,
   ) {
     this.#words = new BigUint64Array(
-      new ArrayBuffer((CONTROL.length + BUCKETS) * 8),
+      new ArrayBuffer((CONTROL.length + BUCKETS + more) * 8),
     );
     this.done = run(this.#words).then((result) => this.#ended(result));
   }
 
   #word(name: Word): bigint {
     return this.#words[INDEX[name]] ?? 0n;
+  }
+
+  /** A word behind the histogram. */
+  protected more(index: number): bigint {
+    return this.#words[CONTROL.length + BUCKETS + index] ?? 0n;
   }
 
   #ended(result: number): PumpEnd {
@@ -203,6 +271,8 @@ export class Pump {
         };
       case 6:
         return { reason: "idle" };
+      case 7:
+        return { reason: "breach" };
       default:
         return {
           reason: "error",
@@ -252,7 +322,7 @@ export class Pump {
   latencies(): Latencies {
     const latencies = new Latencies();
     latencies.add(
-      this.#words.subarray(CONTROL.length),
+      this.#words.subarray(CONTROL.length, CONTROL.length + BUCKETS),
       Number(this.#word("latencyCount")),
       Number(this.#word("latencyMax")),
     );
@@ -268,7 +338,7 @@ export interface Schedule {
   readonly cpus: readonly number[];
 }
 
-/** Cores as a mask. */
+/** Cores as a mask; inside `ffi/` only. */
 export function mask(cpus: readonly number[]): bigint {
   return cpus.reduce((bits, cpu) => bits | 1n << BigInt(cpu), 0n);
 }

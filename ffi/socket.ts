@@ -41,3 +41,13 @@ export function takeSocket(socket: ConnectedSocket): number {
   helper().shmim_socket_tune(fd, DEAD_PEER_MS);
   return fd;
 }
+
+/**
+ * Limits what the kernel holds back unsent of a connection, so that what is
+ * written last is not old when it leaves.
+ */
+export function limitUnsent(socket: ConnectedSocket, bytes: number): void {
+  const fd = takeSocket(socket);
+  helper().shmim_socket_unsent(fd, BigInt(bytes));
+  helper().shmim_fd_close(fd);
+}

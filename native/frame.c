@@ -300,6 +300,70 @@ static uint64_t count_frame(const struct shmim_stream *s, uint64_t k,
   return before;
 }
 
+/* Our count of a frame, and what another writer counted meanwhile. */
+static void own(struct shmim_stream *s, uint64_t before, uint64_t counter) {
+  if (s->own_counter != ~0ull && before != s->own_counter) {
+    s->foreign += before > s->own_counter ? before - s->own_counter : 1;
+  }
+  s->own_counter = counter;
+}
+
+static void note_slice(const struct shmim_stream *s, uint64_t k,
+                       int64_t acquired_s, int64_t acquired_ns,
+                       int64_t written_s, int64_t written_ns,
+                       uint64_t counter) {
+  put_time(at(s, s->slice_atimes + 16 * k), acquired_s, acquired_ns);
+  put_time(at(s, s->slice_writetimes + 16 * k), written_s, written_ns);
+  put_word(at(s, s->slice_counters + 8 * k), counter);
+}
+
+/*
+ * As publish(), but counters and times are those of a frame elsewhere: the
+ * stream goes on as its source does. Where there is a circular buffer, the
+ * frame lies in the slot that its counter belongs to. `run` frames have come
+ * without a gap: where that is less than the slots, others hold older frames
+ * than a reader would take them for, and the cycle says that it is not valid.
+ */
+int32_t publish_as(struct shmim_stream *s, int64_t slice,
+                   const struct shmim_frame *f, uint64_t run,
+                   const struct timespec *started) {
+  struct timespec now;
+  if (s->segments > 1 || s->time_ns) {
+    const int64_t atime[2] = {f->atime_s, f->atime_ns};
+    const struct trigger trigger = {.copy = f};
+    return publish(s, slice, atime, started, &trigger, NULL);
+  }
+  if (s->ring_slots > 0) {
+    const uint64_t index = f->cnt0 % s->ring_slots;
+    memcpy(at(s, s->ring_data + index * s->data_bytes), at(s, s->data),
+           s->data_bytes);
+    atomic_store(word(s, s->ring_cycle),
+                 f->cnt0 / s->ring_slots + (run < s->ring_slots ? 1 : 0));
+    atomic_store_explicit((_Atomic uint32_t *)at(s, s->ring_index),
+                          (uint32_t)index, memory_order_release);
+  }
+  clock_gettime((clockid_t)s->clock, &now);
+  store_times(s, 0, f->atime_s, f->atime_ns, f->writetime_s, f->writetime_ns);
+  if (s->cnt1 != 0) {
+    atomic_store_explicit(word(s, s->cnt1), f->cnt1, memory_order_release);
+  }
+  if (s->cnt2 != 0) {
+    atomic_store_explicit(word(s, s->cnt2), f->cnt2, memory_order_release);
+  }
+  trace(s, (int64_t)started->tv_sec, (int64_t)started->tv_nsec,
+        (int64_t)now.tv_sec, (int64_t)now.tv_nsec, NULL);
+  own(s, atomic_exchange_explicit(word(s, s->cnt0), f->cnt0,
+                                  memory_order_acq_rel),
+      f->cnt0);
+  if (slice >= 0 && (uint64_t)slice < s->slices && s->slice_counters != 0) {
+    note_slice(s, (uint64_t)slice, f->atime_s, f->atime_ns, f->writetime_s,
+               f->writetime_ns, f->cnt0);
+  }
+  atomic_store_explicit(flag(s), 0, memory_order_release);
+  post_all(s);
+  return guard_status(s);
+}
+
 /*
  * In the order that readers rely on: ring, times, counters, flag, in a FIFO
  * the index, posts. `write_time` gets the time of publication; returns where
@@ -336,10 +400,8 @@ static uint64_t put(struct shmim_stream *s, int64_t slice,
   }
   s->own_counter = counter;
   if (slice >= 0 && (uint64_t)slice < s->slices && s->slice_counters != 0) {
-    const uint64_t k = (uint64_t)slice;
-    put_time(at(s, s->slice_atimes + 16 * k), acquired_s, acquired_ns);
-    put_time(at(s, s->slice_writetimes + 16 * k), now_s, now_ns);
-    put_word(at(s, s->slice_counters + 8 * k), counter);
+    note_slice(s, (uint64_t)slice, acquired_s, acquired_ns, now_s, now_ns,
+               counter);
   }
   atomic_store_explicit((_Atomic uint8_t *)at(s, s->write_flag + record), 0,
                         memory_order_release);
@@ -448,6 +510,28 @@ int32_t shmim_frame_copy(struct shmim_stream *s, const void *in,
   }
   return publish(s, (int64_t)(original->cnt1 & INT64_MAX), atime, NULL,
                  &trigger, frame);
+}
+
+/* Copies a frame of elsewhere into the stream and publishes it as publish_as()
+ * does; what is checked is what addresses memory. */
+int32_t shmim_frame_put(struct shmim_stream *s, const void *in,
+                        uint64_t offset, uint64_t bytes, int64_t slice,
+                        const struct shmim_frame *frame, uint64_t run) {
+  struct timespec begun;
+  if (s == NULL || s->base == 0 || in == NULL || frame == NULL) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if (offset > s->data_bytes || bytes > s->data_bytes - offset) {
+    return -ERANGE;
+  }
+  clock_gettime((clockid_t)s->clock, &begun);
+  raise_flag(s);
+  memcpy(segment_pixels(s, segment_writing(s)) + offset, in, bytes);
+  const int32_t rc = publish_as(s, slice, frame, run, &begun);
+  return rc != 0 ? rc : guard_status(s);
 }
 
 /* Raises the write flag, for pixels that are changed in several calls. */

@@ -207,6 +207,10 @@ struct trigger {
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
                 const struct timespec *started, const struct trigger *trigger,
                 struct shmim_frame *frame);
+/* frame.c: the same with counters and times of a frame elsewhere. */
+int32_t publish_as(struct shmim_stream *s, int64_t slice,
+                   const struct shmim_frame *frame, uint64_t run,
+                   const struct timespec *started);
 /* frame.c: raises the write flag before pixels change. */
 void raise_flag(const struct shmim_stream *s);
 /* frame.c: waits at most until `deadline` (CLOCK_MONOTONIC, ns) or until

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 9
+#define SHMIM_ABI 10
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -122,6 +122,7 @@ enum shmim_end {
   SHMIM_END_ERROR = 4,      /* `error` holds the errno */
   SHMIM_END_SLICE = 5,      /* the peer sent a slice index out of range */
   SHMIM_END_IDLE = 6,       /* nothing came for idle_ms */
+  SHMIM_END_BREACH = 7,     /* the peer broke the rules of our own wire */
 };
 
 enum shmim_state {
@@ -282,6 +283,12 @@ SHMIM_API int32_t shmim_frame_next(const struct shmim_stream *s,
                                    const struct shmim_wait *wait, void *out,
                                    uint64_t offset, uint64_t bytes,
                                    struct shmim_frame *frame);
+/* A frame of elsewhere, with its counters and times; see publish_as(). */
+SHMIM_API int32_t shmim_frame_put(struct shmim_stream *s, const void *in,
+                                  uint64_t offset, uint64_t bytes,
+                                  int64_t slice,
+                                  const struct shmim_frame *frame,
+                                  uint64_t run);
 
 /* convert.c: big-endian pixels of FITS files. */
 enum shmim_stored {
@@ -397,6 +404,7 @@ SHMIM_API int64_t shmim_rice_encode(const void *in, uint64_t count,
 SHMIM_API int32_t shmim_socket_take(const char *local, uint32_t local_port,
                                     const char *remote, uint32_t remote_port);
 SHMIM_API int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms);
+SHMIM_API int32_t shmim_socket_unsent(int32_t fd, uint64_t bytes);
 
 /* local.c: pumps between streams of this host. */
 struct shmim_relay {
@@ -547,5 +555,69 @@ SHMIM_API int32_t shmim_segment_snapshot(const struct shmim_segment *s,
 SHMIM_API int32_t shmim_user(void);
 SHMIM_API int64_t shmim_process_start(int32_t pid);
 SHMIM_API int32_t shmim_keep_descriptors(void);
+/* crc32c.c: the sum that our own wire carries; `plain`: by table only. */
+SHMIM_API uint32_t shmim_crc32c(uint32_t crc, const void *bytes, uint64_t n,
+                                int32_t plain);
+
+/* wire_transmit.c, wire_receive.c: the pumps of our own wire. */
+struct shmim_wire_control {
+  struct shmim_control common;
+  uint64_t late;            /* frames that a newer one had overtaken already */
+  uint64_t aborted;         /* given up half-way: the source changed them */
+  uint64_t damaged;         /* CRC-32C did not agree */
+  uint64_t queued;          /* frames that wait to be sent */
+  uint64_t queue_full;      /* times that there was no room for one more */
+  uint64_t round_trips;     /* measured */
+  uint64_t rtt_ns;          /* of the sample that the offset is from */
+  int64_t offset_ns;        /* transmitter's clock minus receiver's */
+  uint64_t error_ns;        /* at most so wrong; ~0: not known */
+  uint64_t peer_cnt0;       /* transmit: last counter the peer published */
+  uint64_t peer_frames;     /* transmit: frames it published */
+  uint64_t keyword_updates; /* keyword messages */
+  uint64_t one_way_ns;      /* receive: of the last frame; ~0: not known */
+  uint64_t incomplete;      /* receive: 1 while half a frame is in the stream */
+};
+
+enum shmim_policy {
+  SHMIM_POLICY_LATEST = 0,
+  SHMIM_POLICY_EVERY = 1,
+};
+
+struct shmim_wire_transmit {
+  struct shmim_wait wait;
+  int64_t fd;               /* connected socket, taken over */
+  uint64_t slice_mode;      /* enum shmim_slice_mode */
+  uint64_t policy;          /* enum shmim_policy */
+  uint64_t queue;           /* frames, where the stream keeps none itself */
+  uint64_t keywords;        /* records announced to the peer */
+  uint64_t keywords_used;   /* 1: used records only, packed */
+  uint64_t piece_bytes;     /* announced */
+  uint64_t ping_ms;
+  uint64_t silence_ms;      /* give up after this, 0 = never */
+  uint64_t first;           /* 1: nothing of this source was sent before */
+  uint64_t allow_torn;      /* 1: send frames of a restless source anyway */
+  int64_t shift_ns;         /* added to the clock that the peer is told */
+  int64_t priority;         /* SCHED_FIFO, 0 = leave */
+  uint64_t cpus;            /* affinity mask, 0 = leave */
+};
+
+struct shmim_wire_receive {
+  int64_t fd;               /* connected socket, taken over */
+  uint64_t last;            /* frames up to this source counter are known */
+  uint64_t keywords;        /* records announced */
+  uint64_t piece_bytes;     /* announced */
+  uint64_t silence_ms;      /* give up after this, 0 = never */
+  uint64_t direct;          /* 1: pieces go into the stream as they come */
+  int64_t shift_ns;         /* added to the clock that the peer is told */
+  int64_t priority;
+  uint64_t cpus;
+};
+
+SHMIM_API int32_t shmim_wire_transmit(struct shmim_stream *s,
+                                      const struct shmim_wire_transmit *config,
+                                      struct shmim_wire_control *control);
+SHMIM_API int32_t shmim_wire_receive(struct shmim_stream *s,
+                                     const struct shmim_wire_receive *config,
+                                     struct shmim_wire_control *control);
 
 #endif

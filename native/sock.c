@@ -113,6 +113,15 @@ int32_t shmim_socket_tune(int32_t fd, uint64_t timeout_ms) {
   return 0;
 }
 
+/* How many bytes the kernel may hold back unsent; 0 = its own limit. */
+int32_t shmim_socket_unsent(int32_t fd, uint64_t bytes) {
+  const unsigned limit = bytes < UINT32_MAX ? (unsigned)bytes : UINT32_MAX;
+  return setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &limit,
+                    sizeof limit) == 0
+             ? 0
+             : -errno;
+}
+
 static void set_timeouts(int fd, long ms) {
   const struct timeval t = {.tv_sec = 0, .tv_usec = ms * 1000};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);

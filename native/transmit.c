@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "slices.h"
 
 /* A writer that holds its flag up longer than this is named. */
 #define STALL_NS 1000000000ull
@@ -114,36 +114,16 @@ static int32_t send_all(struct transmitter *t, struct iovec *part, int parts) {
   return 0;
 }
 
-static bool used_keyword(const uint8_t *record) {
-  return record[16] == 'L' || record[16] == 'D' || record[16] == 'S';
-}
-
 /* The records announced to the peer: raw, or the used ones packed. */
 static void copy_keywords(struct transmitter *t) {
-  const uint64_t records = t->s->keyword_bytes / t->s->keyword_record;
   if (!t->c->keywords_used) {
     for (uint64_t i = 0; i < t->c->keywords; i++) {
       keyword_load(t->s, i, t->keywords + i * KEYWORD_BYTES);
     }
     return;
   }
-  uint64_t n = 0;
-  for (uint64_t i = 0; i < records; i++) {
-    uint8_t record[KEYWORD_BYTES];
-    keyword_load(t->s, i, record);
-    if (used_keyword(record)) {
-      if (n == t->c->keywords) {
-        t->ctl->dropped_keywords++;
-        break;
-      }
-      memcpy(t->keywords + n++ * KEYWORD_BYTES, record, KEYWORD_BYTES);
-    } else if (record[0] == 0) {
-      break;
-    }
-  }
-  for (; n < t->c->keywords; n++) {
-    memset(t->keywords + n * KEYWORD_BYTES, 0, KEYWORD_BYTES);
-    t->keywords[n * KEYWORD_BYTES + 16] = 'N';
+  if (keywords_used(t->s, t->keywords, t->c->keywords)) {
+    t->ctl->dropped_keywords++;
   }
 }
 
@@ -256,32 +236,6 @@ static int32_t send_frame(struct transmitter *t, bool again) {
   return 0;
 }
 
-/*
- * Counter and slice index of one moment. False while the writer is busy:
- * some move cnt1 before the pixels, some after.
- */
-static bool sample(const struct transmitter *t, uint64_t *counter,
-                   uint64_t *slice) {
-  const uint64_t deadline = monotonic_ns() + 2000000;
-  do {
-    *counter = load_counter(t->s);
-    const bool before = load_flag(t->s) == 0;
-    *slice = atomic_load(word(t->s, t->s->cnt1));
-    if (before && load_flag(t->s) == 0 && load_counter(t->s) == *counter) {
-      return true;
-    }
-    relax();
-  } while (monotonic_ns() < deadline);
-  return false;
-}
-
-/* True where no writer has come round to the slice of frame `number`. */
-static bool ring_whole(const struct transmitter *t, uint64_t number) {
-  const uint64_t limit = number + t->s->slices - 1;
-  const uint64_t now = load_counter(t->s);
-  return now < limit || (now == limit && load_flag(t->s) == 0);
-}
-
 /* `count` slices of a ring that end at `slice`, the oldest first. */
 static int32_t send_ring(struct transmitter *t, uint64_t counter,
                          uint64_t slice, uint64_t count) {
@@ -298,7 +252,7 @@ static int32_t send_ring(struct transmitter *t, uint64_t counter,
       note_frame(t->s, 0, &t->frame);
       rc = guard_status(t->s);
     }
-    if (rc == 0 && !ring_whole(t, number)) {
+    if (rc == 0 && !slice_whole(t->s, number)) {
       t->ctl->skipped++;
       t->ctl->torn++;
       t->last = number;
@@ -324,42 +278,28 @@ static int32_t send_ring(struct transmitter *t, uint64_t counter,
 
 /* Frames of a cube: every new slice of a ring, or the cube as a whole. */
 static int32_t send_cube(struct transmitter *t) {
-  const uint64_t n = t->s->slices;
-  const uint64_t mode = t->c->slice_mode;
-  uint64_t counter;
-  uint64_t slice;
-  /* Each frame of a FIFO is a cube of its own. */
-  if (mode == SHMIM_SLICES_WHOLE || t->s->segments > 1) {
+  struct slice_state state = {.last = t->last,
+                              .last_slice = t->last_slice,
+                              .sent = t->sent,
+                              .rolls = t->rolls};
+  struct slice_plan plan;
+  const enum slice_news news =
+      slices_plan(t->s, t->c->slice_mode, &state, &plan);
+  t->rolls = state.rolls;
+  switch (news) {
+  case SLICES_CUBE:
     return send_frame(t, false);
+  case SLICES_NEW:
+    t->ctl->skipped += plan.skipped;
+    return send_ring(t, plan.counter, plan.slice, plan.count);
+  case SLICES_STUCK:
+    t->ctl->state = SHMIM_STATE_STALLED;
+    break;
+  case SLICES_BUSY:
+    t->ctl->state = SHMIM_STATE_RESTLESS;
+    break;
   }
-  if (!sample(t, &counter, &slice)) {
-    const bool stuck = load_counter(t->s) == counter;
-    t->ctl->state = stuck ? SHMIM_STATE_STALLED : SHMIM_STATE_RESTLESS;
-    return peer_status((int)t->c->fd);
-  }
-  const bool declared = mode != SHMIM_SLICES_AUTO;
-  const bool fresh = counter > t->last; /* no restart of the counter */
-  const uint64_t news = fresh ? counter - t->last : 1;
-  uint64_t steps = slice < n ? (slice + n - t->last_slice % n) % n : 0;
-  t->rolls = t->rolls || steps != 0;
-  if (slice >= n ||
-      (steps == 0 && !declared && (!t->rolls || news % n != 0))) {
-    return send_frame(t, false);
-  }
-  if (steps == 0) {
-    steps = declared && news < n ? 1 : n;
-  }
-  uint64_t count = news < steps ? news : steps;
-  if (!t->sent) {
-    count = 1; /* what was written before we came is not news */
-  }
-  if (count > n - 1) {
-    count = n - 1; /* the oldest is being overwritten next */
-  }
-  if (fresh && t->sent) {
-    t->ctl->skipped += news - count;
-  }
-  return send_ring(t, counter, slice, count);
+  return peer_status((int)t->c->fd);
 }
 
 static bool repeat_due(const struct transmitter *t) {

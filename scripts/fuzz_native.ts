@@ -34,6 +34,8 @@ export const NATIVE_TARGETS: readonly string[] = [
   "receive",
   "transmit",
   "tiles",
+  "wire_receive",
+  "wire_transmit",
 ];
 
 /** A way to build and drive the targets. */

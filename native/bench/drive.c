@@ -4,8 +4,8 @@
  * Writes frames into the sources, block by block, one side after the other
  * (A B B A A B B A …), and reports one line for each side. MODE paced: a
  * frame at every 1/HZ s; before each one the program looks whether the last
- * has come out at the destination, and notes the destination's writetime
- * minus the source's. Nobody watches meanwhile, so that nothing is disturbed.
+ * has come out at the destination, and notes when it was put there minus
+ * the source's writetime. Nobody watches meanwhile, so that nothing is disturbed.
  * MODE closed: the next frame follows as soon as the last one posted
  * semaphore 0 of the destination. DESTINATION "-": only write.
  *
@@ -79,7 +79,7 @@ static uint64_t arrived(const struct side *s, int64_t *when) {
     return 0;
   }
   memcpy(&sequence, s->to.pixels, 8);
-  *when = ns_of(&s->to.md->writetime);
+  *when = isio_stamp(&s->to);
   return sequence;
 }
 
@@ -129,7 +129,7 @@ static void closed(struct side *s, uint64_t frames, uint32_t *ns) {
   for (uint64_t i = 0; i < frames; i++) {
     const int64_t stamp = put(s);
     await_arrival(s);
-    ns[i] = (uint32_t)(ns_of(&s->to.md->writetime) - stamp);
+    ns[i] = (uint32_t)(isio_stamp(&s->to) - stamp);
   }
 }
 

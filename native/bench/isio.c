@@ -77,7 +77,18 @@ struct isio isio_open(const char *path) {
   s.sems = (sem_t *)(s.keywords + s.keyword_bytes);
   s.writer_pids = (int32_t *)((uint8_t *)(s.sems + s.md->sem + 1) +
                               r8(4 * (uint64_t)s.md->sem));
+  /* Behind control and status words. */
+  s.trace = (uint8_t *)s.writer_pids + 3 * r8(4 * (uint64_t)s.md->sem);
   return s;
+}
+
+int64_t isio_stamp(const struct isio *s) {
+  struct timespec updated;
+  int32_t pid;
+  memcpy(&pid, s->trace + 4, sizeof pid);
+  memcpy(&updated, s->trace + 32, sizeof updated);
+  return s->md->traces > 0 && pid != 0 ? ns_of(&updated)
+                                       : ns_of(&s->md->writetime);
 }
 
 void isio_begin(struct isio *s) { s->md->write = 1; }

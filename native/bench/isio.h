@@ -56,12 +56,16 @@ struct isio {
   uint8_t *keywords;
   sem_t *sems;              /* md->sem of them, then the log semaphore */
   int32_t *writer_pids;
+  const uint8_t *trace;     /* of the last writer */
   uint64_t keyword_bytes;
   int32_t pid;
 };
 
 /* Maps a stream or ends the program with a message. */
 struct isio isio_open(const char *path);
+/* When the last frame was put here, ns: by the process trace where its writer
+ * left one (a receiver that keeps its source's times), else the writetime. */
+int64_t isio_stamp(const struct isio *s);
 /* Raises the write flag: pixels change after this. */
 void isio_begin(struct isio *s);
 /* Times, counter, flag, posts: in milk's order. */

@@ -29,13 +29,19 @@ interface Pair extends AsyncDisposable {
  */
 const CORES = { transmitter: 1, receiver: 0 } as const;
 
+/** Who carries the frames: the C programs, or our pumps in one of three ways. */
+type Kind = "c" | "milk" | "staged" | "direct";
+
 async function start(
   bench: Bench,
-  ours: boolean,
+  kind: Kind,
   size: readonly number[],
 ): Promise<Pair> {
   const { dir } = bench;
-  const side = ours ? "ours" : "theirs";
+  const side = kind;
+  const ours = kind !== "c";
+  const wire = kind === "staged" || kind === "direct" ? ["shmim"] : [];
+  const direct = kind === "direct" ? ["direct"] : [];
   const source = makeStream(dir, `${side}_source`, size);
   const destination = makeStream(dir, `${side}_destination`, size);
   await using stack = new AsyncDisposableStack();
@@ -46,13 +52,20 @@ async function start(
         dir,
         `${side}_destination`,
         CORES.receiver,
+        ...direct,
       )
       : Talker.pinned(CORES.receiver, "pair_receive", destination),
   );
   const port = await receiver.line();
   const transmitter = stack.use(
     ours
-      ? Talker.deno("side_transmit.ts", source, port, CORES.transmitter)
+      ? Talker.deno(
+        "side_transmit.ts",
+        source,
+        port,
+        CORES.transmitter,
+        ...wire,
+      )
       : Talker.pinned(CORES.transmitter, "pair_transmit", source, port),
   );
   await transmitter.line();
@@ -80,15 +93,22 @@ interface Drive {
   readonly blocks: number;
 }
 
+/** What is compared. */
+interface Kinds {
+  readonly ours: Kind;
+  readonly theirs: Kind;
+}
+
 /** One run: both pairs up, blocks of frames through one and the other. */
 async function run(
   bench: Bench,
   size: readonly number[],
   drive: Drive,
   swap: boolean,
+  kinds: Kinds,
 ): Promise<Run> {
-  await using ours = await start(bench, true, size);
-  await using theirs = await start(bench, false, size);
+  await using ours = await start(bench, kinds.ours, size);
+  await using theirs = await start(bench, kinds.theirs, size);
   // The first frame is sent once more after a second.
   await new Promise((resolve) => setTimeout(resolve, 1200));
   const sides = [sideOf(theirs), sideOf(ours)];
@@ -114,11 +134,12 @@ async function runs(
   what: string,
   size: readonly number[],
   drive: Drive,
+  kinds: Kinds = { ours: "milk", theirs: "c" },
 ): Promise<Run[]> {
   const all: Run[] = [];
   for (let i = 0; i < bench.runs; i++) {
     bench.progress(`${what}: run ${i + 1} of ${bench.runs}`);
-    all.push(await run(bench, size, drive, i % 2 === 1));
+    all.push(await run(bench, size, drive, i % 2 === 1, kinds));
   }
   return all;
 }
@@ -183,6 +204,55 @@ function throughput({ label, size }: FrameSize, frames: number): Figure {
   };
 }
 
+/** Our own wire beside milk's, both by our pumps. */
+function ownWire(
+  { label, size }: FrameSize,
+  ours: "staged" | "direct",
+  drive: Drive,
+  atMost: number,
+): Figure {
+  const way = drive.mode === "closed" ? "one at a time" : `at ${drive.hz} Hz`;
+  const name = `own wire ${label} ${way}, ${ours}, beside milk's`;
+  return {
+    name,
+    async measure(bench: Bench): Promise<Row[]> {
+      const all = await runs(bench, name, size, drive, {
+        ours,
+        theirs: "milk",
+      });
+      return [
+        compare(all, {
+          figure: `${name}, p50`,
+          unit: "µs",
+          value: (report) => report.p50,
+          target: { atMost },
+          withP99: true,
+        }),
+        compare(all, {
+          figure: `${name}, CPU time per frame`,
+          unit: "µs",
+          value: (report) => report.cpu ?? NaN,
+        }),
+      ];
+    },
+  };
+}
+
+const PACED: Drive = {
+  mode: "paced",
+  hz: 500,
+  frames: 60,
+  skip: 10,
+  blocks: 20,
+};
+const ONE_AT_A_TIME: Drive = {
+  mode: "closed",
+  hz: 1000,
+  frames: 10,
+  skip: 2,
+  blocks: 4,
+};
+
 const MIB = 2 ** 20;
 const MILLION = 1_000_000;
 
@@ -208,7 +278,7 @@ const memory: Figure = {
   name: "bridge memory over a million frames",
   async measure(bench: Bench): Promise<Row[]> {
     const frames = bench.quick ? MILLION / 20 : MILLION;
-    await using pair = await start(bench, true, [16, 16]);
+    await using pair = await start(bench, "milk", [16, 16]);
     bench.progress(`${this.name}: warm-up`);
     await closedLoop(pair, frames / 10);
     const ends = [pair.transmitter, pair.receiver];
@@ -236,6 +306,9 @@ const memory: Figure = {
 export const BRIDGE: readonly Figure[] = [
   latency(SIZES["10 kB"]),
   latency(SIZES["1 MB"]),
+  ownWire(SIZES["10 kB"], "staged", PACED, 1.1),
+  ownWire(SIZES["32 MB"], "staged", ONE_AT_A_TIME, 0.85),
+  ownWire(SIZES["32 MB"], "direct", ONE_AT_A_TIME, 0.6),
   memory,
   throughput(SIZES["10 kB"], 5000),
   throughput(SIZES["1 MB"], 500),

@@ -1,6 +1,6 @@
 /**
- * Our receiving end, in a process of its own: `FOLDER NAME CORE`, NAME "" for
- * the names that are announced. Says its port;
+ * Our receiving end, in a process of its own: `FOLDER NAME CORE [direct]`, NAME
+ * "" for the names that are announced. Says its port;
  * answers "memory" with its resident bytes.
  * @module
  */
@@ -8,11 +8,12 @@
 import { Receiver } from "../../src/bridge/receive.ts";
 import { answer } from "./answer.ts";
 
-const [dir = "", as = "", core = "0"] = Deno.args;
+const [dir = "", as = "", core = "0", direct] = Deno.args;
 const receiver = Receiver.listen({
   port: 0,
   dir,
   ...as === "" ? {} : { as },
+  direct: direct !== undefined,
   schedule: { priority: 0, cpus: core === "any" ? [] : [Number(core)] },
 });
 answer.say(String(receiver.port));

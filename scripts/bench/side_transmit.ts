@@ -1,19 +1,20 @@
 /**
- * Our transmitting end, in a process of its own: `STREAM[,STREAM…] PORT CORE`.
- * Says "ready" for each when it is connected; answers "memory" with its resident
- * bytes, "counters" with what became of the frames.
+ * Our transmitting end, in a process of its own: `STREAM[,STREAM…] PORT CORE
+ * [WIRE]`. Says "ready" for each when it is connected; answers "memory" with its
+ * resident bytes, "counters" with what became of the frames.
  * @module
  */
 
 import { Transmitter } from "../../src/bridge/transmit.ts";
 import { answer } from "./answer.ts";
 
-const [streams = "", port = "", core = "0"] = Deno.args;
+const [streams = "", port = "", core = "0", wire] = Deno.args;
 const transmitters = streams.split(",").map((stream) =>
   Transmitter.start({
     stream,
     hostname: "127.0.0.1",
     port: Number(port),
+    wire: wire === "shmim" ? "shmim" : "milk",
     schedule: { priority: 0, cpus: core === "any" ? [] : [Number(core)] },
     // As the C pair does; a reader would take the lowest free one.
     wait: { mode: "semaphore", semaphore: 6 },

@@ -12,6 +12,7 @@ import {
   startReceive,
   trySchedule,
 } from "../../ffi/pump.ts";
+import { startWireReceive } from "../../ffi/wire_pump.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import type { Stream } from "../stream/stream.ts";
 import {
@@ -19,14 +20,24 @@ import {
   fits,
   openDestination,
 } from "./destination.ts";
+import { explain, plainAddress, shown } from "./peer.ts";
+import { greet, type Greeting, refuse, type WireChoice } from "./greet.ts";
+import { readKey } from "./key.ts";
+import { type Announcement, keywordBytes, WireError } from "./milk_wire.ts";
 import {
-  type Announcement,
-  HANDSHAKE_BYTES,
-  keywordBytes,
-  readHandshake,
-  WireError,
-} from "./milk_wire.ts";
-import { type BridgeStatus, type EventSink, every, Tally } from "./session.ts";
+  type BridgeStatus,
+  closeOnce,
+  type EventSink,
+  every,
+  Tally,
+} from "./session.ts";
+import {
+  CAPABILITY,
+  type Progress,
+  type SourceId,
+  writeAnswer,
+} from "./wire.ts";
+import { startZstdReceive } from "./zstd_receive.ts";
 
 /** What to receive, and how. */
 export interface ReceiveOptions extends DestinationOptions {
@@ -36,6 +47,14 @@ export interface ReceiveOptions extends DestinationOptions {
   bind?: string;
   /** Addresses that may connect. Default: all that reach the port. */
   allow?: readonly string[];
+  /** Which wires it speaks. Default `any`, with a key only our own. */
+  wire?: WireChoice;
+  /** File of the key that peers must have. Default: nobody is asked. */
+  key?: string;
+  /** Put large frames into the stream as they come (our own wire). */
+  direct?: boolean;
+  /** Added to the clock that peers are told, ns: for tests. */
+  clockShiftNs?: bigint;
   /** Largest stream that a peer may announce, bytes. Default 1 GiB. */
   maxBytes?: number;
   /** Drop a peer that sends nothing for so long, ms. Default 0, never. */
@@ -58,6 +77,9 @@ const MAX_PEERS = 16;
 const MAX_GREETINGS = 64;
 const STALE_NS = 2_000_000_000n;
 const GIB = 2 ** 30;
+/** A peer of our own wire that misses so many heartbeats is gone. */
+const MISSED_PINGS = 5;
+const MIN_SILENCE_MS = 5000;
 
 /** One peer that sends a stream. */
 interface Feed {
@@ -65,29 +87,15 @@ interface Feed {
   readonly announcement: Announcement;
   readonly connection: Deno.TcpConn;
   readonly started: bigint;
+  readonly ours: Greeting["ours"];
   pump: Pump | undefined;
   evicted: boolean;
 }
 
-/** IPv4 in IPv6 clothes counts as IPv4. */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:/i, "");
-}
-
-function shown(address: Deno.NetAddr): string {
-  const host = plainAddress(address.hostname);
-  return host.includes(":")
-    ? `[${host}]:${address.port}`
-    : `${host}:${address.port}`;
-}
-
-/** Closes a connection that may be closed already. */
-function closeOnce(connection: Deno.TcpConn): void {
-  try {
-    connection.close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BadResource)) throw error;
-  }
+/** What has come of a source over our own wire, and from whom. */
+interface Known extends Progress {
+  readonly source: SourceId;
+  readonly instance: bigint;
 }
 
 /** A receiver at work. */
@@ -98,6 +106,8 @@ export class Receiver {
   readonly #feeds = new Map<string, Feed>();
   readonly #greetings = new Set<Deno.TcpConn>();
   readonly #tasks = new Set<Promise<void>>();
+  /** By name: the last frame that has come over our own wire. */
+  readonly #known = new Map<string, Known>();
   #stopped = false;
   /** Settles when it has ended. */
   readonly done: Promise<void>;
@@ -115,8 +125,10 @@ export class Receiver {
    * Starts to listen.
    *
    * @throws {Deno.errors.AddrInUse} where the port is taken.
+   * @throws {KeyFileError} where the key cannot be used.
    */
   static listen(options: ReceiveOptions): Receiver {
+    if (options.key !== undefined) readKey(options.key);
     const hostname = options.bind ?? "127.0.0.1";
     const { port } = options;
     let listener: Deno.TcpListener;
@@ -203,15 +215,19 @@ export class Receiver {
   /** One connection from its first byte to its end; never rejects. */
   async #welcome(connection: Deno.TcpConn): Promise<void> {
     const peer = shown(connection.remoteAddr);
+    let greeting: Greeting | undefined;
     try {
       this.#requireAllowed(connection);
-      const announcement = await this.#greet(connection);
-      if (announcement !== undefined && !this.#stopped) {
-        await this.#feed(connection, peer, announcement);
+      greeting = await this.#greet(connection);
+      if (greeting !== undefined && !this.#stopped) {
+        await this.#feed(connection, peer, greeting);
       }
     } catch (error) {
       if (!this.#stopped) {
         this.#tell("warning", `${peer} refused: ${(error as Error).message}`);
+        if (greeting?.ours !== undefined) {
+          await refuse(greeting.ours.channel, error);
+        }
       }
     } finally {
       closeOnce(connection);
@@ -229,40 +245,19 @@ export class Receiver {
     }
   }
 
-  /** Reads the announcement; `undefined` where the peer only looked in. */
-  async #greet(connection: Deno.TcpConn): Promise<Announcement | undefined> {
-    const limit = this.#options.handshakeTimeoutMs ?? 10_000;
-    const bytes = new Uint8Array(HANDSHAKE_BYTES);
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      connection.close();
-    }, limit);
+  async #greet(connection: Deno.TcpConn): Promise<Greeting | undefined> {
+    const { wire, key, maxBytes, handshakeTimeoutMs } = this.#options;
     this.#greetings.add(connection);
-    let got = 0;
     try {
-      while (got < bytes.length) {
-        const n = await connection.read(bytes.subarray(got));
-        if (n === null) break;
-        got += n;
-      }
-    } catch (error) {
-      if (!late) throw error;
-      throw new WireError(
-        `it sent ${got} of ${bytes.length} bytes of its announcement in ` +
-          `${limit / 1000} s`,
-      );
+      return await greet(connection, {
+        ...wire === undefined ? {} : { wire },
+        ...key === undefined ? {} : { key },
+        maxBytes: maxBytes ?? GIB,
+        limitMs: handshakeTimeoutMs ?? 10_000,
+      });
     } finally {
-      clearTimeout(timer);
       this.#greetings.delete(connection);
     }
-    if (got === 0) return undefined;
-    if (got < bytes.length) {
-      throw new WireError(
-        `it closed after ${got} of ${bytes.length} bytes of its announcement`,
-      );
-    }
-    return readHandshake(bytes, this.#options.maxBytes ?? GIB);
   }
 
   /**
@@ -275,10 +270,17 @@ export class Receiver {
       if (other === undefined) break;
       const now = clockNs(CLOCK.MONOTONIC);
       const heard = other.pump?.activeNs || other.started;
-      if (now - heard < STALE_NS) {
+      const again = feed.ours !== undefined &&
+        feed.ours.offer.instance === other.ours?.offer.instance;
+      if (now - heard < STALE_NS && !again) {
         throw new WireError(`"${name}" is fed by ${other.peer} already`);
       }
-      this.#tell("note", `${other.peer} is silent, a new peer takes its place`);
+      this.#tell(
+        "note",
+        again
+          ? `${other.peer} comes back as ${feed.peer}`
+          : `${other.peer} is silent, a new peer takes its place`,
+      );
       other.evicted = true;
       other.pump?.stop();
       await other.pump?.done;
@@ -293,7 +295,7 @@ export class Receiver {
   async #feed(
     connection: Deno.TcpConn,
     peer: string,
-    announcement: Announcement,
+    { announcement, ours }: Greeting,
   ): Promise<void> {
     const name = this.#options.as ?? announcement.name;
     const feed: Feed = {
@@ -301,12 +303,14 @@ export class Receiver {
       announcement,
       connection,
       started: clockNs(CLOCK.MONOTONIC),
+      ours,
       pump: undefined,
       evicted: false,
     };
     await this.#claim(name, feed);
     try {
       let stream = openDestination(announcement, this.#options);
+      const last = await this.#answer(feed, stream, name);
       this.#tally.connected();
       this.#tell(
         "note",
@@ -314,7 +318,7 @@ export class Receiver {
           `${announcement.size.join("x")} ${announcement.type} ` +
           `into ${stream.path}`,
       );
-      if (announcement.pixelBytes === 0) {
+      if (announcement.pixelBytes === 0 && ours === undefined) {
         this.#tell(
           "warning",
           `"${announcement.name}" has one axis: milk sends no pixels of it; ` +
@@ -323,7 +327,7 @@ export class Receiver {
       }
       try {
         for (;;) {
-          const end = await this.#pumpOnce(feed, stream);
+          const end = await this.#pumpOnce(feed, stream, name, last);
           const next = await this.#recreated(feed, stream, end);
           if (next === undefined) break;
           stream.close();
@@ -338,14 +342,92 @@ export class Receiver {
     if (this.#options.once && !feed.evicted) this.stop();
   }
 
-  async #pumpOnce(feed: Feed, stream: Stream): Promise<PumpEnd> {
-    const { announcement } = feed;
-    const pump = startReceive(stream.mapping, feed.connection, {
-      pixelBytes: announcement.pixelBytes,
-      keywordBytes: keywordBytes(announcement.keywords),
-      idleMs: this.#options.idleTimeoutMs ?? 0,
-      schedule: this.#options.schedule ?? NO_SCHEDULE,
+  /**
+   * Accepts an offer of our own wire.
+   *
+   * @returns The counter after which frames count, as both ends have it now.
+   */
+  async #answer(feed: Feed, stream: Stream, name: string): Promise<bigint> {
+    if (feed.ours === undefined) return 0n;
+    const { offer, channel } = feed.ours;
+    const known = this.#known.get(name);
+    const same = known?.source.inode === offer.source.inode &&
+      known?.source.creationNs === offer.source.creationNs;
+    const again = same && known?.instance === offer.instance;
+    const progress = same && known !== undefined
+      ? again ? known : { last: known.last, frames: 0n, skipped: 0n }
+      : undefined;
+    const last = progress?.last ?? offer.base;
+    this.#known.set(name, {
+      source: offer.source,
+      instance: offer.instance,
+      last,
+      frames: progress?.frames ?? 0n,
+      skipped: progress?.skipped ?? 0n,
     });
+    try {
+      const capabilities = offer.capabilities & CAPABILITY.zstd;
+      await channel.send(
+        writeAnswer({ refusal: "", capabilities, progress }),
+      );
+    } catch (error) {
+      stream.close();
+      throw error;
+    }
+    return last;
+  }
+
+  #start(feed: Feed, stream: Stream, last: bigint): Pump {
+    const { announcement, ours } = feed;
+    const idleMs = this.#options.idleTimeoutMs ?? 0;
+    const schedule = this.#options.schedule ?? NO_SCHEDULE;
+    if (ours === undefined) {
+      return startReceive(stream.mapping, feed.connection, {
+        pixelBytes: announcement.pixelBytes,
+        keywordBytes: keywordBytes(announcement.keywords),
+        idleMs,
+        schedule,
+      });
+    }
+    const { pingMs, pieceBytes, keywords } = ours.offer;
+    const silenceMs = Math.max(MISSED_PINGS * pingMs, MIN_SILENCE_MS);
+    const settings = {
+      last,
+      keywords,
+      pieceBytes,
+      silenceMs: idleMs > 0 ? Math.min(idleMs, silenceMs) : silenceMs,
+      shiftNs: this.#options.clockShiftNs ?? 0n,
+    };
+    if ((ours.offer.capabilities & CAPABILITY.zstd) !== 0) {
+      return startZstdReceive(stream, feed.connection, settings);
+    }
+    return startWireReceive(stream.mapping, feed.connection, {
+      ...settings,
+      direct: this.#options.direct ?? false,
+      schedule,
+    });
+  }
+
+  /** For the answer to the next connection of the same source. */
+  #remember(feed: Feed, name: string, pump: Pump): void {
+    const known = this.#known.get(name);
+    if (feed.ours === undefined || known === undefined) return;
+    const { frames, skipped } = pump.counters();
+    this.#known.set(name, {
+      ...known,
+      last: frames > 0 ? pump.lastCnt0 : known.last,
+      frames: known.frames + BigInt(frames),
+      skipped: known.skipped + BigInt(skipped),
+    });
+  }
+
+  async #pumpOnce(
+    feed: Feed,
+    stream: Stream,
+    name: string,
+    last: bigint,
+  ): Promise<PumpEnd> {
+    const pump = this.#start(feed, stream, last);
     feed.pump = pump;
     this.#tally.add(pump);
     if (this.#stopped) pump.stop();
@@ -361,6 +443,7 @@ export class Receiver {
       return await pump.done;
     } finally {
       unwatch();
+      this.#remember(feed, name, pump);
     }
   }
 
@@ -376,6 +459,14 @@ export class Receiver {
     const { peer, announcement } = feed;
     if (this.#stopped || feed.evicted) return undefined;
     const presence = end.reason === "stopped" ? stream.presence() : "same";
+    if (presence !== "same" && feed.ours !== undefined) {
+      // What was read ahead is lost with the pump: the peer comes back.
+      this.#tell(
+        "note",
+        `"${stream.name}" is ${presence}; asking ${peer} anew`,
+      );
+      return undefined;
+    }
     if (presence === "replaced") {
       const next = await reopenSettled(stream, this.#options.signal);
       if (next.writable && fits(next, announcement)) {
@@ -396,32 +487,5 @@ export class Receiver {
     }
     this.#tell(...explain(peer, announcement.name, end));
     return undefined;
-  }
-}
-
-function explain(
-  peer: string,
-  name: string,
-  end: PumpEnd,
-): ["note" | "warning", string] {
-  switch (end.reason) {
-    case "closed":
-    case "stopped":
-      return ["note", `${peer} closed, "${name}" keeps its last frame`];
-    case "cut":
-      return [
-        "warning",
-        `${peer} broke off inside a frame of "${name}": that frame is dropped`,
-      ];
-    case "slice":
-      return [
-        "warning",
-        `${peer} sent slice ${end.index} of "${name}", which has no such ` +
-        "slice: connection closed",
-      ];
-    case "idle":
-      return ["warning", `${peer} was silent for too long: connection closed`];
-    case "error":
-      return ["warning", `${peer}: ${end.error.message}`];
   }
 }

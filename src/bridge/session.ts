@@ -5,6 +5,11 @@
  */
 
 import { Latencies, type Pump, type PumpCounters } from "../../ffi/pump.ts";
+import {
+  type ClockEstimate,
+  type WireCounters,
+  WirePump,
+} from "../../ffi/wire_pump.ts";
 
 /** Something worth telling. */
 export interface BridgeEvent {
@@ -27,6 +32,18 @@ export interface BridgeStatus extends PumpCounters {
   readonly latencies: Latencies;
   /** Source counter of the last frame. */
   readonly lastCnt0: bigint;
+  /** What only our own wire tells; `undefined` where it was not spoken. */
+  readonly wire: WireStatus | undefined;
+}
+
+/** What our own wire tells. */
+export interface WireStatus extends WireCounters {
+  /** The two clocks; `undefined` before the first round trip. */
+  readonly clocks: ClockEstimate | undefined;
+  /** From written there to published here, last frame, ns (receiving). */
+  readonly oneWayNs: bigint | undefined;
+  /** Whether half a frame is in the stream (receiving with `direct`). */
+  readonly incomplete: boolean;
 }
 
 const NONE: PumpCounters = {
@@ -40,13 +57,47 @@ const NONE: PumpCounters = {
   foreign: 0,
 };
 
-function sum(a: PumpCounters, b: PumpCounters): PumpCounters {
+const NO_WIRE: WireCounters = {
+  late: 0,
+  aborted: 0,
+  damaged: 0,
+  queued: 0,
+  queueFull: 0,
+  keywordUpdates: 0,
+};
+
+function sum<T extends object>(a: T, b: T): T {
+  const from = (counters: T, key: string): number =>
+    (counters as Record<string, number>)[key] ?? 0;
   return Object.fromEntries(
-    Object.keys(NONE).map((key) => [
-      key,
-      a[key as keyof PumpCounters] + b[key as keyof PumpCounters],
-    ]),
-  ) as unknown as PumpCounters;
+    Object.keys(a).map((key) => [key, from(a, key) + from(b, key)]),
+  ) as T;
+}
+
+/** What the pumps of our own wire have in common. */
+class WireTally {
+  #past: WireCounters = NO_WIRE;
+  #last: WirePump | undefined;
+
+  add(pump: WirePump): void {
+    this.#last = pump;
+    pump.done.then(() => {
+      this.#past = sum(this.#past, { ...pump.wireCounters(), queued: 0 });
+    });
+  }
+
+  status(running: Iterable<Pump>): WireStatus | undefined {
+    const last = this.#last;
+    if (last === undefined) return undefined;
+    let counters = this.#past;
+    for (const pump of running) {
+      if (pump instanceof WirePump) {
+        counters = sum(counters, pump.wireCounters());
+      }
+    }
+    const { clocks, oneWayNs, incomplete } = last;
+    return { ...counters, clocks, oneWayNs, incomplete };
+  }
 }
 
 /** Adds up the pumps of one bridge, one after another or side by side. */
@@ -54,12 +105,14 @@ export class Tally {
   #past: PumpCounters = NONE;
   readonly #latencies = new Latencies();
   readonly #running = new Set<Pump>();
+  readonly #wire = new WireTally();
   #lastCnt0 = 0n;
   #connections = 0;
 
   /** Counts a pump as long as it runs, and what it did for ever. */
   add(pump: Pump): void {
     this.#running.add(pump);
+    if (pump instanceof WirePump) this.#wire.add(pump);
     pump.done.then(() => {
       this.#running.delete(pump);
       this.#past = sum(this.#past, pump.counters());
@@ -73,9 +126,14 @@ export class Tally {
     this.#connections++;
   }
 
-  /** Counts something that no pump saw. */
-  addSkipped(frames: number): void {
-    this.#past = { ...this.#past, skipped: this.#past.skipped + frames };
+  /** Corrects what pumps could not know, by what the other end knows. */
+  correct(by: { frames: number; skipped: number }): void {
+    const { frames, skipped } = this.#past;
+    this.#past = {
+      ...this.#past,
+      frames: frames + by.frames,
+      skipped: skipped + by.skipped,
+    };
   }
 
   /** The sums now. */
@@ -95,6 +153,7 @@ export class Tally {
       reconnects: Math.max(0, this.#connections - 1),
       latencies,
       lastCnt0,
+      wire: this.#wire.status(this.#running),
     };
   }
 }
@@ -134,4 +193,13 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
 export function every(ms: number, action: () => void): () => void {
   const timer = setInterval(action, ms);
   return () => clearInterval(timer);
+}
+
+/** Closes a connection that may be closed already. */
+export function closeOnce(connection: Deno.TcpConn): void {
+  try {
+    connection.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
 }

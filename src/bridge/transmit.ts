@@ -12,6 +12,7 @@ import {
   startTransmit,
   trySchedule,
 } from "../../ffi/pump.ts";
+import { startWireTransmit, WirePump } from "../../ffi/wire_pump.ts";
 import {
   type AxisOrder,
   StreamChangedError,
@@ -20,15 +21,21 @@ import {
 import { reopenSettled } from "../stream/reopen.ts";
 import { Stream } from "../stream/stream.ts";
 import { Waiter, type WaitOptions } from "../stream/wait.ts";
+import { isUnknownHost, reason, reword, writeAll } from "./connect.ts";
+import { readKey } from "./key.ts";
 import { writeHandshake } from "./milk_wire.ts";
 import {
   Backoff,
   type BridgeStatus,
+  closeOnce,
   type EventSink,
   every,
   pause,
   Tally,
 } from "./session.ts";
+import { type Agreement, offerStream } from "./offer.ts";
+import { PIECE_BYTES, type Policy, type Progress } from "./wire.ts";
+import { startZstdTransmit } from "./zstd_transmit.ts";
 
 /** Which slices of a cube are sent. */
 export type SliceMode = "auto" | "rolling" | "whole";
@@ -48,6 +55,20 @@ export interface TransmitOptions {
   hostname: string;
   /** Its port. */
   port: number;
+  /** milk's wire or our own. Default `milk`. */
+  wire?: "milk" | "shmim";
+  /** File of the key that the receiver has, too (our own wire). */
+  key?: string;
+  /** Which frames cross where the line is slow (our own). Default `latest`. */
+  policy?: Policy;
+  /** Frames that may wait with `every`, where the stream keeps none itself. */
+  queue?: number;
+  /** Compress frames where that makes them smaller (our own wire). */
+  zstd?: boolean;
+  /** Added to the clock that the receiver is told, ns: for tests. */
+  clockShiftNs?: bigint;
+  /** How long the receiver may take to greet, ms. Default 10 s. */
+  handshakeTimeoutMs?: number;
   /** How to wait for the source. */
   wait?: WaitOptions;
   /** `auto`: every new slice where cnt1 moves, else the whole cube. */
@@ -71,6 +92,10 @@ export interface TransmitOptions {
 const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
 const REPEAT_MS = 1000;
 const LOOK_MS = 1000;
+const PING_MS = 1000;
+const SILENCE_MS = 5000;
+const QUEUE = 16;
+const GREETING_MS = 10_000;
 const SLICE_MODES: Readonly<Record<SliceMode, number>> = {
   auto: 0,
   rolling: 1,
@@ -85,9 +110,15 @@ export class Transmitter {
   readonly #abort = new AbortController();
   readonly #backoff = new Backoff();
   #stream: Stream;
+  /** Counter of the last frame sent; `undefined`: none of this source. */
+  #sent: bigint | undefined;
+  readonly #instance = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
   #last: bigint;
   #pump: Pump | undefined;
   #told = "";
+  #queueFull = 0;
+  /** Counts of sources that were re-created since. */
+  #former = { frames: 0, skipped: 0 };
   /** Settles when it has ended; rejects where it cannot go on. */
   readonly done: Promise<void>;
 
@@ -106,6 +137,7 @@ export class Transmitter {
    * @throws {StreamNotFoundError | StreamFormatError} where there is no such
    * stream.
    * @throws {WireError} where it cannot cross this wire.
+   * @throws {KeyFileError} where the key cannot be used.
    */
   static start(options: TransmitOptions): Transmitter {
     const poll = options.wait?.mode === "poll" || options.wait?.mode === "spin";
@@ -115,7 +147,8 @@ export class Transmitter {
       ...poll ? { writable: false } : {},
     });
     try {
-      writeHandshake(stream, 0);
+      if (options.wire !== "shmim") writeHandshake(stream, 0);
+      if (options.key !== undefined) readKey(options.key);
       return new Transmitter(options, stream);
     } catch (error) {
       stream.close();
@@ -159,10 +192,13 @@ export class Transmitter {
         const connection = await this.#connect();
         if (connection === undefined) break;
         try {
-          this.#tally.connected();
-          await this.#serve(connection);
+          if (this.#options.wire === "shmim") {
+            await this.#serveOwn(connection);
+          } else {
+            await this.#serveMilk(connection);
+          }
         } finally {
-          connection.close();
+          closeOnce(connection);
         }
         if (this.#abort.signal.aborted) break;
         if (this.#options.reconnect === false) {
@@ -191,11 +227,7 @@ export class Transmitter {
     const { signal } = this.#abort;
     for (let first = true; !signal.aborted; first = false) {
       try {
-        const connection = await Deno.connect({ hostname, port, signal });
-        this.#tell("note", `connected to ${this.#peer}`);
-        this.#backoff.reset();
-        this.#told = "";
-        return connection;
+        return await Deno.connect({ hostname, port, signal });
       } catch (error) {
         if (signal.aborted) return undefined;
         const hopeless = error instanceof Deno.errors.NotCapable ||
@@ -217,8 +249,97 @@ export class Transmitter {
     this.#told = message;
   }
 
-  /** One connection: handshake, then pumps until it ends. */
-  async #serve(connection: Deno.TcpConn): Promise<void> {
+  #connected(how: string): void {
+    this.#tell("note", `connected to ${this.#peer}${how}`);
+    this.#tally.connected();
+    this.#backoff.reset();
+    this.#told = "";
+    this.#queueFull = 0;
+  }
+
+  /** One connection: agreement, then a pump until it ends. */
+  async #serveOwn(connection: Deno.TcpConn): Promise<void> {
+    const keywords = this.#announcedKeywords();
+    const cnt0 = this.#stream.cnt0;
+    const before = cnt0 > 0n ? cnt0 - 1n : 0n;
+    const sent = this.#sent ?? before;
+    const base = sent < before ? sent : before;
+    let agreed: Agreement;
+    try {
+      agreed = await offerStream(connection, this.#stream, {
+        ...this.#options.key === undefined ? {} : { key: this.#options.key },
+        policy: this.#options.policy ?? "latest",
+        zstd: this.#options.zstd ?? false,
+        keywords,
+        pingMs: PING_MS,
+        base,
+        instance: this.#instance,
+        limitMs: this.#options.handshakeTimeoutMs ?? GREETING_MS,
+        signal: this.#abort.signal,
+      });
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      this.#tellOnce(`${this.#peer}: ${reason(error)}`);
+      return;
+    }
+    if (agreed.progress !== undefined) this.#reconcile(agreed.progress);
+    this.#connected(agreed.authenticated ? ", which has our key" : "");
+    const end = await this.#pumpOnce(
+      (waiter) => this.#startOwn(connection, waiter, keywords, agreed, base),
+    );
+    await this.#goesOn(end, keywords);
+  }
+
+  /** What went out when the line broke may not have come: the other end says
+   * how many frames of this source did, and how many it missed. */
+  #reconcile({ frames, skipped }: Progress): void {
+    const now = this.#tally.status();
+    const before = this.#former;
+    this.#tally.correct({
+      frames: Number(frames) - (now.frames - before.frames),
+      skipped: Number(skipped) - (now.skipped - before.skipped),
+    });
+  }
+
+  #startOwn(
+    connection: Deno.TcpConn,
+    waiter: Waiter,
+    keywords: number,
+    { progress, zstd }: Agreement,
+    base: bigint,
+  ): WirePump {
+    if (zstd) {
+      return startZstdTransmit(this.#stream, connection, {
+        wait: waiter.settings,
+        last: progress?.last ?? base,
+        keywords,
+        pieceBytes: PIECE_BYTES,
+        pingMs: PING_MS,
+        silenceMs: SILENCE_MS,
+        shiftNs: this.#options.clockShiftNs ?? 0n,
+      });
+    }
+    return startWireTransmit(this.#stream.mapping, connection, {
+      wait: waiter.settings,
+      last: progress?.last ?? base,
+      sliceMode: this.#sliceMode(),
+      every: this.#options.policy === "every",
+      queue: this.#options.queue ?? QUEUE,
+      keywords,
+      keywordsUsed: this.#options.keywords === "used",
+      pieceBytes: PIECE_BYTES,
+      pingMs: PING_MS,
+      silenceMs: SILENCE_MS,
+      first: progress === undefined,
+      allowTorn: this.#options.allowTorn ?? false,
+      shiftNs: this.#options.clockShiftNs ?? 0n,
+      schedule: this.#options.schedule ?? NO_SCHEDULE,
+    });
+  }
+
+  /** One connection: announcement, then pumps until it ends. */
+  async #serveMilk(connection: Deno.TcpConn): Promise<void> {
+    this.#connected("");
     const keywords = this.#announcedKeywords();
     const handshake = writeHandshake(this.#stream, keywords);
     try {
@@ -229,7 +350,10 @@ export class Transmitter {
     }
     let fresh = true;
     while (!this.#abort.signal.aborted) {
-      const end = await this.#pumpOnce(connection, keywords, fresh);
+      const repeat = fresh;
+      const end = await this.#pumpOnce((waiter) =>
+        this.#startMilk(connection, waiter, keywords, repeat)
+      );
       fresh = false;
       if (!await this.#goesOn(end, keywords)) return;
     }
@@ -253,19 +377,15 @@ export class Transmitter {
       : SLICE_MODES[mode];
   }
 
-  async #pumpOnce(
+  #startMilk(
     connection: Deno.TcpConn,
+    waiter: Waiter,
     keywords: number,
     repeat: boolean,
-  ): Promise<PumpEnd> {
-    const stream = this.#stream;
-    using waiter = new Waiter(stream.mapping, {
-      ...this.#options.wait,
-      onWarning: (message) => this.#tell("warning", message),
-    }, stream.name);
+  ): Pump {
     // What was published before the first connection is nobody's loss.
-    if (this.#tally.status().frames === 0) this.#last = stream.cnt0;
-    const pump = startTransmit(stream.mapping, connection, {
+    if (this.#tally.status().frames === 0) this.#last = this.#stream.cnt0;
+    return startTransmit(this.#stream.mapping, connection, {
       wait: waiter.settings,
       last: this.#last,
       sliceMode: this.#sliceMode(),
@@ -276,6 +396,15 @@ export class Transmitter {
       allowTorn: this.#options.allowTorn ?? false,
       schedule: this.#options.schedule ?? NO_SCHEDULE,
     });
+  }
+
+  async #pumpOnce(start: (waiter: Waiter) => Pump): Promise<PumpEnd> {
+    const stream = this.#stream;
+    using waiter = new Waiter(stream.mapping, {
+      ...this.#options.wait,
+      onWarning: (message) => this.#tell("warning", message),
+    }, stream.name);
+    const pump = start(waiter);
     this.#pump = pump;
     this.#tally.add(pump);
     if (this.#abort.signal.aborted) pump.stop();
@@ -285,13 +414,25 @@ export class Transmitter {
     } finally {
       unwatch();
       this.#pump = undefined;
-      if (pump.counters().frames > 0) this.#last = pump.lastCnt0;
+      if (pump.counters().frames > 0) {
+        this.#last = pump.lastCnt0;
+        this.#sent = pump.lastCnt0;
+      }
     }
   }
 
   /** What the pump cannot see: a re-created source, a writer that stalls. */
   #look(pump: Pump): void {
     const { name } = this.#stream;
+    const queueFull = pump instanceof WirePump
+      ? pump.wireCounters().queueFull
+      : 0;
+    if (queueFull > this.#queueFull) {
+      this.#queueFull = queueFull;
+      this.#tellOnce(
+        `the line is slower than "${name}": the queue is full, frames are lost`,
+      );
+    }
     if (this.#stream.presence() === "replaced") {
       pump.stop();
       return;
@@ -317,6 +458,10 @@ export class Transmitter {
     if (replaced || broken) return await this.#follow(keywords, broken);
     if (end.reason === "error") {
       this.#tell("warning", `${this.#peer}: ${end.error.message}`);
+    } else if (end.reason === "idle") {
+      this.#tell("warning", `${this.#peer} is silent: connecting anew`);
+    } else if (end.reason === "breach") {
+      this.#tell("warning", `${this.#peer} broke the rules of the wire`);
     } else {
       this.#tell("warning", `${this.#peer} closed the connection`);
     }
@@ -350,37 +495,9 @@ export class Transmitter {
     old.close();
     this.#stream = next;
     this.#last = 0n;
+    this.#sent = 0n;
+    const { frames, skipped } = this.#tally.status();
+    this.#former = { frames, skipped };
     return same && keywords === this.#announcedKeywords();
-  }
-}
-
-function isUnknownHost(error: unknown): boolean {
-  return error instanceof Error && /lookup|resolve|Name or service/i
-    .test(error.message);
-}
-
-function reason(error: unknown): string {
-  if (error instanceof Deno.errors.ConnectionRefused) return "refused";
-  if (error instanceof Deno.errors.TimedOut) return "timed out";
-  return error instanceof Error
-    ? error.message.replace(/ \(os error \d+\)/, "")
-    : String(error);
-}
-
-function reword(error: unknown, peer: string): unknown {
-  if (error instanceof Deno.errors.NotCapable) return error;
-  return new Deno.errors.ConnectionRefused(
-    `Cannot connect to ${peer}: ${reason(error)}`,
-    { cause: error },
-  );
-}
-
-async function writeAll(
-  connection: Deno.TcpConn,
-  bytes: Uint8Array,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let at = 0; at < bytes.length && !signal.aborted;) {
-    at += await connection.write(bytes.subarray(at));
   }
 }

@@ -57,7 +57,7 @@ function facts(d: StreamDescription): string[][] {
     ["creator", d.creatorPid > 0 ? `pid ${d.creatorPid}` : "unknown"],
     ["owner", owner],
     ["writer", pid(d.writerPid, d.writerAlive)],
-    ["writing now", d.writing ? "yes" : "no"],
+    ["writing now", d.writing ? "yes: the frame is incomplete" : "no"],
     [
       "circular buffer",
       d.circularBuffer === 0 ? "none" : `${d.circularBuffer} slots`,

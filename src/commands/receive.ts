@@ -3,7 +3,7 @@
 import { integerFrom } from "../cli/args.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
-import { EXIT } from "../cli/errors.ts";
+import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import {
   AXIS_ORDER,
@@ -14,6 +14,7 @@ import {
   SCHEDULE,
   scheduleOf,
 } from "../cli/shared_options.ts";
+import type { WireChoice } from "../bridge/greet.ts";
 import { type ReceiveOptions, Receiver } from "../bridge/receive.ts";
 import { requireName, SUFFIX } from "../stream/names.ts";
 
@@ -35,8 +36,8 @@ export const command = defineCommand<Options>({
   description: "Listens for transmitters, milk's or ours, and publishes what " +
     "they send. Goes on listening when they leave. A stream of the same type " +
     "and size is used as it is, so that its readers go on; another one is " +
-    "left alone. What peers claim is checked, but nobody is asked who he is: " +
-    "bind to an address that only trusted hosts reach.",
+    "left alone. What peers claim is checked, but without --key nobody is asked " +
+    "who he is: bind to an address that only trusted hosts reach.",
   options: [
     {
       name: "bind",
@@ -48,6 +49,20 @@ export const command = defineCommand<Options>({
       value: "ADDRESS",
       many: true,
       help: "only these peers may connect",
+    },
+    {
+      name: "wire",
+      value: "WIRE",
+      help: "milk, shmim or any (default: any, with --key shmim)",
+    },
+    {
+      name: "key",
+      value: "FILE",
+      help: "peers must have the same key; none of milk's has",
+    },
+    {
+      name: "direct",
+      help: "large frames go into the stream as they come, write flag up",
     },
     { name: "as", value: "NAME", help: "this name instead of the peer's" },
     { name: "replace", help: "replace a stream of another type or size" },
@@ -73,6 +88,11 @@ export const command = defineCommand<Options>({
   parse(args): Options {
     const [port = ""] = args.exactly("PORT");
     const as = args.text("as");
+    const wire = args.choice<WireChoice>("wire", ["milk", "shmim", "any"]);
+    const key = args.text("key");
+    if (wire === "milk" && key !== undefined) {
+      throw new UsageError("--key asks for our own wire, not for milk's");
+    }
     const bind = args.text("bind") ?? "127.0.0.1";
     return {
       statsFile: args.text("stats-json"),
@@ -80,6 +100,9 @@ export const command = defineCommand<Options>({
         port: integerFrom("PORT", port, 0, 65535),
         bind: bind.replace(/^\[(.*)\]$/, "$1"),
         allow: args.list("allow"),
+        ...wire === undefined ? {} : { wire },
+        ...key === undefined ? {} : { key },
+        direct: args.flag("direct"),
         ...as === undefined ? {} : { as: bareName(as) },
         ...dirOf(args),
         ...formatOf(args),
@@ -98,8 +121,9 @@ export const command = defineCommand<Options>({
       ...scope.companions(receive.format),
     ];
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
+    const key = receive.key === undefined ? [] : scope.file(receive.key);
     return {
-      read: folder,
+      read: [...folder, ...key],
       write: [...folder, ...stats],
       net: scope.host(receive.bind ?? "127.0.0.1", receive.port),
     };

@@ -3,7 +3,7 @@
 import { integerFrom } from "../cli/args.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
-import { EXIT } from "../cli/errors.ts";
+import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import {
   AXIS_ORDER,
@@ -22,6 +22,7 @@ import {
   type TransmitOptions,
   Transmitter,
 } from "../bridge/transmit.ts";
+import type { Policy } from "../bridge/wire.ts";
 
 interface Options {
   readonly transmit: TransmitOptions;
@@ -34,8 +35,33 @@ export const command = defineCommand<Options>({
   description: "Sends each new frame of a stream over TCP, in the way of " +
     "milk's shmimTCPtransmit. Connects again when the connection is lost. " +
     "The frame that is there goes at once, and once more after a second if " +
-    "the source has not moved, because milk's receiver drops early frames.",
+    "the source has not moved, because milk's receiver drops early frames. " +
+    "With --wire shmim over a wire of our own, which has more than milk's.",
   options: [
+    {
+      name: "wire",
+      value: "WIRE",
+      help: "milk (default) or shmim: our own, see --key, --policy",
+    },
+    {
+      name: "key",
+      value: "FILE",
+      help: "the receiver must have the same key (with --wire shmim)",
+    },
+    {
+      name: "policy",
+      value: "POLICY",
+      help: "slow line: latest (default) or every (with --wire shmim)",
+    },
+    {
+      name: "queue",
+      value: "N",
+      help: "frames that may wait with --policy every (default 16)",
+    },
+    {
+      name: "zstd",
+      help: "compress frames, slower: for thin lines (with --wire shmim)",
+    },
     ...WAIT,
     {
       name: "slices",
@@ -67,6 +93,28 @@ export const command = defineCommand<Options>({
       "PORT",
     );
     const wait = waitOf(args);
+    const wire = args.choice("wire", ["milk", "shmim"]) ?? "milk";
+    const key = args.text("key");
+    const policy = args.choice<Policy>("policy", ["latest", "every"]);
+    const queue = args.integer("queue", 1);
+    const zstd = args.flag("zstd");
+    if (zstd && policy === "every") {
+      throw new UsageError("--zstd sends the newest frames: no --policy every");
+    }
+    if (wire === "milk") {
+      const own = Object.entries({
+        key,
+        policy,
+        queue,
+        zstd: zstd || undefined,
+      })
+        .find(([, value]) => value !== undefined)?.[0];
+      if (own !== undefined) {
+        throw new UsageError(
+          `--${own} asks for our own wire: add --wire shmim`,
+        );
+      }
+    }
     return {
       statsFile: args.text("stats-json"),
       transmit: {
@@ -74,6 +122,11 @@ export const command = defineCommand<Options>({
         hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
         port: integerFrom("PORT", port, 1, 65535),
         ...dirOf(args),
+        wire,
+        zstd,
+        ...key === undefined ? {} : { key },
+        ...policy === undefined ? {} : { policy },
+        ...queue === undefined ? {} : { queue },
         ...wait === undefined ? {} : { wait },
         slices:
           args.choice<SliceMode>("slices", ["auto", "rolling", "whole"]) ??
@@ -91,9 +144,10 @@ export const command = defineCommand<Options>({
   needs({ transmit, statsFile }, scope): Needs {
     const files = scope.stream(transmit.stream, transmit.dir);
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
+    const key = transmit.key === undefined ? [] : scope.file(transmit.key);
     const writes = transmit.wait === undefined || waitWrites(transmit.wait);
     return {
-      read: files,
+      read: [...files, ...key],
       write: [...writes ? files : [], ...stats],
       net: scope.host(transmit.hostname, transmit.port),
     };

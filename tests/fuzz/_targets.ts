@@ -39,6 +39,7 @@ import {
   type SparseFile,
 } from "./_fields.ts";
 import { mutate, type Random } from "./_random.ts";
+import { WIRE_TARGETS } from "./_wire_targets.ts";
 
 /** What became of a case. */
 export type Outcome = "taken" | "refused";
@@ -180,7 +181,7 @@ const MAX_BYTES = 1 << 20;
 
 const announcement: Target = {
   name: "announcement",
-  share: 500,
+  share: 350,
   make(random): SparseFile {
     const seed = random.pick(HANDSHAKES);
     const bytes = new Uint8Array(384);
@@ -314,6 +315,7 @@ const fitsFile: Target = {
 export const TARGETS: readonly Target[] = [
   stream,
   announcement,
+  ...WIRE_TARGETS,
   keywords,
   npy,
   fitsFile,

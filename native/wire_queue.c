@@ -1,0 +1,214 @@
+/*
+ * Every frame of a source that keeps none itself: a thread copies them into a
+ * queue while the pump's own thread may be held up by the line.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire_transmit.h"
+
+struct entry {
+  struct shmim_frame frame;
+  bool torn;
+};
+
+struct wire_queue {
+  struct wire_out *t;
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t news;      /* a frame came, or the thread ended */
+  pthread_cond_t room;      /* one was sent, or it is to end */
+  struct entry *entry;
+  uint8_t *pixels;
+  uint64_t size;            /* frames that fit */
+  uint64_t first, count;
+  uint64_t last;            /* counter of the frame copied last */
+  int32_t rc;               /* why the thread ended */
+  bool ended, quit;
+};
+
+static uint8_t *place(const struct wire_queue *q, uint64_t n) {
+  return q->pixels + n % q->size * q->t->s->data_bytes;
+}
+
+static struct timespec soon(void) {
+  const uint64_t t = monotonic_ns() + PUMP_SLICE_MS * 1000000ull;
+  return (struct timespec){.tv_sec = (time_t)(t / NS_PER_S),
+                           .tv_nsec = (long)(t % NS_PER_S)};
+}
+
+/* Waits until there is room for one more; false: it is to end. */
+static bool await_room(struct wire_queue *q) {
+  pthread_mutex_lock(&q->lock);
+  if (q->count == q->size && !q->quit) {
+    q->t->ctl->queue_full++;
+  }
+  while (q->count == q->size && !q->quit) {
+    pthread_cond_wait(&q->room, &q->lock);
+  }
+  const bool go_on = !q->quit;
+  pthread_mutex_unlock(&q->lock);
+  return go_on;
+}
+
+static int32_t ask_to_quit(struct wire_out *t) {
+  struct wire_queue *q = t->queue;
+  pthread_mutex_lock(&q->lock);
+  const bool quit = q->quit;
+  pthread_mutex_unlock(&q->lock);
+  return quit ? -ECANCELED : 0;
+}
+
+static int32_t fill(struct wire_queue *q) {
+  struct wire_out *t = q->t;
+  while (await_room(q)) {
+    int32_t rc = wait_frame(t->s, &t->c->wait, q->last,
+                            monotonic_ns() + PUMP_SLICE_MS * 1000000ull,
+                            &t->ctl->common.stop);
+    if (rc == -ETIMEDOUT) {
+      if (stopped(&t->ctl->common.stop)) {
+        return -ECANCELED;
+      }
+      continue;
+    }
+    /* Only this thread adds: the place behind the last one is ours. */
+    pthread_mutex_lock(&q->lock);
+    const uint64_t n = q->first + q->count;
+    pthread_mutex_unlock(&q->lock);
+    struct entry *e = &q->entry[n % q->size];
+    if (rc == 0) {
+      rc = wire_copy_frame(t, place(q, n), &e->frame, &e->torn, ask_to_quit);
+    }
+    if (rc != 0) {
+      return rc;
+    }
+    q->last = e->frame.cnt0;
+    pthread_mutex_lock(&q->lock);
+    q->count++;
+    t->ctl->queued = q->count;
+    pthread_cond_signal(&q->news);
+    pthread_mutex_unlock(&q->lock);
+  }
+  return -ECANCELED;
+}
+
+static void *work(void *argument) {
+  struct wire_queue *q = argument;
+  const int32_t rc = fill(q);
+  pthread_mutex_lock(&q->lock);
+  q->rc = rc;
+  q->ended = true;
+  pthread_cond_signal(&q->news);
+  pthread_mutex_unlock(&q->lock);
+  return NULL;
+}
+
+int32_t wire_queue_next(struct wire_out *t, struct wire_part *p) {
+  struct wire_queue *q = t->queue;
+  const struct timespec deadline = soon();
+  int32_t rc = 0;
+  pthread_mutex_lock(&q->lock);
+  while (q->count == 0 && !q->ended && rc == 0) {
+    rc = -pthread_cond_timedwait(&q->news, &q->lock, &deadline);
+  }
+  const uint64_t n = q->first;
+  const bool there = q->count > 0;
+  if (!there && q->ended) {
+    rc = q->rc;
+  }
+  pthread_mutex_unlock(&q->lock);
+  if (!there) {
+    return rc == 0 || rc == -ETIMEDOUT ? NOTHING : rc;
+  }
+  const struct entry *e = &q->entry[n % q->size];
+  *p = (struct wire_part){
+      .frame = e->frame,
+      .pixels = place(q, n),
+      .bytes = t->s->data_bytes,
+      .slice = WIRE_WHOLE,
+      .flags = e->torn ? WIRE_FLAG_TORN : 0,
+      .kept = KEPT_COPY,
+  };
+  return 0;
+}
+
+void wire_queue_done(struct wire_out *t) {
+  struct wire_queue *q = t->queue;
+  pthread_mutex_lock(&q->lock);
+  q->first++;
+  q->count--;
+  t->ctl->queued = q->count;
+  pthread_cond_signal(&q->room);
+  pthread_mutex_unlock(&q->lock);
+}
+
+/* Signals are Deno's to take; only faults of this thread itself get through. */
+static int start_thread(struct wire_queue *q) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  sigdelset(&all, SIGBUS);
+  sigdelset(&all, SIGSEGV);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int rc = pthread_create(&q->thread, NULL, work, q);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return rc;
+}
+
+int32_t wire_queue_enter(struct wire_out *t) {
+  const uint64_t size = t->c->queue;
+  uint64_t bytes;
+  if (size == 0 || size > WIRE_QUEUE_MAX ||
+      __builtin_mul_overflow(size, t->s->data_bytes, &bytes)) {
+    return -EINVAL;
+  }
+  struct wire_queue *q = calloc(1, sizeof *q);
+  if (q == NULL) {
+    return -ENOMEM;
+  }
+  q->t = t;
+  q->size = size;
+  q->last = t->state.last;
+  q->entry = calloc(size, sizeof *q->entry);
+  q->pixels = malloc(bytes);
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_mutex_init(&q->lock, NULL);
+  pthread_cond_init(&q->news, &monotonic);
+  pthread_cond_init(&q->room, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  t->queue = q;
+  int32_t rc = q->entry == NULL || q->pixels == NULL ? -ENOMEM : 0;
+  rc = rc != 0 ? rc : -start_thread(q);
+  if (rc != 0) {
+    free(q->entry);
+    free(q->pixels);
+    free(q);
+    t->queue = NULL;
+  }
+  return rc;
+}
+
+void wire_queue_leave(struct wire_out *t) {
+  struct wire_queue *q = t->queue;
+  if (q == NULL) {
+    return;
+  }
+  pthread_mutex_lock(&q->lock);
+  q->quit = true;
+  pthread_cond_signal(&q->room);
+  pthread_mutex_unlock(&q->lock);
+  pthread_join(q->thread, NULL);
+  pthread_mutex_destroy(&q->lock);
+  pthread_cond_destroy(&q->news);
+  pthread_cond_destroy(&q->room);
+  free(q->entry);
+  free(q->pixels);
+  free(q);
+  t->queue = NULL;
+  t->ctl->queued = 0;
+}

@@ -1,0 +1,591 @@
+/** Our own wire, both ends in our hands: what crosses, and how it is counted. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { KeyFileError } from "../../src/bridge/key.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import {
+  flat,
+  handshake,
+  join,
+  Receiving,
+  Sender,
+  Transmitting,
+  wireFrame,
+} from "../_support/bridge.ts";
+import { Folder, until } from "../_support/cli.ts";
+import { Relay } from "../_support/relay.ts";
+
+const OWN = { wire: "shmim" } as const;
+
+/** A key file; what it holds differs by `text`. */
+function keyFile(folder: Folder, text = "0123456789abcdef"): string {
+  const path = `${folder.path}/key-${text}`;
+  Deno.writeTextFileSync(path, text + "\n", { mode: 0o600 });
+  Deno.chmodSync(path, 0o600);
+  return path;
+}
+
+Deno.test("counters, times and pixels cross with a key on both sides", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  const key = keyFile(here);
+  const size = [4, 3];
+  using source = Stream.create("cam", { dir: here.path, size, type: "u16" });
+  for (let i = 0; i < 41; i++) source.write(flat(i));
+  await using receiving = new Receiving(there, { key });
+  await using transmitting = new Transmitting(here, "cam", receiving.port, {
+    ...OWN,
+    key,
+  });
+  await receiving.frames(1);
+  source.write(flat(7), { atimeNs: 1_234_567_890_123_456_789n });
+  await receiving.frames(2);
+  using copy = Stream.open("cam", { dir: there.path });
+  const [from, to] = [source.read(), copy.read()];
+  assertEquals(to.pixels, flat(7));
+  assertEquals(
+    [to.cnt0, to.cnt1, to.atimeNs, to.writetimeNs],
+    [42n, from.cnt1, 1_234_567_890_123_456_789n, from.writetimeNs],
+  );
+  assertEquals(receiving.receiver.status().skipped, 0);
+  assert(transmitting.events.text.includes("which has our key"));
+});
+
+Deno.test("complex pixels and one axis cross", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("wave", {
+    dir: here.path,
+    size: [5],
+    type: "c64",
+  });
+  const pixels = Float32Array.from({ length: 10 }, (_, i) => i);
+  source.write(pixels);
+  await using receiving = new Receiving(there);
+  await using _ = new Transmitting(here, "wave", receiving.port, OWN);
+  await receiving.frames(1);
+  using copy = Stream.open("wave", { dir: there.path });
+  assertEquals(copy.read().pixels, pixels);
+});
+
+Deno.test("a peer with another key, with none, or of milk's wire is refused", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  const key = keyFile(here);
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  source.write(flat(1));
+  await using receiving = new Receiving(there, { key });
+  {
+    await using wrong = new Transmitting(here, "cam", receiving.port, {
+      ...OWN,
+      key: keyFile(here, "another key of mine"),
+    });
+    await receiving.events.said(/refused: its key is not ours/);
+    await wrong.events.said(/it does not accept our key/);
+  }
+  {
+    await using none = new Transmitting(here, "cam", receiving.port, OWN);
+    await none.events.said(/it asks for a key/);
+    await receiving.events.said(/refused: it has no key, we ask for one/);
+  }
+  {
+    using milk = await Sender.connect(receiving.port);
+    await milk.send(join(handshake(), wireFrame(flat(1), 1n)));
+    assert(await milk.closedByPeer());
+    await receiving.events.said(/refused: it speaks milk's wire/);
+  }
+  assertEquals([...Deno.readDirSync(there.path)].length, 0);
+  // A transmitter that has a key does not talk to a receiver without.
+  await using open = new Receiving(there);
+  await using asks = new Transmitting(here, "cam", open.port, { ...OWN, key });
+  await asks.events.said(/it has no key, we ask for one/);
+});
+
+Deno.test("--wire any takes milk's wire beside ours, --wire milk only that", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  const key = keyFile(here);
+  await using receiving = new Receiving(there, { key, wire: "any" });
+  using milk = await Sender.connect(receiving.port);
+  await milk.send(join(handshake(), wireFrame(flat(1), 1n)));
+  await receiving.frames(1);
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  source.write(flat(1));
+  await using narrow = new Receiving(there, { wire: "milk" });
+  await using transmitting = new Transmitting(here, "cam", narrow.port, OWN);
+  await narrow.events.said(/refused: it does not speak milk's wire/);
+  assertEquals(transmitting.transmitter.status().frames, 0);
+});
+
+Deno.test("a key that others may read, is short or missing is refused", () => {
+  using folder = new Folder();
+  using _source = Stream.create("cam", {
+    dir: folder.path,
+    size: [2],
+    type: "u8",
+  });
+  const start = (key: string, message: string): void => {
+    assertThrows(
+      () => new Receiving(folder, { key }),
+      KeyFileError,
+      message,
+    );
+    assertThrows(
+      () => new Transmitting(folder, "cam", 1, { ...OWN, key }),
+      KeyFileError,
+      message,
+    );
+  };
+  const open = keyFile(folder);
+  Deno.chmodSync(open, 0o640);
+  start(open, "has mode 0640, others may read or change it: chmod 600");
+  start(keyFile(folder, "short"), "holds 5 bytes, at least 16 are needed");
+  start(`${folder.path}/none`, "there is no such file");
+  start(folder.path, "is no file");
+});
+
+Deno.test("keywords cross once, and again only when they change", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  const keyword = (value: bigint) =>
+    ({ name: "GAIN", type: "L", value, comment: "" }) as const;
+  source.setKeywords([keyword(1n)]);
+  source.write(flat(1));
+  await using receiving = new Receiving(there);
+  await using transmitting = new Transmitting(here, "cam", receiving.port, OWN);
+  await receiving.frames(1);
+  using copy = Stream.open("cam", { dir: there.path });
+  assertEquals(copy.keywords(), source.keywords());
+  for (let i = 2; i <= 5; i++) {
+    source.write(flat(i));
+    await receiving.frames(i);
+  }
+  const updates = (): number | undefined =>
+    transmitting.transmitter.status().wire?.keywordUpdates;
+  assertEquals(updates(), 1);
+  source.setKeywords([keyword(2n)]);
+  source.write(flat(6));
+  await receiving.frames(6);
+  assertEquals(copy.keywords(), source.keywords());
+  assertEquals(updates(), 2);
+});
+
+Deno.test("every frame crosses a slow line through the queue, what it cannot hold is counted", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [256, 256],
+    type: "u8",
+    keywords: 0,
+  });
+  await using receiving = new Receiving(there);
+  await using relay = new Relay(receiving.port, { bytesPerSecond: 2e6 });
+  await using transmitting = new Transmitting(here, "cam", relay.port, {
+    ...OWN,
+    policy: "every",
+    queue: 4,
+  });
+  await transmitting.events.said(/connected/);
+  const { receiver } = receiving;
+  const { transmitter } = transmitting;
+  const frame = new Uint8Array(65536);
+  let produced = 0;
+  const produce = async (): Promise<void> => {
+    source.write(frame.fill(++produced));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+  await until("a full queue", async () => {
+    await produce();
+    return (transmitter.status().wire?.queueFull ?? 0) > 0;
+  });
+  for (let i = 0; i < 20; i++) await produce();
+  assert((transmitter.status().wire?.queued ?? 0) >= 3);
+  relay.options = {};
+  await transmitting.events.said(/line is slower than "cam"/);
+  await until(
+    () => `the last frame, ${receiver.status().lastCnt0} came`,
+    () => receiver.status().lastCnt0 === BigInt(produced),
+  );
+  const came = receiver.status();
+  assertEquals(came.frames + came.skipped, produced);
+  assert(came.skipped > 0);
+  await until("its count", () => transmitter.status().frames === came.frames);
+  assertEquals(transmitter.status().skipped, came.skipped);
+  using copy = Stream.open("cam", { dir: there.path });
+  assertEquals(copy.read().pixels[0], produced & 0xff);
+});
+
+Deno.test("the newest frame crosses a slow line, the others are counted", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [100, 100],
+    type: "u8",
+    keywords: 0,
+  });
+  await using receiving = new Receiving(there);
+  await using relay = new Relay(receiving.port, { bytesPerSecond: 1e6 });
+  await using transmitting = new Transmitting(here, "cam", relay.port, OWN);
+  await transmitting.events.said(/connected/);
+  const { receiver } = receiving;
+  const { transmitter } = transmitting;
+  const frame = new Uint8Array(10_000);
+  let produced = 0;
+  await until("a frame that is dropped", async () => {
+    source.write(frame.fill(++produced));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return transmitter.status().skipped > 0;
+  });
+  relay.options = {};
+  await until(
+    () => `the last frame, ${receiver.status().lastCnt0} came`,
+    () => receiver.status().lastCnt0 === BigInt(produced),
+  );
+  const came = receiver.status();
+  assertEquals(came.frames + came.skipped, produced);
+  assert(came.skipped > 0, "nothing was dropped");
+});
+
+Deno.test("after a reconnect what was missed is counted exactly, on both sides", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  await using receiving = new Receiving(there);
+  await using relay = new Relay(receiving.port);
+  await using transmitting = new Transmitting(here, "cam", relay.port, OWN);
+  await transmitting.events.said(/connected/);
+  for (let i = 1; i <= 3; i++) {
+    source.write(flat(i));
+    await receiving.frames(i);
+  }
+  relay.cut();
+  await until(
+    "the end of the connection",
+    () => !receiving.receiver.status().connected,
+  );
+  for (let i = 4; i <= 10; i++) source.write(flat(i));
+  await receiving.frames(4);
+  source.write(flat(11));
+  await receiving.frames(5);
+  const [sent, came] = [
+    transmitting.transmitter.status(),
+    receiving.receiver.status(),
+  ];
+  assertEquals([came.skipped, came.lastCnt0], [6, 11n]);
+  assertEquals([sent.frames, sent.skipped, sent.lastCnt0], [5, 6, 11n]);
+  assertEquals([sent.reconnects, came.reconnects], [1, 1]);
+});
+
+Deno.test("new slices of a ring, and slots of a circular buffer, all cross", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using ring = Stream.create("ring", {
+    dir: here.path,
+    size: [8, 8, 5],
+    type: "u8",
+    circular: true,
+  });
+  using slots = Stream.create("slots", {
+    dir: here.path,
+    size: [8, 8],
+    type: "u8",
+    circularBuffer: 64,
+  });
+  await using receiving = new Receiving(there);
+  const own = { ...OWN, policy: "every" } as const;
+  await using _ring = new Transmitting(here, "ring", receiving.port, own);
+  await using _slots = new Transmitting(here, "slots", receiving.port, own);
+  await receiving.events.said(/sends "(ring|slots)"/, 2);
+  for (let i = 1; i <= 40; i++) {
+    ring.write(new Uint8Array(64).fill(i), { slice: i % 5 });
+    slots.write(new Uint8Array(64).fill(i));
+    await receiving.frames(2 * i);
+  }
+  for (let i = 41; i <= 60; i++) slots.write(new Uint8Array(64).fill(i));
+  await receiving.frames(100);
+  assertEquals(receiving.receiver.status().skipped, 0);
+  using copy = Stream.open("ring", { dir: there.path });
+  assertEquals(copy.read().pixels, ring.read().pixels);
+  assertEquals([copy.cnt0, copy.read().cnt1], [40n, 0n]);
+});
+
+const LARGE = 4 * 2 ** 20;
+
+Deno.test("a frame that is overwritten on its way is given up and sent anew", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("big", {
+    dir: here.path,
+    size: [LARGE / 4],
+    type: "u32",
+    keywords: 0,
+  });
+  await using receiving = new Receiving(there);
+  await using relay = new Relay(receiving.port, { bytesPerSecond: 60e6 });
+  await using transmitting = new Transmitting(here, "big", relay.port, OWN);
+  await transmitting.events.said(/connected/);
+  const frame = new Uint32Array(LARGE / 4);
+  const status = () => transmitting.transmitter.status();
+  let i = 0;
+  while ((status().wire?.aborted ?? 0) === 0) {
+    source.write(frame.fill(++i));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert(i < 1000, "nothing was given up");
+  }
+  const last = source.cnt0;
+  await until(
+    "the newest frame",
+    () => receiving.receiver.status().lastCnt0 === last,
+  );
+  using copy = Stream.open("big", { dir: there.path });
+  const { pixels } = copy.read();
+  assert((pixels as Uint32Array).every((value) => value === i));
+  const came = receiving.receiver.status();
+  assertEquals(came.wire?.damaged, 0);
+  assertEquals(BigInt(came.frames + came.skipped), last);
+});
+
+Deno.test("half a frame of --direct stays marked until the next whole one", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("big", {
+    dir: here.path,
+    size: [LARGE],
+    type: "u8",
+    keywords: 0,
+  });
+  await using receiving = new Receiving(there, { direct: true });
+  await using relay = new Relay(receiving.port);
+  await using transmitting = new Transmitting(here, "big", relay.port, OWN);
+  await transmitting.events.said(/connected/);
+  source.write(new Uint8Array(LARGE).fill(1));
+  await receiving.frames(1);
+  using copy = Stream.open("big", { dir: there.path });
+  relay.options = { bytesPerSecond: 4e6 };
+  source.write(new Uint8Array(LARGE).fill(2));
+  const begun = () => receiving.receiver.status().wire?.incomplete;
+  await until("half a frame", begun);
+  await until(
+    "its first pixels",
+    () => copy.read({ tries: 1 }).pixels[0] === 2,
+  );
+  relay.cut();
+  await receiving.events.said(/broke off inside a frame/);
+  assertEquals([copy.cnt0, copy.fields().writing], [1n, true]);
+  assertEquals(copy.read({ tries: 1 }).torn, true);
+  relay.options = {};
+  await receiving.frames(2);
+  assertEquals([copy.cnt0, copy.fields().writing], [2n, false]);
+  assert(copy.read().pixels.every((value) => value === 2));
+});
+
+Deno.test("staged, the last good frame stays readable when the line breaks", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("big", {
+    dir: here.path,
+    size: [LARGE],
+    type: "u8",
+    keywords: 0,
+  });
+  await using receiving = new Receiving(there);
+  await using relay = new Relay(receiving.port);
+  await using transmitting = new Transmitting(here, "big", relay.port, {
+    ...OWN,
+    reconnect: false,
+  });
+  await transmitting.events.said(/connected/);
+  source.write(new Uint8Array(LARGE).fill(1));
+  await receiving.frames(1);
+  relay.options = { bytesPerSecond: 4e6 };
+  const before = receiving.receiver.status().bytes;
+  source.write(new Uint8Array(LARGE).fill(2));
+  await until(
+    "half a frame",
+    () => receiving.receiver.status().bytes > before + LARGE / 4,
+  );
+  relay.cut();
+  await receiving.events.said(/broke off inside a frame/);
+  using copy = Stream.open("big", { dir: there.path });
+  assertEquals([copy.cnt0, copy.fields().writing], [1n, false]);
+  assert(copy.read().pixels.every((value) => value === 1));
+});
+
+Deno.test("a frame that was changed on its way is told by its sum and dropped", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [64, 64],
+    type: "u8",
+    keywords: 0,
+  });
+  await using receiving = new Receiving(there);
+  await using relay = new Relay(receiving.port);
+  await using transmitting = new Transmitting(here, "cam", relay.port, OWN);
+  await transmitting.events.said(/connected/);
+  source.write(new Uint8Array(4096).fill(1));
+  await receiving.frames(1);
+  relay.options = {
+    change: (chunk) => {
+      if (chunk.length > 4000) chunk[2000] = 99;
+    },
+  };
+  source.write(new Uint8Array(4096).fill(2));
+  const wire = () => receiving.receiver.status().wire;
+  await until("a damaged frame", () => wire()?.damaged === 1);
+  relay.options = {};
+  source.write(new Uint8Array(4096).fill(3));
+  await receiving.frames(2);
+  using copy = Stream.open("cam", { dir: there.path });
+  assertEquals([copy.cnt0, copy.read().pixels[2000]], [3n, 3]);
+  assertEquals(receiving.receiver.status().skipped, 1);
+});
+
+Deno.test("clocks an hour apart are measured, and the latency with them", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  const hour = 3_600_000_000_000n;
+  await using receiving = new Receiving(there);
+  await using transmitting = new Transmitting(here, "cam", receiving.port, {
+    ...OWN,
+    clockShiftNs: hour,
+  });
+  const clocks = () => receiving.receiver.status().wire?.clocks;
+  await until("an estimate", clocks);
+  source.write(flat(1));
+  await receiving.frames(1);
+  for (const end of [transmitting.transmitter, receiving.receiver]) {
+    const found = end.status().wire?.clocks;
+    assert(found !== undefined);
+    const wrong = found.offsetNs > hour
+      ? found.offsetNs - hour
+      : hour - found.offsetNs;
+    assert(wrong <= found.errorNs, `${wrong} ns off, ${found.errorNs} told`);
+    assert(found.errorNs < 1_000_000_000n);
+  }
+  const oneWay = receiving.receiver.status().wire?.oneWayNs;
+  assert(oneWay !== undefined && oneWay < 10_000_000_000n, `${oneWay}`);
+});
+
+Deno.test("a source that is re-created goes on, over a new offer", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  const make = (size: number[]) =>
+    Stream.create("cam", {
+      dir: here.path,
+      size,
+      type: "u16",
+      existing: "replace",
+    });
+  using first = make([4, 3]);
+  for (let i = 0; i < 9; i++) first.write(flat(i));
+  await using receiving = new Receiving(there, { replace: true });
+  await using _ = new Transmitting(here, "cam", receiving.port, {
+    ...OWN,
+    reopen: "any",
+  });
+  await receiving.frames(1);
+  using second = make([4, 3]);
+  second.write(flat(77));
+  await receiving.frames(2);
+  {
+    using copy = Stream.open("cam", { dir: there.path });
+    assertEquals([copy.cnt0, copy.read().pixels[0]], [1n, 77]);
+  }
+  using third = make([6, 2]);
+  third.write(flat(78));
+  await receiving.frames(3);
+  using copy = Stream.open("cam", { dir: there.path });
+  assertEquals([copy.size, copy.read().pixels[0]], [[6, 2], 78]);
+});
+
+Deno.test("two transmitters cannot feed one stream; the second is told why", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  source.write(flat(1));
+  await using receiving = new Receiving(there);
+  await using _first = new Transmitting(here, "cam", receiving.port, OWN);
+  await receiving.frames(1);
+  await using second = new Transmitting(here, "cam", receiving.port, OWN);
+  await second.events.said(/it refuses: "cam" is fed by .* already/);
+});
+
+Deno.test("compressed, a frame crosses a thin line smaller than it is", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  const size = [300, 300];
+  using source = Stream.create("cam", { dir: here.path, size, type: "u16" });
+  source.setKeywords([{ name: "GAIN", type: "L", value: 3n, comment: "" }]);
+  const smooth = Uint16Array.from({ length: 90_000 }, (_, i) => i % 300);
+  source.write(smooth, { atimeNs: 5_000_000_007n });
+  await using receiving = new Receiving(there);
+  await using relay = new Relay(receiving.port);
+  await using transmitting = new Transmitting(here, "cam", relay.port, {
+    ...OWN,
+    zstd: true,
+  });
+  await receiving.frames(1);
+  using copy = Stream.open("cam", { dir: there.path });
+  const first = copy.read();
+  assertEquals(first.pixels, smooth);
+  assertEquals(
+    [first.cnt0, first.atimeNs, first.writetimeNs],
+    [1n, 5_000_000_007n, source.read().writetimeNs],
+  );
+  assertEquals(copy.keywords(), source.keywords());
+  const before = receiving.receiver.status().bytes;
+  assert(before < 40_000, `${before} bytes`);
+  // Noise does not shrink and goes as it is, in pieces.
+  const noise = new Uint16Array(90_000);
+  for (let i = 0; i < noise.length; i += 30_000) {
+    crypto.getRandomValues(noise.subarray(i, i + 30_000));
+  }
+  source.write(noise);
+  await receiving.frames(2);
+  assertEquals(copy.read().pixels, noise);
+  const clocks = () => receiving.receiver.status().wire?.clocks;
+  await until("an estimate", clocks);
+  relay.cut();
+  await until(
+    "the end of the connection",
+    () => !receiving.receiver.status().connected,
+  );
+  source.write(smooth);
+  source.write(smooth);
+  await receiving.frames(3);
+  const [sent, came] = [
+    transmitting.transmitter.status(),
+    receiving.receiver.status(),
+  ];
+  assertEquals([came.skipped, sent.skipped, sent.frames], [1, 1, 3]);
+});
