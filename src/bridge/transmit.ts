@@ -65,12 +65,23 @@ export interface TransmitOptions {
 const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
 const REPEAT_MS = 1000;
 const LOOK_MS = 250;
+/** Longer than a peer that takes none needs to say so. */
+const SETTLED_MS = 1000;
+/** A host that does not answer is asked anew, not waited for two minutes. */
+const CONNECT_MS = 5000;
 const SLICE_MODES: Readonly<Record<SliceMode, number>> = {
   auto: 0,
   rolling: 1,
   whole: 2,
 };
 const DECLARED_RING = 3;
+
+/**
+ * Whether the receiver is reached: `refused` where nobody listens there, or
+ * who does closes each connection at once; `unreachable` where the host does
+ * not answer.
+ */
+export type Reach = "connecting" | "connected" | "refused" | "unreachable";
 
 /** A transmitter at work. */
 export class Transmitter {
@@ -82,6 +93,8 @@ export class Transmitter {
   #last: bigint;
   #pump: Pump | undefined;
   #told = "";
+  #trouble: Reach = "connecting";
+  #since: number | undefined;
   /** Settles when it has ended; rejects where it cannot go on. */
   readonly done: Promise<void>;
 
@@ -134,6 +147,16 @@ export class Transmitter {
     return this.#pump?.state ?? "connecting";
   }
 
+  /** Whether the receiver is reached; `connected` once that has lasted. */
+  get reach(): Reach {
+    return this.#settled ? "connected" : this.#trouble;
+  }
+
+  get #settled(): boolean {
+    return this.#since !== undefined &&
+      performance.now() - this.#since >= SETTLED_MS;
+  }
+
   #tell(level: "note" | "warning", message: string): void {
     this.#options.onEvent?.({ level, message });
   }
@@ -153,9 +176,14 @@ export class Transmitter {
         if (connection === undefined) break;
         try {
           this.#tally.connected();
+          this.#since = performance.now();
           await this.#serve(connection);
         } finally {
           connection.close();
+          // Whoever closes at once would be asked ten times a second.
+          if (this.#settled) this.#backoff.reset();
+          this.#trouble = this.#settled ? "connecting" : "refused";
+          this.#since = undefined;
         }
         if (this.#abort.signal.aborted) break;
         if (this.#options.reconnect === false) {
@@ -184,13 +212,19 @@ export class Transmitter {
     const { signal } = this.#abort;
     for (let first = true; !signal.aborted; first = false) {
       try {
-        const connection = await Deno.connect({ hostname, port, signal });
+        const connection = await connectWithin(CONNECT_MS, {
+          hostname,
+          port,
+          signal,
+        });
         this.#tell("note", `connected to ${this.#peer}`);
-        this.#backoff.reset();
         this.#told = "";
         return connection;
       } catch (error) {
         if (signal.aborted) return undefined;
+        this.#trouble = error instanceof Deno.errors.ConnectionRefused
+          ? "refused"
+          : "unreachable";
         const hopeless = error instanceof Deno.errors.NotCapable ||
           (first && this.#told === "" && isUnknownHost(error));
         if (hopeless || this.#options.reconnect === false) {
@@ -222,7 +256,15 @@ export class Transmitter {
     }
     let fresh = true;
     while (!this.#abort.signal.aborted) {
-      const end = await this.#pumpOnce(connection, keywords, fresh);
+      let end: PumpEnd;
+      try {
+        end = await this.#pumpOnce(connection, keywords, fresh);
+      } catch (error) {
+        // The peer closed before the pump had taken the connection.
+        if (!isSystemError(error, "ENOTCONN")) throw error;
+        this.#tell("warning", `${this.#peer} closed the connection`);
+        return;
+      }
       fresh = false;
       if (!await this.#goesOn(end, keywords)) return;
     }
@@ -344,6 +386,24 @@ export class Transmitter {
     this.#stream = next;
     this.#last = 0n;
     return same && keywords === this.#announcedKeywords();
+  }
+}
+
+/** Connects, or fails where the other host does not answer in time. */
+async function connectWithin(
+  ms: number,
+  options: { hostname: string; port: number; signal: AbortSignal },
+): Promise<Deno.TcpConn> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), ms);
+  try {
+    const signal = AbortSignal.any([options.signal, late.signal]);
+    return await Deno.connect({ ...options, signal });
+  } catch (error) {
+    if (!late.signal.aborted) throw error;
+    throw new Deno.errors.TimedOut(`No answer in ${ms / 1000} s`);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -21,6 +21,10 @@ export interface Needs {
   readonly net?: readonly string[];
   /** Variables of its own, beside {@linkcode VARIABLES}. */
   readonly env?: readonly string[];
+  /** Programs to start. */
+  readonly run?: readonly string[];
+  /** What to ask the system for, as in `--allow-sys`. */
+  readonly sys?: readonly string[];
   /** Whether native code is needed at all. */
   readonly helper?: boolean;
   /** Whether the C library is called directly (is a process alive?). */
@@ -37,6 +41,8 @@ export interface Scope {
   file(path: string): string[];
   /** A host to connect to, or an address to listen on. */
   host(hostname: string, port: number): string[];
+  /** Deno itself, to start another process of ours. */
+  deno(): string[];
 }
 
 function withTarget(path: string): string[] {
@@ -60,6 +66,7 @@ export const EXACT: Scope = {
   host: (hostname, port) => [
     `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
   ],
+  deno: () => [Deno.execPath()],
 };
 
 /** What a command needs on streams in the usual folders. */
@@ -68,6 +75,7 @@ export const GENERAL: Scope = {
   folder: () => [...DEFAULT_FOLDERS],
   file: () => [],
   host: () => ["*"],
+  deno: () => ["deno"],
 };
 
 /** Variables that the library looks at. */
@@ -82,6 +90,8 @@ export function union(all: readonly Needs[]): Needs {
     write: lists((needs) => needs.write),
     net: lists((needs) => needs.net),
     env: lists((needs) => needs.env),
+    run: lists((needs) => needs.run),
+    sys: lists((needs) => needs.sys),
     helper: all.some((needs) => needs.helper ?? true),
     libc: all.some((needs) => needs.libc),
   };
@@ -112,6 +122,8 @@ export function flags(needs: Needs): string[] {
     ...list("write", needs.write),
     ...net,
     ...list("env", variables(needs)),
+    ...list("run", needs.run),
+    ...list("sys", needs.sys),
   ];
 }
 
@@ -126,5 +138,7 @@ export function permissionSet(
   if (needs.read?.length) set.read = needs.read;
   if (needs.write?.length) set.write = needs.write;
   if (needs.net?.length) set.net = needs.net.includes("*") ? true : needs.net;
+  if (needs.run?.length) set.run = needs.run;
+  if (needs.sys?.length) set.sys = needs.sys;
   return set;
 }
