@@ -62,7 +62,7 @@ export interface ChannelState {
 }
 
 /** Longer silence means that a process hangs, or is stopped. */
-const STUCK_MS = 6000;
+const STUCK_MS = 5000;
 
 /** The files of one channel. */
 export class ChannelFiles {

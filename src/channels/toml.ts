@@ -183,7 +183,7 @@ class Reader {
       return there.value;
     }
     this.#duplicate(last.name, place, there.place);
-    return new TomlTable(place); // its keys are looked at all the same
+    return new TomlTable(place); // its keys belong to nobody
   }
 
   #duplicate(name: string, place: Place, first: Place): void {

@@ -14,8 +14,8 @@ export interface OptionSpec {
   /** One letter, where there is one. */
   readonly short?: string;
   /**
-   * Placeholder of the value; without it the option is a flag. In brackets:
-   * it may be left out, then the value is the empty text.
+   * Placeholder of the value; without it the option is a flag. All of it in
+   * brackets: it may be left out, then the value is the empty text.
    */
   readonly value?: string;
   /** May be given several times. */
@@ -221,7 +221,8 @@ function joinValues(
       continue;
     }
     const value = args[i + 1];
-    if (option.value.startsWith("[") && (value ?? "-").startsWith("-")) {
+    const optional = /^\[[^\]]*\]$/.test(option.value);
+    if (optional && (value ?? "-").startsWith("-")) {
       joined.push(`--${option.name}=`);
       continue;
     }
