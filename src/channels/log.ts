@@ -7,16 +7,21 @@ import type { BridgeEvent } from "../bridge/session.ts";
 
 /** Half of what a channel's logs may take, bytes. */
 const MOST_BYTES = 128 * 1024;
+/** So often an event is written in this time, and then only counted. */
 const SAME_MS = 60_000;
+const SAME_TIMES = 5;
 
 /**
  * Writes events to a file. A full file becomes `FILE.1`, and the one before
- * goes. An event that comes again and again is written once a minute, with
- * how often it came.
+ * goes. An event that comes again and again is written five times a minute at
+ * most, with how often it came beside.
  */
 export class EventLog {
   readonly #path: string;
-  readonly #same = new Map<string, { at: number; times: number }>();
+  readonly #same = new Map<
+    string,
+    { at: number; times: number; more: number }
+  >();
   #bytes: number;
 
   /** @param path The file; it is appended to. */
@@ -39,15 +44,16 @@ export class EventLog {
     const key = message.replace(/:\d+/g, "");
     const now = Date.now();
     const before = this.#same.get(key);
-    if (before !== undefined && now - before.at < SAME_MS) {
-      before.times++;
+    const recent = before !== undefined && now - before.at < SAME_MS;
+    if (recent && ++before.times > SAME_TIMES) {
+      before.more++;
       return undefined;
     }
-    const again = before === undefined || before.times === 0
+    const again = before === undefined || before.more === 0
       ? ""
-      : ` (and ${before.times} times more before)`;
+      : ` (and ${before.more} times more before)`;
     if (this.#same.size > 100) this.#same.clear();
-    this.#same.set(key, { at: now, times: 0 });
+    if (!recent) this.#same.set(key, { at: now, times: 1, more: 0 });
     const mark = level === "warning" ? "warning: " : "";
     const line = `${new Date(now).toISOString()} ${mark}${message}${again}`;
     this.#append(`${line}\n`);

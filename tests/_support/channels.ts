@@ -11,11 +11,17 @@ import { Folder, json, type Outcome, shmim, until } from "./cli.ts";
 export class ChannelHost implements AsyncDisposable {
   /** Its streams. */
   readonly streams: Folder = new Folder("/tmp");
+  readonly #within: readonly string[];
   readonly #state = new Folder("/tmp");
   readonly #env: Readonly<Record<string, string>>;
 
-  /** @param role Its role; @param table The channel table's file. */
-  constructor(role: string, table: string) {
+  /**
+   * @param role Its role.
+   * @param table The channel table's file.
+   * @param within What starts a program there, where it is not here.
+   */
+  constructor(role: string, table: string, within: readonly string[] = []) {
+    this.#within = within;
     this.#env = {
       MAGAOX_ROLE: role,
       SHMIM_CONFIG: table,
@@ -40,6 +46,7 @@ export class ChannelHost implements AsyncDisposable {
   ): Promise<Outcome> {
     return shmim(["bridge", ...words], {
       folder: this.streams,
+      within: this.#within,
       ...around.flags === undefined ? {} : { flags: around.flags },
       env: { ...this.#env, ...around.env },
     });

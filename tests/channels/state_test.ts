@@ -93,7 +93,7 @@ Deno.test("requireStateFolder() makes a private folder, and refuses others", () 
   assertThrows(() => requireStateFolder(path), Error, "somebody else");
 });
 
-Deno.test("EventLog keeps within its bound, and writes what repeats once", () => {
+Deno.test("EventLog keeps within its bound, and writes what repeats a few times", () => {
   using folder = new Folder();
   const path = folder.file("cam.log");
   const log = new EventLog(path);
@@ -102,7 +102,8 @@ Deno.test("EventLog keeps within its bound, and writes what repeats once", () =>
     note("10.0.0.1:40001 closed") ?? "",
     / 10\.0\.0\.1:40001 closed$/,
   );
-  assertEquals(note("10.0.0.1:40002 closed"), undefined);
+  const again = Array.from({ length: 9 }, () => note("10.0.0.1:40002 closed"));
+  assertEquals(again.filter((line) => line !== undefined).length, 4);
   for (let i = 0; i < 5000; i++) note(`event ${i} ${"x".repeat(80)}`);
   assertEquals(folder.names(), ["cam.log", "cam.log.1"]);
   const sizes = folder.names().map((name) =>

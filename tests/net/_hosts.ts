@@ -9,8 +9,6 @@ import { type Outcome as Result, run } from "../_support/child.ts";
 import { Folder, Running, until } from "../_support/cli.ts";
 import { all, type Need, program, reportSkip, root } from "../_support/skip.ts";
 
-let count = 0;
-
 /** Runs a program that must do well. */
 export async function must(...words: string[]): Promise<string> {
   const [command = "", ...args] = words;
@@ -114,7 +112,8 @@ export class NetPair implements AsyncDisposable {
   readonly rtc: NetHost;
 
   private constructor() {
-    const name = `shmim-${Deno.pid}-${count++}`;
+    // Test files run at once in one process: a pid tells them not apart.
+    const name = `shmim-${crypto.randomUUID().slice(0, 8)}`;
     this.icc = new NetHost(`${name}-icc`, "192.168.2.3");
     this.rtc = new NetHost(`${name}-rtc`, "192.168.2.2");
   }
