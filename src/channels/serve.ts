@@ -88,6 +88,18 @@ export class ChannelTakenError extends Error {
   override name = "ChannelTakenError";
 }
 
+/** What our own wire is told beside; nothing where milk's is spoken. */
+function ownWire(task: Task): Record<string, unknown> {
+  if (task.wire === "milk") return {};
+  const { wire, policy, key, queue } = task;
+  return {
+    wire,
+    ...task.part === "transmit" ? { policy } : {},
+    ...key === undefined ? {} : { key },
+    ...queue === undefined || task.part === "receive" ? {} : { queue },
+  };
+}
+
 function startTransmitter(
   task: Task,
   onEvent: (event: BridgeEvent) => void,
@@ -98,6 +110,7 @@ function startTransmitter(
     hostname: task.host,
     port: task.port,
     keywords: task.keywords,
+    ...ownWire(task),
     schedule: { priority: task.priority, cpus: [...task.cpus] },
     onEvent,
   });
@@ -122,6 +135,7 @@ function startReceiver(
     port: task.port,
     bind: task.host,
     as: task.channel,
+    ...ownWire(task),
     allow: task.allow,
     ...task.dir === undefined ? {} : { dir: task.dir },
     schedule: { priority: task.priority, cpus: [...task.cpus] },

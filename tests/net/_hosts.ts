@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { command } from "../../src/commands/transmit.ts";
 import { type Outcome as Result, run } from "../_support/child.ts";
 import { Folder, Running, until } from "../_support/cli.ts";
 import { all, type Need, program, reportSkip, root } from "../_support/skip.ts";
@@ -214,9 +215,20 @@ export interface WireCase {
   readonly receive: readonly string[];
 }
 
-/** Every wire that there is. */
+/** Milk's wire. */
+export const MILK: WireCase = { wire: "milk", transmit: [], receive: [] };
+
+/** Our own. */
+export const OWN: WireCase = {
+  wire: "shmim",
+  transmit: ["--wire", "shmim"],
+  receive: ["--wire", "shmim"],
+};
+
+/** Every wire that `transmit` speaks. */
 export const WIRES: readonly WireCase[] = [
-  { wire: "milk", transmit: [], receive: [] },
+  MILK,
+  ...command.options.some(({ name }) => name === "wire") ? [OWN] : [],
 ];
 
 /**

@@ -91,6 +91,8 @@ netTest(
     for (const host of [icc, rtc]) {
       const { code, out } = await host.bridge(["--status"]);
       assertEquals(code, 0, out);
+    }
+    for (const host of [icc, rtc]) {
       assertEquals((await host.bridge(["--stop", "--all"])).code, 0);
     }
   },
