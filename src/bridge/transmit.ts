@@ -178,6 +178,10 @@ export class Transmitter {
           this.#tally.connected();
           this.#since = performance.now();
           await this.#serve(connection);
+        } catch (error) {
+          // The peer closed before the pump had taken the connection.
+          if (!isSystemError(error, "ENOTCONN")) throw error;
+          this.#tell("warning", `${this.#peer} closed the connection`);
         } finally {
           connection.close();
           // Whoever closes at once would be asked ten times a second.
@@ -256,15 +260,7 @@ export class Transmitter {
     }
     let fresh = true;
     while (!this.#abort.signal.aborted) {
-      let end: PumpEnd;
-      try {
-        end = await this.#pumpOnce(connection, keywords, fresh);
-      } catch (error) {
-        // The peer closed before the pump had taken the connection.
-        if (!isSystemError(error, "ENOTCONN")) throw error;
-        this.#tell("warning", `${this.#peer} closed the connection`);
-        return;
-      }
+      const end = await this.#pumpOnce(connection, keywords, fresh);
       fresh = false;
       if (!await this.#goesOn(end, keywords)) return;
     }
