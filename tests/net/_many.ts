@@ -1,6 +1,7 @@
 /**
- * Many transmitters in one process: `_many.ts DIR HOST PORT WIRE NAME…`. Ends
- * with a line of JSON, the sums, when its input ends.
+ * Many transmitters in one process: `_many.ts DIR HOST PORT WIRE SHIFT NAME…`,
+ * each with a clock that is SHIFT ns ahead. Ends with a line of JSON, the
+ * sums, when its input ends.
  * @module
  */
 
@@ -10,7 +11,8 @@ import {
 } from "../../src/bridge/transmit.ts";
 
 if (import.meta.main) {
-  const [dir = "", hostname = "", port, wire, ...names] = Deno.args;
+  const [dir = "", hostname = "", port, wire, shift = "0", ...names] = Deno
+    .args;
   const transmitters = names.map((stream) =>
     Transmitter.start(
       {
@@ -18,7 +20,7 @@ if (import.meta.main) {
         hostname,
         port: Number(port),
         stream,
-        ...wire === "milk" ? {} : { wire },
+        ...wire === "milk" ? {} : { wire, clockShiftNs: BigInt(shift) },
       } as TransmitOptions,
     )
   );

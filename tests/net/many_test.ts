@@ -43,7 +43,7 @@ wireTest(
       senders.push(stack.use(Child.spawn("ip", [
         ...["netns", "exec", icc.name, Deno.execPath(), "run", "-q", "-A"],
         new URL("_many.ts", import.meta.url).pathname,
-        ...[icc.streams.path, rtc.address, port, wire],
+        ...[icc.streams.path, rtc.address, port, wire, "0"],
         ...names.slice(group * GROUP, (group + 1) * GROUP),
       ])));
     }
