@@ -7,6 +7,7 @@ import { findTable, type TableFile, tablePlaces, variable } from "./place.ts";
 import { matching, partOf, requireHost, taskOf } from "./select.ts";
 import type { Task } from "./serve.ts";
 import {
+  type Carriage,
   type Channel,
   type ChannelTable,
   type Host,
@@ -30,6 +31,8 @@ export interface BridgeRequest {
   readonly listen: { host: string; port: number } | undefined;
   /** Who may connect there. */
   readonly allow: readonly string[];
+  /** What belongs to a channel without a table. */
+  readonly carriage: Partial<Carriage>;
   /** Folder of the streams. */
   readonly dir: string | undefined;
 }
@@ -94,13 +97,19 @@ function hostByName(request: BridgeRequest, name: string): Host | undefined {
 function direct(request: BridgeRequest): Planned | undefined {
   const { to, listen, dir, allow } = request;
   const channel = request.channels[0] ?? "";
-  const common = { ...PLAIN_CARRIAGE, channel, dir, size: undefined };
+  const common = {
+    ...PLAIN_CARRIAGE,
+    ...request.carriage,
+    channel,
+    dir,
+    size: undefined,
+    type: undefined,
+  };
   if (to !== undefined) {
     const other = hostByName(request, to.host);
     return {
       task: {
         ...common,
-        type: undefined,
         part: "transmit",
         host: other?.address ?? to.host,
         port: to.port,
@@ -113,7 +122,6 @@ function direct(request: BridgeRequest): Planned | undefined {
   return {
     task: {
       ...common,
-      type: undefined,
       part: "receive",
       host: listen.host,
       port: listen.port,

@@ -110,6 +110,16 @@ export class Section {
     );
   }
 
+  /** True or false. */
+  flag(key: string, quiet = false): boolean | undefined {
+    return this.#get(
+      key,
+      "true or false",
+      (value) => typeof value === "boolean" ? value : undefined,
+      { quiet },
+    );
+  }
+
   /** A whole number in a range. */
   integer(
     key: string,

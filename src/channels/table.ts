@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dirname, resolve } from "@std/path";
 import { requireName } from "../stream/names.ts";
 import { type DataType, parseType } from "../stream/types.ts";
 import { expandNames } from "./pattern.ts";
@@ -42,10 +43,12 @@ export interface Carriage {
   readonly wire: Wire;
   /** What a slow line does; only our wire has a choice. */
   readonly policy: Policy;
-  /** File with the key; only our wire has one. */
+  /** File with the key, absolute; only our wire has one. */
   readonly key: string | undefined;
   /** Frames that `every` may queue. */
   readonly queue: number | undefined;
+  /** Large frames go straight into the receiving stream; only our wire. */
+  readonly direct: boolean;
   /** Keyword records sent with each frame. */
   readonly keywords: (typeof KEYWORDS)[number];
   /** Real-time priority, 0 = none. */
@@ -60,6 +63,7 @@ export const PLAIN_CARRIAGE: Carriage = {
   policy: "latest",
   key: undefined,
   queue: undefined,
+  direct: false,
   keywords: "all",
   priority: 0,
   cpus: [],
@@ -98,10 +102,16 @@ export interface ChannelTable {
 /** Reads hosts and channels, and gathers what is wrong. */
 class TableReader {
   readonly problems: Problem[] = [];
+  readonly #path: string;
   readonly #hosts = new Map<string, Host & { place: Place }>();
   readonly #channels: Channel[] = [];
 
-  read(path: string, text: string): ChannelTable {
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  read(text: string): ChannelTable {
+    const path = this.#path;
     let root: Section;
     try {
       const { root: table, duplicates } = readToml(text);
@@ -184,7 +194,7 @@ class TableReader {
     const port = section.integer("port", 1, 65535, { required: true });
     const size = sizeOf(section) ?? sizeOf(defaults, true);
     const type = typeOf(section) ?? typeOf(defaults, true);
-    const shared = carriage(section, defaults);
+    const shared = this.#carriage(section, defaults);
     if (size === undefined && !section.has("size")) section.missing("size");
     if (type === undefined && !section.has("type")) section.missing("type");
     section.finish();
@@ -213,6 +223,28 @@ class TableReader {
         place: section.place,
       });
     }
+  }
+
+  /** What only our own wire has must not be believed of milk's. */
+  #carriage(section: Section, defaults: Section): Carriage {
+    const shared = carriage(section, defaults);
+    const { wire, key, queue, policy, direct } = shared;
+    const own = Object.entries({
+      key: key !== undefined,
+      queue: queue !== undefined,
+      policy: policy === "every",
+      direct,
+    }).find(([, given]) => given)?.[0];
+    if (wire === "milk" && own !== undefined) {
+      section.problem(
+        own,
+        `"${own}" in "${section.name}" asks for our own ` +
+          'wire: add wire = "shmim"',
+      );
+    }
+    return key === undefined
+      ? shared
+      : { ...shared, key: resolve(dirname(this.#path), key) };
   }
 
   #names(section: Section): { name: string; number: number }[] {
@@ -305,6 +337,7 @@ function carriage(section: Section, defaults: Section | undefined): Carriage {
       plain.policy,
     key: find((s, quiet) => s.text("key", { quiet })),
     queue: find((s, quiet) => s.integer("queue", 1, 65536, { quiet })),
+    direct: find((s, quiet) => s.flag("direct", quiet)) ?? plain.direct,
     keywords: find((s, quiet) => s.choice("keywords", KEYWORDS, quiet)) ??
       plain.keywords,
     priority: find((s, quiet) => s.integer("priority", 0, 99, { quiet })) ??
@@ -325,8 +358,8 @@ export function readTable(
   path: string,
   text: string,
 ): { table: ChannelTable; problems: readonly Problem[] } {
-  const reader = new TableReader();
-  const table = reader.read(path, text);
+  const reader = new TableReader(path);
+  const table = reader.read(text);
   return { table, problems: reader.problems };
 }
 

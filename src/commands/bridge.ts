@@ -30,6 +30,7 @@ import { matching } from "../channels/select.ts";
 import { serve } from "../channels/serve.ts";
 import { ChannelFiles, knownChannels } from "../channels/state.ts";
 import { disagreements } from "../channels/check.ts";
+import { type Carriage, POLICIES, WIRES } from "../channels/table.ts";
 import { requireName } from "../stream/names.ts";
 import { startChannel } from "./bridge_start.ts";
 
@@ -65,6 +66,31 @@ function actionOf(args: Arguments): Action {
     throw new UsageError(`--${given[0]} and --${given[1]} exclude each other`);
   }
   return given[0] ?? "start";
+}
+
+/** Options that a table would give; nothing where there is one. */
+function carriageOf(args: Arguments, direct: boolean): Partial<Carriage> {
+  const wire = args.choice("wire", WIRES);
+  const policy = args.choice("policy", POLICIES);
+  const key = args.text("key");
+  const queue = args.integer("queue", 1, 65536);
+  const carriage = {
+    ...wire === undefined ? {} : { wire },
+    ...policy === undefined ? {} : { policy },
+    ...key === undefined ? {} : { key: resolve(key) },
+    ...queue === undefined ? {} : { queue },
+  };
+  const [first] = Object.keys(carriage);
+  if (first !== undefined && !direct) {
+    throw new UsageError(
+      `--${first} goes with --to or --listen; a channel has it in its table`,
+    );
+  }
+  const own = first !== undefined && (first !== "wire" || wire === "shmim");
+  if (own && wire !== "shmim") {
+    throw new UsageError(`--${first} asks for our own wire: add --wire shmim`);
+  }
+  return carriage;
 }
 
 function requireWords(action: Action, args: Arguments): void {
@@ -103,8 +129,9 @@ function channelNeeds(options: Options, scope: Scope): Needs {
   const general = scope.host("*", 0).includes("*");
   const plan = general ? undefined : planned(options)[0];
   const folder = scope.folder(options.channels[0], options.dir);
+  const key = plan?.task.key;
   return {
-    read: [...folder, ...read],
+    read: [...folder, ...read, ...key === undefined ? [] : scope.file(key)],
     write: [...folder, ...state],
     net: plan === undefined
       ? ["*"]
@@ -155,6 +182,26 @@ export const command = defineCommand<Options>({
       value: "ADDRESS",
       many: true,
       help: "with --listen: only these peers may connect",
+    },
+    {
+      name: "wire",
+      value: "WIRE",
+      help: "with --to and --listen: milk (default) or shmim",
+    },
+    {
+      name: "key",
+      value: "FILE",
+      help: "with --wire shmim: both must have it",
+    },
+    {
+      name: "policy",
+      value: "POLICY",
+      help: "with --wire shmim, where the line is slow: latest or every",
+    },
+    {
+      name: "queue",
+      value: "N",
+      help: "frames that may wait with --policy every",
     },
     {
       name: "ssh",
@@ -210,6 +257,7 @@ export const command = defineCommand<Options>({
       allow: args.list("allow"),
       ssh: args.text("ssh"),
       timeoutMs: (args.number("timeout", 0, 3600) ?? 10) * 1000,
+      carriage: carriageOf(args, direct),
       dir: dir === undefined ? undefined : resolve(dir),
       json: args.flag("json"),
     };

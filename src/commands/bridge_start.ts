@@ -19,11 +19,18 @@ export interface StartResult {
   readonly code: number;
 }
 
-const DEFAULT_RECEIVER = "shmim bridge {channel} --listen {address}:{port}";
+/** A receiver of ours at the other end, which may have no table. */
+function ownReceiver({ task: { wire, key, allow } }: Planned): string {
+  const given = (name: string, value: string | undefined): string =>
+    value === undefined ? "" : ` --${name} ${quote(value)}`;
+  return "shmim bridge {channel} --listen {address}:{port}" +
+    allow.map((address) => given("allow", address)).join("") +
+    (wire === "milk" ? "" : given("wire", wire)) + given("key", key);
+}
 
 /** The words that run one channel in a process of its own. */
 function ownWords(channel: string, options: Options): string[] {
-  const { config, role, to, listen, allow, dir } = options;
+  const { config, role, to, listen, allow, dir, carriage } = options;
   const given = (name: string, value: string | undefined): string[] =>
     value === undefined ? [] : [`--${name}`, value];
   const shown = (end: { host: string; port: number } | undefined) =>
@@ -41,6 +48,10 @@ function ownWords(channel: string, options: Options): string[] {
     ...given("to", shown(to)),
     ...given("listen", shown(listen)),
     ...allow.flatMap((address) => ["--allow", address]),
+    ...given("wire", carriage.wire),
+    ...given("key", carriage.key),
+    ...given("policy", carriage.policy),
+    ...given("queue", carriage.queue?.toString()),
     ...given("dir", dir),
   ];
 }
@@ -95,7 +106,7 @@ function conflict(plan: Planned, state: ChannelState): string | undefined {
 
 async function remote(plan: Planned, options: Options): Promise<void> {
   const { channel, port, host: address } = plan.task;
-  const template = plan.other?.receive ?? DEFAULT_RECEIVER;
+  const template = plan.other?.receive ?? ownReceiver(plan);
   await runOverSsh({
     host: options.ssh || plan.other?.ssh || address,
     command: fillCommand(template, { channel, port, address }, quote),
@@ -113,9 +124,14 @@ export async function startChannel(
   let over = (): boolean => false;
   if (!before) {
     files.forget();
-    const line = await runLine(ownWords(plan.task.channel, options));
+    const words = ownWords(plan.task.channel, options);
+    const line = await runLine(words);
     const [, run = "run", ...rest] = line;
-    const started = startDetached(Deno.execPath(), [run, "-q", ...rest]);
+    // A compiled program is its own interpreter, and has its permissions.
+    const started = startDetached(
+      Deno.execPath(),
+      Deno.build.standalone ? words : [run, "-q", ...rest],
+    );
     started.ended.then((text) => said = text);
     over = started.over;
   }

@@ -170,6 +170,16 @@ type = "u16"
   ]);
 });
 
+Deno.test("readTable(): a key lies beside the table, and is nothing for milk's wire", () => {
+  const own = SOUND + 'key = "dm.key"\n';
+  const { table } = readTable("/etc/shmim/b.toml", own + 'wire = "shmim"\n');
+  assertEquals(table.channels[0]?.key, "/etc/shmim/dm.key");
+  const { problems } = readTable("/etc/shmim/b.toml", own);
+  assertEquals(problems.map(({ line, message }) => [line, message]), [
+    [16, '"key" in "tweeter" asks for our own wire: add wire = "shmim"'],
+  ]);
+});
+
 Deno.test("readTable() tells of a bad default once", () => {
   const { problems } = readTable("t", `[defaults]\nwire = "smoke"\n${SOUND}`);
   assertEquals(problems.map(({ line, message }) => [line, message]), [

@@ -362,6 +362,8 @@ const WRONG: readonly (readonly [readonly string[], number, string])[] = [
   [["a", "--to", "rtc"], 2, '--to takes HOST:PORT, not "rtc"'],
   [["a", "--to", "rtc:0"], 2, "--to takes 1 to 65535, not 0"],
   [["a", "--listen"], 2, "--listen needs a value: [ADDRESS:]PORT"],
+  [["a", "--wire", "shmim"], 2, "--wire goes with --to or --listen"],
+  [["a", "--to", "r:1", "--queue", "4"], 2, "add --wire shmim"],
   [["a", "b", "--to", "rtc:1"], 2, "take one STREAM"],
   [["a/b", "--to", "rtc:1"], 2, "Not a stream name"],
   [["dm01disp07"], 1, 'has no channel "dm01disp07"'],

@@ -6,7 +6,7 @@ import { Stream } from "../../src/stream/stream.ts";
 import { ChannelHost } from "../_support/channels.ts";
 import { CLI, Folder, until } from "../_support/cli.ts";
 import { pause } from "./_flow.ts";
-import { type NetPair, netTest } from "./_hosts.ts";
+import { type NetPair, netTest, OWN, WIRES } from "./_hosts.ts";
 
 const TABLE = fromFileUrl(
   new URL("../../docs/examples/magaox.toml", import.meta.url),
@@ -18,9 +18,9 @@ class Magaox implements AsyncDisposable {
   readonly rtc: ChannelHost;
   readonly #bin = new Folder();
 
-  constructor(pair: NetPair) {
-    this.icc = new ChannelHost("ICC", TABLE, pair.icc.within);
-    this.rtc = new ChannelHost("RTC", TABLE, pair.rtc.within);
+  constructor(pair: NetPair, table: string = TABLE) {
+    this.icc = new ChannelHost("ICC", table, pair.icc.within);
+    this.rtc = new ChannelHost("RTC", table, pair.rtc.within);
     const env = Object.entries(this.rtc.env)
       .map(([name, value]) => `${name}='${value}'`).join(" ");
     this.#script("shmim", `exec ${Deno.execPath()} run -q -A ${CLI} "$@"`);
@@ -131,3 +131,41 @@ netTest(
     }
   },
 );
+
+if (WIRES.includes(OWN)) {
+  netTest("bridge: a table with a key: strangers are refused", async (pair) => {
+    using folder = new Folder();
+    const table = folder.file("table.toml");
+    Deno.writeTextFileSync(
+      table,
+      Deno.readTextFileSync(TABLE).replace(
+        'wire = "milk"',
+        'wire = "shmim"\nkey = "dm.key"',
+      ),
+    );
+    Deno.writeTextFileSync(folder.file("dm.key"), "k".repeat(32), {
+      mode: 0o600,
+    });
+    await using hosts = new Magaox(pair, table);
+    const { icc, rtc } = hosts;
+    assertEquals((await rtc.bridge(["dm01disp03"])).code, 0);
+    const up = await icc.bridge(["dm01disp03"]);
+    assertEquals(up.code, 0, up.err);
+    await crosses(icc, rtc, "dm01disp03", 1);
+    using source = Stream.open("dm01disp03", { dir: icc.streams.path });
+    using destination = Stream.open("dm01disp03", { dir: rtc.streams.path });
+    assertEquals(destination.cnt0, source.cnt0);
+    // The table says nothing of a key here.
+    await icc.bridge(["--stop", "dm01disp03"]);
+    const stranger = ["dm01disp03", "--to", "rtc:8803"];
+    const milk = await icc.bridge(stranger);
+    assertEquals(milk.code, 3, milk.err);
+    await icc.bridge(["--stop", "dm01disp03"]);
+    const keyless = await icc.bridge([...stranger, "--wire", "shmim"]);
+    assertEquals(keyless.code, 3, keyless.err);
+    assertMatch(keyless.err, /refused: [^\n]*key/);
+    for (const host of [icc, rtc]) {
+      assertEquals((await host.bridge(["--stop", "--all"])).code, 0);
+    }
+  });
+}
