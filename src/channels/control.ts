@@ -98,6 +98,9 @@ export async function stopChannel(
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
   }
+  // A killed process has left its lock file: it goes with our own.
+  using lock = await files.claim();
+  if (lock === undefined) return files.state();
   files.forget();
   return { ...before, running: false };
 }

@@ -185,7 +185,15 @@ Deno.test("shmim bridge: a killed process is told, and started again", async () 
   const { code, out } = await rtc.bridge(["--status"]);
   assertEquals(code, 1);
   assertStringIncludes(out, `its process ${pid} ended without a word`);
+  await rtc.bridge(["--stop", "dm01disp00"]);
+  assertEquals(
+    [...Deno.readDirSync(rtc.state)].map(({ name }) => name),
+    ["dm01disp00.log"],
+  );
   assertEquals((await rtc.bridge(["dm01disp00"])).code, 0);
+  Deno.kill((await rtc.status("dm01disp00")).pid, "SIGKILL");
+  await rtc.until("dm01disp00", "crashed");
+  assertEquals((await rtc.bridge(["dm01disp00"])).code, 0, "without --stop");
   const next = await rtc.status("dm01disp00");
   assert(next.pid !== pid && next.running);
   Deno.kill(next.pid, "SIGSTOP");
