@@ -4,6 +4,7 @@
  */
 
 import { join } from "@std/path";
+import { userId } from "../../ffi/libc.ts";
 import { readText } from "../load/small_file.ts";
 
 /** Variables that say where. */
@@ -88,7 +89,7 @@ export function findTable(option: string | undefined): TableFile | undefined {
  * several hosts may share.
  */
 export function stateFolder(): string {
-  return variable("SHMIM_STATE_DIR") ?? `/tmp/shmim-${Deno.uid()}`;
+  return variable("SHMIM_STATE_DIR") ?? `/tmp/shmim-${userId()}`;
 }
 
 /**
@@ -110,7 +111,7 @@ export function requireStateFolder(path: string): void {
     );
   };
   if (!found.isDirectory) refuse("is no folder");
-  if (found.uid !== Deno.uid()) refuse("belongs to somebody else");
+  if (found.uid !== userId()) refuse("belongs to somebody else");
   if (((found.mode ?? 0) & 0o077) !== 0) {
     refuse("is open to others (chmod 700)");
   }

@@ -23,8 +23,6 @@ export interface Needs {
   readonly env?: readonly string[];
   /** Programs to start. */
   readonly run?: readonly string[];
-  /** What to ask the system for, as in `--allow-sys`. */
-  readonly sys?: readonly string[];
   /** Whether native code is needed at all. */
   readonly helper?: boolean;
   /** Whether the C library is called directly (is a process alive?). */
@@ -41,8 +39,8 @@ export interface Scope {
   file(path: string): string[];
   /** A host to connect to, or an address to listen on. */
   host(hostname: string, port: number): string[];
-  /** Deno itself, to start another process of ours. */
-  deno(): string[];
+  /** This program itself, to start it once more. */
+  self(): string[];
 }
 
 function withTarget(path: string): string[] {
@@ -66,7 +64,7 @@ export const EXACT: Scope = {
   host: (hostname, port) => [
     `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
   ],
-  deno: () => [Deno.execPath()],
+  self: () => [Deno.execPath()],
 };
 
 /** What a command needs on streams in the usual folders. */
@@ -75,7 +73,7 @@ export const GENERAL: Scope = {
   folder: () => [...DEFAULT_FOLDERS],
   file: () => [],
   host: () => ["*"],
-  deno: () => ["deno"],
+  self: () => ["deno"],
 };
 
 /** Variables that the library looks at. */
@@ -91,7 +89,6 @@ export function union(all: readonly Needs[]): Needs {
     net: lists((needs) => needs.net),
     env: lists((needs) => needs.env),
     run: lists((needs) => needs.run),
-    sys: lists((needs) => needs.sys),
     helper: all.some((needs) => needs.helper ?? true),
     libc: all.some((needs) => needs.libc),
   };
@@ -123,7 +120,6 @@ export function flags(needs: Needs): string[] {
     ...net,
     ...list("env", variables(needs)),
     ...list("run", needs.run),
-    ...list("sys", needs.sys),
   ];
 }
 
@@ -139,6 +135,5 @@ export function permissionSet(
   if (needs.write?.length) set.write = needs.write;
   if (needs.net?.length) set.net = needs.net.includes("*") ? true : needs.net;
   if (needs.run?.length) set.run = needs.run;
-  if (needs.sys?.length) set.sys = needs.sys;
   return set;
 }

@@ -137,7 +137,7 @@ function channelNeeds(options: Options, scope: Scope): Needs {
       ? ["*"]
       : scope.host(plan.task.host, plan.task.port),
     env: PLACE_VARIABLES,
-    sys: ["uid"],
+    libc: true,
   };
 }
 
@@ -266,7 +266,7 @@ export const command = defineCommand<Options>({
     if (options.action === "foreground") return channelNeeds(options, scope);
     const state = scope.file(stateFolder());
     const table = tableFiles(options, scope);
-    const common = { env: PLACE_VARIABLES, sys: ["uid"] };
+    const common = { env: PLACE_VARIABLES, libc: true };
     const streams = scope.folder(options.channels[0], options.dir);
     switch (options.action) {
       case "list":
@@ -287,7 +287,7 @@ export const command = defineCommand<Options>({
           read: [...state, ...table, ...streams],
           write: state,
           run: [
-            ...scope.deno(),
+            ...scope.self(),
             ...options.ssh === undefined ? [] : ["ssh"],
           ],
         };
