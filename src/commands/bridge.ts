@@ -13,6 +13,7 @@ import { stopChannel } from "../channels/control.ts";
 import { BRIDGE_EXIT, codeOf, gravest } from "../channels/outcome.ts";
 import {
   findTable,
+  HOST_TABLE,
   namedTable,
   PLACE_VARIABLES,
   requireStateFolder,
@@ -114,11 +115,21 @@ function requireWords(action: Action, args: Arguments): void {
   );
 }
 
-/** Files of the table, for reading. */
+/** Whether it is asked what any call can need, and not what this one does. */
+function isGeneral(scope: Scope): boolean {
+  return scope.host("*", 0).includes("*");
+}
+
+/**
+ * Files of the table, for reading: the one that was named, or those places
+ * that may be looked at.
+ */
 function tableFiles({ config }: Options, scope: Scope): string[] {
+  if (isGeneral(scope)) return [HOST_TABLE];
   const named = namedTable(config);
-  return (named === undefined ? tablePlaces() : [named]).flatMap((path) =>
-    scope.file(path)
+  if (named !== undefined) return scope.file(named);
+  return tablePlaces().filter((path) =>
+    Deno.permissions.querySync({ name: "read", path }).state === "granted"
   );
 }
 
@@ -126,8 +137,7 @@ function tableFiles({ config }: Options, scope: Scope): string[] {
 function channelNeeds(options: Options, scope: Scope): Needs {
   const state = scope.file(stateFolder());
   const read = [...tableFiles(options, scope), ...state];
-  const general = scope.host("*", 0).includes("*");
-  const plan = general ? undefined : planned(options)[0];
+  const plan = isGeneral(scope) ? undefined : planned(options)[0];
   const folder = scope.folder(options.channels[0], options.dir);
   const key = plan?.task.key;
   return {
