@@ -91,10 +91,10 @@ export class ChannelTakenError extends Error {
 /** What our own wire is told beside; nothing where milk's is spoken. */
 function ownWire(task: Task): Record<string, unknown> {
   if (task.wire === "milk") return {};
-  const { wire, policy, key, queue, direct } = task;
+  const { wire, policy, key, queue, direct, zstd } = task;
   const given = { wire, ...key === undefined ? {} : { key } };
   if (task.part === "receive") return { ...given, direct };
-  return { ...given, policy, ...queue === undefined ? {} : { queue } };
+  return { ...given, policy, zstd, ...queue === undefined ? {} : { queue } };
 }
 
 function startTransmitter(

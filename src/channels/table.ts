@@ -49,6 +49,8 @@ export interface Carriage {
   readonly queue: number | undefined;
   /** Large frames go straight into the receiving stream; only our wire. */
   readonly direct: boolean;
+  /** Frames are packed for a thin line; only our wire, with `latest`. */
+  readonly zstd: boolean;
   /** Keyword records sent with each frame. */
   readonly keywords: (typeof KEYWORDS)[number];
   /** Real-time priority, 0 = none. */
@@ -64,6 +66,7 @@ export const PLAIN_CARRIAGE: Carriage = {
   key: undefined,
   queue: undefined,
   direct: false,
+  zstd: false,
   keywords: "all",
   priority: 0,
   cpus: [],
@@ -228,18 +231,26 @@ class TableReader {
   /** What only our own wire has must not be believed of milk's. */
   #carriage(section: Section, defaults: Section): Carriage {
     const shared = carriage(section, defaults);
-    const { wire, key, queue, policy, direct } = shared;
+    const { wire, key, queue, policy, direct, zstd } = shared;
     const own = Object.entries({
       key: key !== undefined,
       queue: queue !== undefined,
       policy: policy === "every",
       direct,
+      zstd,
     }).find(([, given]) => given)?.[0];
     if (wire === "milk" && own !== undefined) {
       section.problem(
         own,
         `"${own}" in "${section.name}" asks for our own ` +
           'wire: add wire = "shmim"',
+      );
+    }
+    if (zstd && policy === "every") {
+      section.problem(
+        "zstd",
+        '"zstd" sends the newest frames: no policy ' +
+          '"every"',
       );
     }
     return key === undefined
@@ -337,6 +348,7 @@ function carriage(section: Section, defaults: Section | undefined): Carriage {
       plain.policy,
     key: find((s, quiet) => s.text("key", { quiet })),
     queue: find((s, quiet) => s.integer("queue", 1, 65536, { quiet })),
+    zstd: find((s, quiet) => s.flag("zstd", quiet)) ?? plain.zstd,
     direct: find((s, quiet) => s.flag("direct", quiet)) ?? plain.direct,
     keywords: find((s, quiet) => s.choice("keywords", KEYWORDS, quiet)) ??
       plain.keywords,

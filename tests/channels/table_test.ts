@@ -107,6 +107,12 @@ const WRONG: readonly (readonly [string, string, string])[] = [
   ["{00..02}", "/x", "10:1: Not a stream name"],
   ['role = "RTC"', 'role = "icc"', '6:1: "icc" has the same role'],
   ["192.168.2.2", "192.168.2.3", '7:1: "icc" has the same address'],
+  [
+    "port = 8800",
+    "port = 8800\nzstd = true",
+    '16:1: "zstd" in "tweeter" asks for our own wire: add wire = "shmim"',
+  ],
+  ["port = 8800", "port = 8800\nzstd = 1", '16:1: "zstd" takes true or false'],
   ["192.168.2.2", "a b", '7:1: "a b" is no host name or address'],
 ];
 
