@@ -57,6 +57,7 @@ export type {
 } from "./src/bridge/session.ts";
 export {
   type KeywordMode,
+  type Reach,
   type SliceMode,
   type TransmitOptions,
   Transmitter,

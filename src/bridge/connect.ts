@@ -3,6 +3,24 @@
  * @module
  */
 
+/** Connects, or fails where the other host does not answer in time. */
+export async function connectWithin(
+  ms: number,
+  options: { hostname: string; port: number; signal: AbortSignal },
+): Promise<Deno.TcpConn> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), ms);
+  try {
+    const signal = AbortSignal.any([options.signal, late.signal]);
+    return await Deno.connect({ ...options, signal });
+  } catch (error) {
+    if (!late.signal.aborted) throw error;
+    throw new Deno.errors.TimedOut(`No answer in ${ms / 1000} s`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Whether a name leads nowhere. */
 export function isUnknownHost(error: unknown): boolean {
   return error instanceof Error && /lookup|resolve|Name or service/i

@@ -21,7 +21,13 @@ import {
 import { reopenSettled } from "../stream/reopen.ts";
 import { Stream } from "../stream/stream.ts";
 import { Waiter, type WaitOptions } from "../stream/wait.ts";
-import { isUnknownHost, reason, reword, writeAll } from "./connect.ts";
+import {
+  connectWithin,
+  isUnknownHost,
+  reason,
+  reword,
+  writeAll,
+} from "./connect.ts";
 import { readKey } from "./key.ts";
 import { writeHandshake } from "./milk_wire.ts";
 import {
@@ -92,6 +98,10 @@ export interface TransmitOptions {
 const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
 const REPEAT_MS = 1000;
 const LOOK_MS = 1000;
+/** Longer than a peer that takes none needs to say so. */
+const SETTLED_MS = 1000;
+/** A host that does not answer is asked anew, not waited for two minutes. */
+const CONNECT_MS = 5000;
 const PING_MS = 1000;
 const SILENCE_MS = 5000;
 const QUEUE = 16;
@@ -102,6 +112,13 @@ const SLICE_MODES: Readonly<Record<SliceMode, number>> = {
   whole: 2,
 };
 const DECLARED_RING = 3;
+
+/**
+ * Whether the receiver is reached: `refused` where nobody listens there, or
+ * who does closes each connection at once; `unreachable` where the host does
+ * not answer.
+ */
+export type Reach = "connecting" | "connected" | "refused" | "unreachable";
 
 /** A transmitter at work. */
 export class Transmitter {
@@ -116,6 +133,8 @@ export class Transmitter {
   #last: bigint;
   #pump: Pump | undefined;
   #told = "";
+  #trouble: Reach = "connecting";
+  #since: number | undefined;
   #queueFull = 0;
   /** Counts of sources that were re-created since. */
   #former = { frames: 0, skipped: 0 };
@@ -174,6 +193,16 @@ export class Transmitter {
     return this.#pump?.state ?? "connecting";
   }
 
+  /** Whether the receiver is reached; `connected` once that has lasted. */
+  get reach(): Reach {
+    return this.#settled ? "connected" : this.#trouble;
+  }
+
+  get #settled(): boolean {
+    return this.#since !== undefined &&
+      performance.now() - this.#since >= SETTLED_MS;
+  }
+
   #tell(level: "note" | "warning", message: string): void {
     this.#options.onEvent?.({ level, message });
   }
@@ -197,8 +226,16 @@ export class Transmitter {
           } else {
             await this.#serveMilk(connection);
           }
+        } catch (error) {
+          // The peer closed before the pump had taken the connection.
+          if (!isSystemError(error, "ENOTCONN")) throw error;
+          this.#tell("warning", `${this.#peer} closed the connection`);
         } finally {
           closeOnce(connection);
+          // Whoever closes at once would be asked ten times a second.
+          if (this.#settled) this.#backoff.reset();
+          this.#trouble = this.#settled ? "connecting" : "refused";
+          this.#since = undefined;
         }
         if (this.#abort.signal.aborted) break;
         if (this.#options.reconnect === false) {
@@ -227,9 +264,12 @@ export class Transmitter {
     const { signal } = this.#abort;
     for (let first = true; !signal.aborted; first = false) {
       try {
-        return await Deno.connect({ hostname, port, signal });
+        return await connectWithin(CONNECT_MS, { hostname, port, signal });
       } catch (error) {
         if (signal.aborted) return undefined;
+        this.#trouble = error instanceof Deno.errors.ConnectionRefused
+          ? "refused"
+          : "unreachable";
         const hopeless = error instanceof Deno.errors.NotCapable ||
           (first && this.#told === "" && isUnknownHost(error));
         if (hopeless || this.#options.reconnect === false) {
@@ -252,7 +292,7 @@ export class Transmitter {
   #connected(how: string): void {
     this.#tell("note", `connected to ${this.#peer}${how}`);
     this.#tally.connected();
-    this.#backoff.reset();
+    this.#since = performance.now();
     this.#told = "";
     this.#queueFull = 0;
   }

@@ -13,7 +13,10 @@ export interface OptionSpec {
   readonly name: string;
   /** One letter, where there is one. */
   readonly short?: string;
-  /** Placeholder of the value; without it the option is a flag. */
+  /**
+   * Placeholder of the value; without it the option is a flag. All of it in
+   * brackets: it may be left out, then the value is the empty text.
+   */
   readonly value?: string;
   /** May be given several times. */
   readonly many?: boolean;
@@ -218,7 +221,13 @@ function joinValues(
       joined.push(arg);
       continue;
     }
-    const value = args[++i];
+    const value = args[i + 1];
+    const optional = /^\[[^\]]*\]$/.test(option.value);
+    if (optional && (value ?? "-").startsWith("-")) {
+      joined.push(`--${option.name}=`);
+      continue;
+    }
+    i++;
     if (value === undefined) {
       throw new UsageError(`--${option.name} needs a value: ${option.value}`);
     }

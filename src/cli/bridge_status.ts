@@ -33,11 +33,12 @@ function us(value: number | undefined): string {
 }
 
 /** Rates since the last look. */
-class Meter {
+export class Meter {
   #frames = 0;
   #bytes = 0;
   #at = performance.now();
 
+  /** Rates since the last call. */
   take(status: BridgeStatus): { rateHz: number; mbPerSecond: number } {
     const now = performance.now();
     const seconds = Math.max(1e-3, (now - this.#at) / 1000);

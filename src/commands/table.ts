@@ -132,6 +132,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./sysv.ts"),
   },
   {
+    name: "bridge",
+    summary: "set up, watch and stop channels by name",
+    load: () => import("./bridge.ts"),
+  },
+  {
     name: "demo",
     summary: "a stream crosses a bridge on this machine",
     load: () => import("./demo.ts"),

@@ -107,6 +107,11 @@ export class Child implements AsyncDisposable {
     await this.#input.write(new TextEncoder().encode(text + "\n"));
   }
 
+  /** Ends its input. */
+  async endInput(): Promise<void> {
+    await this.#input.close();
+  }
+
   /** Kills it, as a crash would, and waits until it is gone. */
   async kill(): Promise<void> {
     try {

@@ -75,6 +75,8 @@ export interface Around {
   readonly env?: Readonly<Record<string, string>>;
   /** The working directory. */
   readonly cwd?: string;
+  /** What starts it, such as `ip netns exec NAME`. */
+  readonly within?: readonly string[];
 }
 
 function command(
@@ -82,15 +84,18 @@ function command(
   around: Around,
   stdin: "piped" | "null",
 ): Deno.Command {
-  return new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-q",
-      "--no-prompt",
-      ...around.flags ?? ["-A"],
-      CLI,
-      ...words,
-    ],
+  const [program = "", ...args] = [
+    ...around.within ?? [],
+    Deno.execPath(),
+    "run",
+    "-q",
+    "--no-prompt",
+    ...around.flags ?? ["-A"],
+    CLI,
+    ...words,
+  ];
+  return new Deno.Command(program, {
+    args,
     env: {
       MILK_SHM_DIR: around.folder?.path ?? "",
       NO_COLOR: "1",

@@ -264,6 +264,29 @@ const CASES: Readonly<
     good(await own(["sysv", "limits"], folder));
     good(await own(["sysv", "rm", String(segment.shmid)], folder));
   },
+  async bridge(folder): Promise<void> {
+    await using recorder = new Recorder();
+    const state = folder.file("state");
+    const around = {
+      folder,
+      flags: ["-P=bridge"],
+      env: {
+        SHMIM_STATE_DIR: state,
+        PATH: `${Deno.execPath().replace(/\/[^/]*$/, "")}:/usr/bin:/bin`,
+      },
+    };
+    const to = `127.0.0.1:${recorder.port}`;
+    const started = await shmim(["bridge", "cam", "--to", to], around);
+    assertEquals(started.code, 0, started.err);
+    // The process that carries it has no more than its channel needs.
+    const { pid } = json(good(
+      await shmim(["bridge", "--status", "--json"], around),
+    ))[0];
+    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+    assert(words.includes(`--allow-net=${to}`), words.join(" "));
+    assert(!words.some((word) => /^-A|^--allow-(all|run)/.test(word)));
+    good(await shmim(["bridge", "--stop", "cam"], around));
+  },
   async demo(folder): Promise<void> {
     const { code, out, err } = await own(["demo", "--seconds", "0.2"], folder);
     assertEquals(code, 0, err);
