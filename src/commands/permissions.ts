@@ -57,8 +57,12 @@ export const command = defineCommand<Options>({
     // Links are resolved, because their targets need a permission, too. What
     // cannot be looked at is refused when it is looked at, and not before:
     // many of these files are not.
-    const { read = [] } = asked.command.needs(asked.options, scope);
-    return { read: readable(read) };
+    // What it would look at to find its files is looked at here, too.
+    const { read = [], env = [], libc = false } = asked.command.needs(
+      asked.options,
+      scope,
+    );
+    return { read: readable(read), env, libc };
   },
   async run({ words }, { out }): Promise<number> {
     out.line((await runLine(words)).map(quote).join(" "));
