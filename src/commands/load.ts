@@ -160,10 +160,12 @@ export const command = defineCommand<Options>({
     );
     // The usual folders need no look at names and configuration.
     const general = scope === GENERAL;
-    const folder = scope.folder(
-      general ? load.stream : loadPlace(load).path,
-      load.dir,
-    );
+    const stream = general ? load.stream : loadPlace(load).path;
+    // The folder, and what a stream that is there already has elsewhere.
+    const folder = [
+      ...scope.folder(stream, load.dir),
+      ...scope.stream(stream, load.dir),
+    ];
     const fits = load.fits ??
       (general ? undefined : loadState(load).configuredFits()?.name);
     const source = fits === undefined

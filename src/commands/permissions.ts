@@ -53,7 +53,9 @@ export const command = defineCommand<Options>({
     options.asked = await asked(options.words);
   },
   needs({ asked }, scope): Needs {
-    if (asked === undefined) return { read: scope.folder(undefined) };
+    if (asked === undefined) {
+      return { read: scope.folder(undefined), libc: true };
+    }
     // Links are resolved, because their targets need a permission, too. What
     // cannot be looked at is refused when it is looked at, and not before:
     // many of these files are not.

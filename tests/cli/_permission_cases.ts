@@ -60,7 +60,7 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   },
   client: { words: ["--count", "1"], code: 1 }, // there is no device
   sysv: { words: ["ls"] },
-  bridge: { words: ["--list"], code: 1 }, // there is no table
+  bridge: { words: ["--list", "--config", "t.toml"], code: 1 }, // not there
   demo: {
     words: ["--seconds", "0.1"],
     net: ["connect", "connect to another port", "listen", "listen on UDP"],
