@@ -2,7 +2,7 @@
 
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import { GENERAL, type Needs, type Scope } from "../cli/needs.ts";
+import { GENERAL, type Needs, type Scope, withTarget } from "../cli/needs.ts";
 import { columns } from "../cli/output.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import {
@@ -38,9 +38,12 @@ function placesOf(
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  return source === undefined
-    ? own
-    : [...own, ...scope.stream(source, link.dir)];
+  return source === undefined ? own : [
+    ...own,
+    ...scope.stream(source, link.dir),
+    // The same folder by another name is seen to be the same.
+    ...scope.folder(source, link.dir).flatMap(withTarget),
+  ];
 }
 
 /** The command. */

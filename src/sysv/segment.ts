@@ -75,7 +75,8 @@ function sizeReason(size: number): string {
     return `a segment has ${minBytes} to ${maxBytes} bytes, not ${size}`;
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
-    return `${size} bytes are outside the kernel's limits`;
+    return `${size} bytes are outside the kernel's limits, which ` +
+      '"shmim sysv limits" shows';
   }
 }
 

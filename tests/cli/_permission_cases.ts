@@ -17,6 +17,8 @@ export interface PermissionCase {
   readonly spare?: readonly string[];
   /** What of the network is allowed, as the probe names it. */
   readonly net?: readonly string[];
+  /** What else is allowed, as the probe names it. */
+  readonly other?: readonly string[];
   /** It is given a temporary folder's parent, and so everything in it. */
   readonly allOfTmp?: boolean;
 }
@@ -60,7 +62,11 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   },
   client: { words: ["--count", "1"], code: 1 }, // there is no device
   sysv: { words: ["ls"] },
-  bridge: { words: ["--list", "--config", "t.toml"], code: 1 }, // not there
+  bridge: {
+    words: ["--list", "--config", "t.toml"],
+    code: 1, // there is no such table
+    other: ["env"], // it looks for its tables at HOME
+  },
   demo: {
     words: ["--seconds", "0.1"],
     net: ["connect", "connect to another port", "listen", "listen on UDP"],

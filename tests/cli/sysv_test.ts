@@ -203,7 +203,10 @@ testWhere(
       shmim device SIN 2 --key ${keys.path}:1 </dev/null; echo code $?
       shmim sysv limits
     `);
-    assertMatch(said, /: a segment has 1 to 4095 bytes, not 4096 \(EINVAL\)\n/);
+    assertMatch(
+      said,
+      /: 4096 bytes are outside the kernel's limits, which "shmim sysv limits" shows \(EINVAL\)\n/,
+    );
     assertMatch(said, /as many segments, or pages of them, .* \(ENOSPC\)\n/);
     assertEquals([...said.matchAll(/^code 1$/gm)].length, 2);
     assertMatch(said, /^segments +0 of 0$/m);
