@@ -10,6 +10,7 @@ import {
   type Row,
   type Run,
 } from "./figure.ts";
+import { runLine } from "../../src/commands/permissions.ts";
 import { percentiles } from "./statistics.ts";
 import { makeStream, SIZES } from "./streams.ts";
 
@@ -30,18 +31,12 @@ async function timed(...args: string[]): Promise<number> {
 const start: Figure = {
   name: "start of shmim info",
   async measure(bench: Bench): Promise<Row[]> {
-    const cli = new URL("../../cli.ts", import.meta.url).pathname;
     const empty = `${bench.dir}/empty.ts`;
     Deno.writeTextFileSync(empty, "");
     const stream = makeStream(bench.dir, "start", SIZES["10 kB"].size);
-    const info = [
-      "--allow-ffi",
-      "--allow-read",
-      "--allow-env",
-      cli,
-      "info",
-      stream,
-    ];
+    // With its own permissions, as they are printed for this very call.
+    const line = await runLine(["info", stream]);
+    const info = line.slice(2);
     await timed(...info); // both in the cache
     await timed(empty);
     const all: Run[] = [];
