@@ -19,6 +19,7 @@ import {
 } from "./src/cli/narrow.ts";
 import { exactNeeds } from "./src/cli/needs.ts";
 import { Output, OutputClosed } from "./src/cli/output.ts";
+import { calledFor, OWN_NAME } from "./src/cli/program.ts";
 import { withGrant } from "./src/cli/refusal.ts";
 import { VERSION } from "./src/cli/version.ts";
 import { COMMANDS, findCommand } from "./src/commands/table.ts";
@@ -32,6 +33,8 @@ export interface Around {
    * starts in a Worker; without it nothing is narrowed.
    */
   readonly module?: string;
+  /** The name by which the program was called. */
+  readonly called?: string;
   /** Ends the process at once. */
   readonly leave?: (code: number) => void;
 }
@@ -142,8 +145,35 @@ async function dispatch(
   return code ?? await command.run(options, io);
 }
 
-function hint(error: unknown, words: readonly string[]): string {
-  if (!(error instanceof UsageError) || words[0] === undefined) return "";
+/**
+ * What a call by an old name becomes; `undefined` where it asked for help and
+ * has it.
+ */
+async function translated(
+  called: string,
+  words: readonly string[],
+  out: Output,
+): Promise<readonly string[] | undefined> {
+  const { calledBy, findOldName } = await import("./src/names/table.ts");
+  const old = findOldName(called);
+  if (old === undefined) return words;
+  const call = calledBy(old, words, COMMANDS.map(({ name }) => name));
+  if (call.help !== undefined) {
+    for (const line of call.help) out.line(line);
+    return undefined;
+  }
+  for (const note of call.notes) out.say(`shmim: ${note}`);
+  return call.words;
+}
+
+function hint(
+  error: unknown,
+  words: readonly string[],
+  asked: string,
+): string {
+  if (!(error instanceof UsageError)) return "";
+  if (asked !== OWN_NAME) return ` (${asked} --help)`;
+  if (words[0] === undefined) return "";
   const known = COMMANDS.some(({ name }) => name === words[0]);
   return known ? ` (shmim ${words[0]} --help)` : " (shmim --help)";
 }
@@ -157,7 +187,7 @@ function hint(error: unknown, words: readonly string[]): string {
  */
 export async function main(
   words: readonly string[],
-  { module, leave = Deno.exit }: Around = {},
+  { module, called = OWN_NAME, leave = Deno.exit }: Around = {},
 ): Promise<number> {
   const out = new Output();
   const interruption = new Interruption(leave);
@@ -167,19 +197,26 @@ export async function main(
       return interruption.signal;
     },
   };
+  let asked = called; // whose words they are
   try {
+    if (called !== OWN_NAME) {
+      const now = await translated(called, words, out);
+      if (now === undefined) return EXIT.done;
+      words = now;
+      asked = OWN_NAME;
+    }
     const code = await dispatch(words, io, module);
     return interruption.code || code;
   } catch (error) {
     if (error instanceof OutputClosed) return EXIT.done;
     const debug = words.includes("--debug");
-    const usage = words.length === 0 ? "" : "shmim: ";
+    const bare = words.length === 0 && asked === OWN_NAME;
     out.say(
-      `${usage}${
-        words.length === 0
+      `${bare ? "" : "shmim: "}${
+        bare
           ? (error as Error).message
           : describe(withGrant(error, words, isNarrowed()), debug) +
-            hint(error, words)
+            hint(error, words, asked)
       }`,
     );
     return interruption.code || exitCode(error);
@@ -189,5 +226,6 @@ export async function main(
 if (isNarrowed()) {
   serveNarrowed((words, leave) => main(words, { leave }));
 } else if (import.meta.main) {
-  Deno.exit(await main(Deno.args, { module: import.meta.url }));
+  const { name, words } = calledFor(Deno.args);
+  Deno.exit(await main(words, { module: import.meta.url, called: name }));
 }

@@ -112,6 +112,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./demo.ts"),
   },
   {
+    name: "install-names",
+    summary: "the names that people know: dmdispbridge, Fits2shm, …",
+    load: () => import("./install_names.ts"),
+  },
+  {
     name: "permissions",
     summary: "the exact permissions of a call",
     load: () => import("./permissions.ts"),

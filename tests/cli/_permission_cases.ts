@@ -17,6 +17,8 @@ export interface PermissionCase {
   readonly spare?: readonly string[];
   /** What of the network is allowed, as the probe names it. */
   readonly net?: readonly string[];
+  /** How many permissions it needs at least; 3 where left out. */
+  readonly least?: number;
   /** It is given a temporary folder's parent, and so everything in it. */
   readonly allOfTmp?: boolean;
 }
@@ -64,5 +66,6 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
     net: ["connect", "connect to another port", "listen", "listen on UDP"],
     allOfTmp: true,
   },
+  "install-names": { words: ["."], least: 2 },
   permissions: { words: ["info", "cam"] },
 };
