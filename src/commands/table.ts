@@ -117,6 +117,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./install_names.ts"),
   },
   {
+    name: "completion",
+    summary: "lets bash, zsh or fish complete command lines",
+    load: () => import("./completion.ts"),
+  },
+  {
     name: "permissions",
     summary: "the exact permissions of a call",
     load: () => import("./permissions.ts"),

@@ -67,5 +67,6 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
     allOfTmp: true,
   },
   "install-names": { words: ["."], least: 2 },
+  completion: { words: ["bash"], least: 0 },
   permissions: { words: ["info", "cam"] },
 };

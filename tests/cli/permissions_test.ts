@@ -242,6 +242,10 @@ const CASES: Readonly<
     good(await shmim(words, { folder, flags }));
     assert(folder.names().includes("Fits2shm"));
   },
+  async completion(folder): Promise<void> {
+    const out = good(await own(["completion", "bash"], folder));
+    assertStringIncludes(out, "complete -F _shmim shmim");
+  },
   async permissions(folder): Promise<void> {
     const out = good(await own(["permissions", "info", "cam"], folder));
     assertStringIncludes(out, `--allow-read=${folder.stream("cam")} `);
