@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Arguments } from "./src/cli/args.ts";
+import { Arguments, didYouMean } from "./src/cli/args.ts";
 import type { Command, Io } from "./src/cli/command.ts";
 import { describe, EXIT, exitCode, UsageError } from "./src/cli/errors.ts";
 import { commandHelp, overview } from "./src/cli/help.ts";
@@ -106,6 +106,34 @@ async function elsewhere(
   return await runNarrowed(module, words, needs);
 }
 
+/** `shmim help`: the overview, a command's help, or a topic. */
+async function help(
+  words: readonly string[],
+  io: Io,
+  module: string | undefined,
+): Promise<number> {
+  const [name] = words;
+  if (name === undefined || name === "commands") {
+    return await dispatch(["--help"], io, module);
+  }
+  if (COMMANDS.some((entry) => entry.name === name)) {
+    return await dispatch([name, "--help"], io, module);
+  }
+  const { findTopic, TOPICS } = await import("./src/manual/topics.ts");
+  const { topicList, topicText } = await import("./src/manual/text.ts");
+  const topic = findTopic(words);
+  if (topic === undefined && name !== "topics") {
+    const known = [...COMMANDS, ...TOPICS].map(({ name }) => name);
+    throw new UsageError(
+      `There is no command and no topic "${words.join(" ")}"` +
+        didYouMean(words.join("-"), known),
+    );
+  }
+  const lines = topic === undefined ? topicList() : topicText(topic);
+  for (const line of lines) io.out.line(line);
+  return EXIT.done;
+}
+
 async function dispatch(
   words: readonly string[],
   io: Io,
@@ -122,13 +150,7 @@ async function dispatch(
     io.out.line(`shmim ${VERSION}`);
     return EXIT.done;
   }
-  if (name === "help") {
-    return dispatch(
-      rest[0] === undefined ? ["--help"] : [rest[0], "--help"],
-      io,
-      module,
-    );
-  }
+  if (name === "help") return await help(rest, io, module);
   const entry = findCommand(name);
   const { command } = await entry.load();
   // `permissions` reads another command's options: only the first are its own.

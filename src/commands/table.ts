@@ -122,6 +122,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./completion.ts"),
   },
   {
+    name: "man",
+    summary: "writes the manual pages",
+    load: () => import("./man.ts"),
+  },
+  {
     name: "permissions",
     summary: "the exact permissions of a call",
     load: () => import("./permissions.ts"),

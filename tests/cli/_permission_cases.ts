@@ -68,5 +68,6 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   },
   "install-names": { words: ["."], least: 2 },
   completion: { words: ["bash"], least: 0 },
+  man: { words: ["."], least: 2 },
   permissions: { words: ["info", "cam"] },
 };

@@ -246,6 +246,18 @@ const CASES: Readonly<
     const out = good(await own(["completion", "bash"], folder));
     assertStringIncludes(out, "complete -F _shmim shmim");
   },
+  async man(folder): Promise<void> {
+    const { code, err } = await own(["man", "."], folder);
+    assertEquals(code, 1);
+    assertMatch(err, /^shmim: Requires read access to "/);
+    const flags = [
+      "-P=man",
+      `--allow-read=${folder.path}`,
+      `--allow-write=${folder.path}`,
+    ];
+    good(await shmim(["man", folder.path], { folder, flags }));
+    assert(folder.names().includes("man1"));
+  },
   async permissions(folder): Promise<void> {
     const out = good(await own(["permissions", "info", "cam"], folder));
     assertStringIncludes(out, `--allow-read=${folder.stream("cam")} `);
