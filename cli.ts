@@ -5,24 +5,15 @@
  * @module
  */
 
-import { Arguments, didYouMean } from "./src/cli/args.ts";
-import type { Command, Io } from "./src/cli/command.ts";
+import type { Io } from "./src/cli/command.ts";
 import { describe, EXIT, exitCode, UsageError } from "./src/cli/errors.ts";
-import { commandHelp, overview } from "./src/cli/help.ts";
-import {
-  canNarrow,
-  isNarrowed,
-  requireNeeds,
-  runNarrowed,
-  serveNarrowed,
-  unscoped,
-} from "./src/cli/narrow.ts";
-import { exactNeeds } from "./src/cli/needs.ts";
+import { overview } from "./src/cli/help.ts";
 import { Output, OutputClosed } from "./src/cli/output.ts";
-import { calledFor, OWN_NAME } from "./src/cli/program.ts";
+import { calledFor, isNarrowed, OWN_NAME } from "./src/cli/program.ts";
 import { withGrant } from "./src/cli/refusal.ts";
+import { serveNarrowed } from "./src/cli/serve.ts";
 import { VERSION } from "./src/cli/version.ts";
-import { COMMANDS, findCommand } from "./src/commands/table.ts";
+import { COMMANDS } from "./src/commands/table.ts";
 
 const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGTERM: 15 };
 
@@ -69,43 +60,6 @@ class Interruption {
   }
 }
 
-/** A word that does not parse is wrong usage, whoever says so. */
-function parse(command: Command, args: Arguments): unknown {
-  try {
-    return command.parse(args);
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof RangeError) {
-      throw new UsageError(error.message, { cause: error });
-    }
-    throw error;
-  }
-}
-
-/**
- * Sees to it that a command has what it needs, and no more: where the program
- * has more, it runs elsewhere.
- *
- * @returns Its exit code, `undefined` where it is to run here.
- */
-async function elsewhere(
-  words: readonly string[],
-  command: Command,
-  options: unknown,
-  args: Arguments,
-  module: string | undefined,
-): Promise<number | undefined> {
-  if (isNarrowed()) return undefined; // with what it needs, and no more
-  const surplus = unscoped();
-  const stays = module === undefined || args.flag("no-narrow");
-  if (stays && surplus === "all") return undefined; // nothing can be missing
-  const needs = await exactNeeds(command, options);
-  requireNeeds(needs);
-  if (stays || surplus === "none" || !canNarrow(needs, module)) {
-    return undefined;
-  }
-  return await runNarrowed(module, words, needs);
-}
-
 /** `shmim help`: the overview, a command's help, or a topic. */
 async function help(
   words: readonly string[],
@@ -123,6 +77,7 @@ async function help(
   const { topicList, topicText } = await import("./src/manual/text.ts");
   const topic = findTopic(words);
   if (topic === undefined && name !== "topics") {
+    const { didYouMean } = await import("./src/cli/args.ts");
     const known = [...COMMANDS, ...TOPICS].map(({ name }) => name);
     throw new UsageError(
       `There is no command and no topic "${words.join(" ")}"` +
@@ -151,20 +106,8 @@ async function dispatch(
     return EXIT.done;
   }
   if (name === "help") return await help(rest, io, module);
-  const entry = findCommand(name);
-  const { command } = await entry.load();
-  // `permissions` reads another command's options: only the first are its own.
-  const own = name === "permissions" && rest[0]?.startsWith("-") !== true
-    ? ["--", ...rest]
-    : rest;
-  const args = new Arguments(own, command.options);
-  if (args.flag("help")) {
-    for (const line of commandHelp(entry, command)) io.out.line(line);
-    return EXIT.done;
-  }
-  const options = parse(command, args);
-  const code = await elsewhere(words, command, options, args, module);
-  return code ?? await command.run(options, io);
+  const { runCommand } = await import("./src/commands/run.ts");
+  return await runCommand(words, io, module);
 }
 
 /**

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { COMMON_OPTIONS, type OptionSpec } from "./args.ts";
+import { COMMON_OPTIONS, type OptionSpec } from "./options.ts";
 import type { Command, CommandEntry } from "./command.ts";
 
 const WIDTH = 80;

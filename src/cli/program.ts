@@ -1,12 +1,28 @@
-/** The name by which the program was called. @module */
-
-import { basename } from "@std/path";
+/**
+ * What the program is: the name by which it was called, and whether it runs in
+ * its own Worker. Imports nothing: it is looked at by every start.
+ *
+ * @module
+ */
 
 /** The tool's own name. */
 export const OWN_NAME = "shmim";
 
 /** What a wrapper puts before the words, with its name behind it. */
 export const CALLED_AS = "--called-as";
+
+/** The Worker that holds no more than a command needs. */
+export const NARROWED = "shmim-narrowed";
+
+/** Whether this is the Worker of `runNarrowed`. */
+export function isNarrowed(): boolean {
+  const scope = globalThis as { WorkerGlobalScope?: unknown; name?: unknown };
+  return scope.WorkerGlobalScope !== undefined && scope.name === NARROWED;
+}
+
+function basename(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
 
 /** The runtime's own name says nothing of what was called. */
 const RUNTIME = /^deno$|^$/;

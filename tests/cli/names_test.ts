@@ -6,7 +6,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { findCommand } from "../../src/commands/table.ts";
+import { findCommand } from "../../src/commands/find.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { OLD_NAMES } from "../../src/names/table.ts";
 import { Stream } from "../../src/stream/stream.ts";
@@ -206,7 +206,7 @@ const TYPED: Readonly<Record<string, (place: Place) => Promise<void>>> = {
     await place.does("milk-streamlink real --force");
     assert(Deno.lstatSync(place.stream("real")).isSymlink);
   },
-  async aolfunc_StreamLink(place): Promise<void> { // deno-lint-ignore camelcase
+  async "aolfunc_StreamLink"(place): Promise<void> {
     Deno.mkdirSync(place.file("conf"));
     Deno.writeTextFileSync(
       place.file("conf/streamlink_wfsim.name.txt"),
@@ -230,7 +230,7 @@ const TYPED: Readonly<Record<string, (place: Place) => Promise<void>>> = {
     const said = await place.does("echo exit | device SIN 2.0");
     assertMatch(said, /SIN/);
   },
-  async run_device(place): Promise<void> { // deno-lint-ignore camelcase
+  async "run_device"(place): Promise<void> {
     using _ = endsDevice({ path: place.path, id: 68 });
     await place.does("run_device SIN 2.0");
     assertMatch(await place.does("client --count 1"), /SIN 2 s/);
