@@ -52,11 +52,13 @@ exec "$deno" run -q -A ${quote(cli)} ${CALLED_AS} ${name} "$@"
 `;
 }
 
-/** How a name is made, and whether what is there was made so. */
+/** What is there: as it would be made now, made by us, somebody else's. */
+type Found = "none" | "same" | "ours" | "foreign";
+
+/** How a name is made, and what is there. */
 interface Maker {
   make(name: string, path: string): void;
-  /** `same` as it would be made now, `ours` otherwise, `foreign`. */
-  look(name: string, path: string): "none" | "same" | "ours" | "foreign";
+  look(name: string, path: string): Found;
 }
 
 function lookAt(path: string): Deno.FileInfo | undefined {
@@ -75,7 +77,7 @@ const WRAPPERS: Maker = {
       mode: 0o755,
     });
   },
-  look(name, path) {
+  look(name, path): Found {
     const info = lookAt(path);
     if (info === undefined) return "none";
     if (!info.isFile || info.size > 65536) return "foreign";
@@ -88,7 +90,7 @@ const WRAPPERS: Maker = {
 function links(file: string): Maker {
   return {
     make: (_, path) => makeLink(file, path),
-    look(_, path) {
+    look(_, path): Found {
       const info = lookAt(path);
       if (info === undefined) return "none";
       if (!info.isSymlink) return "foreign";

@@ -33,7 +33,7 @@ function bind(
 }
 
 /** A mode of milk's: 0 waits for a semaphore, 1 watches the counter. */
-function waitMode(name: string, mode: string | undefined): string[] {
+function waitMode(mode: string | undefined): string[] {
   if (mode === undefined || mode === "0") return [];
   if (mode === "1") return ["--wait", "poll"];
   throw new UsageError(`The mode is 0 or 1, not "${mode}"`);
@@ -66,7 +66,7 @@ export const BRIDGES: readonly OldName[] = [
     ],
     translate(typed): Translation {
       const { words, long } = readWords(this.name, "", typed);
-      const channel = expectWords(this.name, words, "CHANNEL");
+      const channel = expectWords(words, "CHANNEL");
       return { words: ["bridge", ...long, ...guarded(channel)], notes: [] };
     },
   },
@@ -98,16 +98,10 @@ export const BRIDGES: readonly OldName[] = [
         typed,
       );
       if (flags.has("k")) {
-        const [stream = ""] = expectWords(
-          this.name,
-          words,
-          "STREAM",
-          "[HOST]",
-          "[PORT]",
-        );
+        const [stream = ""] = expectWords(words, "STREAM", "[HOST]", "[PORT]");
         return { words: ["bridge", "--stop", stream, ...long], notes: [] };
       }
-      const place = expectWords(this.name, words, "STREAM", "HOST", "PORT");
+      const place = expectWords(words, "STREAM", "HOST", "PORT");
       return {
         words: [
           "transmit",
@@ -140,7 +134,7 @@ export const BRIDGES: readonly OldName[] = [
     ],
     translate(typed): Translation {
       const { values, words, long } = readWords(this.name, "p:c:", typed);
-      const port = expectWords(this.name, words, "PORT");
+      const port = expectWords(words, "PORT");
       const bound = bind(this.name, long);
       const set = values.get("c");
       return {
@@ -177,7 +171,6 @@ export const BRIDGES: readonly OldName[] = [
     translate(typed): Translation {
       const { words, long } = readWords(this.name, "", typed);
       const [stream = "", host = "", port = "", mode, priority] = expectWords(
-        this.name,
         words,
         "STREAM",
         "HOST",
@@ -188,7 +181,7 @@ export const BRIDGES: readonly OldName[] = [
       return {
         words: [
           "transmit",
-          ...waitMode(this.name, mode),
+          ...waitMode(mode),
           ...option("priority", priority === "0" ? undefined : priority),
           ...long,
           ...guarded([stream, host, port]),
@@ -211,13 +204,12 @@ export const BRIDGES: readonly OldName[] = [
     translate(typed): Translation {
       const { words, long } = readWords(this.name, "", typed);
       const [port = "", mode, priority] = expectWords(
-        this.name,
         words,
         "PORT",
         "[MODE]",
         "[PRIORITY]",
       );
-      waitMode(this.name, mode);
+      waitMode(mode);
       const bound = bind(this.name, long);
       return {
         words: [

@@ -56,8 +56,8 @@ export const FILES: readonly OldName[] = [
         typed,
       );
       const rest = flags.has("c")
-        ? expectWords(this.name, words, "STREAM")
-        : expectWords(this.name, words, "FITS", "STREAM");
+        ? expectWords(words, "STREAM")
+        : expectWords(words, "FITS", "STREAM");
       return {
         words: [
           "load",
@@ -104,7 +104,6 @@ export const FILES: readonly OldName[] = [
         typed,
       );
       const [first = "", stream = ""] = expectWords(
-        this.name,
         words,
         flags.has("c") ? "CONFNAME" : "FITS",
         "STREAM",
@@ -143,7 +142,7 @@ export const FILES: readonly OldName[] = [
     examples: [["wfs wfs.fits", "save wfs wfs.fits"]],
     translate(typed): Translation {
       const { words, long } = readWords(this.name, "", typed);
-      const rest = expectWords(this.name, words, "STREAM", "FITS");
+      const rest = expectWords(words, "STREAM", "FITS");
       return { words: ["save", ...long, ...guarded(rest)], notes: [] };
     },
   },
@@ -165,7 +164,7 @@ export const FILES: readonly OldName[] = [
     ],
     translate(typed): Translation {
       const { values, words, long } = readWords(this.name, "p:", typed);
-      const rest = expectWords(this.name, words, "NAME");
+      const rest = expectWords(words, "NAME");
       const prefix = values.get("p");
       return {
         words: [
@@ -193,7 +192,7 @@ export const FILES: readonly OldName[] = [
     examples: [["wfsim", "link --default-loop 7 wfsim"]],
     translate(typed): Translation {
       const { words, long } = readWords(this.name, "", typed);
-      const rest = expectWords(this.name, words, "NAME");
+      const rest = expectWords(words, "NAME");
       const loop = ["--default-loop", DEFAULT_LOOP];
       return { words: ["link", ...loop, ...long, ...guarded(rest)], notes: [] };
     },

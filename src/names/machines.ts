@@ -56,7 +56,7 @@ export const MACHINES: readonly OldName[] = [
           `${this.name} takes ${known}, not "${word}"`,
         );
       }
-      expectWords(this.name, values, ...wanted === 0 ? [] : ["N"]);
+      expectWords(values, ...wanted === 0 ? [] : ["N"]);
       return { words: ["ctl", ...words, ...long], notes: [] };
     },
   },
@@ -69,7 +69,7 @@ export const MACHINES: readonly OldName[] = [
     examples: [["0", "daemon --unit 0"]],
     translate(typed): Translation {
       const { words, long } = readWords(this.name, "", typed);
-      const [unit = ""] = expectWords(this.name, words, "UNIT");
+      const [unit = ""] = expectWords(words, "UNIT");
       return { words: ["daemon", "--unit", unit, ...long], notes: [] };
     },
   },
@@ -82,7 +82,7 @@ export const MACHINES: readonly OldName[] = [
     examples: [["", "ctl diag"]],
     translate(typed): Translation {
       const { words, long } = readWords(this.name, "", typed);
-      expectWords(this.name, words);
+      expectWords(words);
       return { words: ["ctl", "diag", ...long], notes: [] };
     },
   },

@@ -104,12 +104,10 @@ export function readWords(
 /**
  * Exactly so many words.
  *
- * @param name The command, for errors.
  * @param words What was typed.
  * @param wanted What each of them is; those in brackets may be left out.
  */
 export function expectWords(
-  name: string,
   words: readonly string[],
   ...wanted: string[]
 ): string[] {

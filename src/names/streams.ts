@@ -20,7 +20,7 @@ function ofOne(
   typed: readonly string[],
 ): Translation {
   const { words: plain, long } = readWords(name, "", typed);
-  const stream = expectWords(name, plain, "STREAM");
+  const stream = expectWords(plain, "STREAM");
   return { words: [...words, ...long, ...guarded(stream)], notes: [] };
 }
 
@@ -149,7 +149,7 @@ export const STREAMS: readonly OldName[] = [
     examples: [["", "top"]],
     translate(typed): Translation {
       const { words, long } = readWords(this.name, "", typed);
-      expectWords(this.name, words);
+      expectWords(words);
       return { words: ["top", ...long], notes: [] };
     },
   },
@@ -171,7 +171,6 @@ export const STREAMS: readonly OldName[] = [
     translate(typed): Translation {
       const { values, words, long } = readWords(this.name, "c:", typed);
       const [stream = "", frames = "", dir = ""] = expectWords(
-        this.name,
         words,
         "STREAM",
         "FRAMES",

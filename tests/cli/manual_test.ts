@@ -53,7 +53,9 @@ testWhere(
       "-Tutf8",
       folder.file("man/man1/shmim-load.1"),
     ]);
-    const text = page.stdout.replace(/.\x08/g, "").replace(/\s+/g, " ");
+    const text = page.stdout.split("\b").reduce((before, after) =>
+      before.slice(0, -1) + after
+    ).replace(/\s+/g, " ");
     assertStringIncludes(text, "shmim load -c [-p PREFIX] STREAM [OPTIONS]");
     assertStringIncludes(text, "-f, --force load in any case");
     assertStringIncludes(text, "file.fits[SCI,2][*,*,3:3]");
