@@ -5,23 +5,15 @@
  * @module
  */
 
-import { Arguments } from "./src/cli/args.ts";
-import type { Command, Io } from "./src/cli/command.ts";
+import type { Io } from "./src/cli/command.ts";
 import { describe, EXIT, exitCode, UsageError } from "./src/cli/errors.ts";
-import { commandHelp, overview } from "./src/cli/help.ts";
-import {
-  canNarrow,
-  isNarrowed,
-  requireNeeds,
-  runNarrowed,
-  serveNarrowed,
-  unscoped,
-} from "./src/cli/narrow.ts";
-import { exactNeeds } from "./src/cli/needs.ts";
+import { overview } from "./src/cli/help.ts";
 import { Output, OutputClosed } from "./src/cli/output.ts";
+import { calledFor, isNarrowed, OWN_NAME } from "./src/cli/program.ts";
 import { withGrant } from "./src/cli/refusal.ts";
+import { serveNarrowed } from "./src/cli/serve.ts";
 import { VERSION } from "./src/cli/version.ts";
-import { COMMANDS, findCommand } from "./src/commands/table.ts";
+import { COMMANDS } from "./src/commands/table.ts";
 
 const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGTERM: 15 };
 
@@ -32,6 +24,8 @@ export interface Around {
    * starts in a Worker; without it nothing is narrowed.
    */
   readonly module?: string;
+  /** The name by which the program was called. */
+  readonly called?: string;
   /** Ends the process at once. */
   readonly leave?: (code: number) => void;
 }
@@ -66,41 +60,33 @@ class Interruption {
   }
 }
 
-/** A word that does not parse is wrong usage, whoever says so. */
-function parse(command: Command, args: Arguments): unknown {
-  try {
-    return command.parse(args);
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof RangeError) {
-      throw new UsageError(error.message, { cause: error });
-    }
-    throw error;
-  }
-}
-
-/**
- * Sees to it that a command has what it needs, and no more: where the program
- * has more, it runs elsewhere.
- *
- * @returns Its exit code, `undefined` where it is to run here.
- */
-async function elsewhere(
+/** `shmim help`: the overview, a command's help, or a topic. */
+async function help(
   words: readonly string[],
-  command: Command,
-  options: unknown,
-  args: Arguments,
+  io: Io,
   module: string | undefined,
-): Promise<number | undefined> {
-  if (isNarrowed()) return undefined; // with what it needs, and no more
-  const surplus = unscoped();
-  const stays = module === undefined || args.flag("no-narrow");
-  if (stays && surplus === "all") return undefined; // nothing can be missing
-  const needs = await exactNeeds(command, options);
-  requireNeeds(needs);
-  if (stays || surplus === "none" || !canNarrow(needs, module)) {
-    return undefined;
+): Promise<number> {
+  const [name] = words;
+  if (name === undefined || name === "commands") {
+    return await dispatch(["--help"], io, module);
   }
-  return await runNarrowed(module, words, needs);
+  if (COMMANDS.some((entry) => entry.name === name)) {
+    return await dispatch([name, "--help"], io, module);
+  }
+  const { findTopic, TOPICS } = await import("./src/manual/topics.ts");
+  const { topicList, topicText } = await import("./src/manual/text.ts");
+  const topic = findTopic(words);
+  if (topic === undefined && name !== "topics") {
+    const { didYouMean } = await import("./src/cli/args.ts");
+    const known = [...COMMANDS, ...TOPICS].map(({ name }) => name);
+    throw new UsageError(
+      `There is no command and no topic "${words.join(" ")}"` +
+        didYouMean(words.join("-"), known),
+    );
+  }
+  const lines = topic === undefined ? topicList() : topicText(topic);
+  for (const line of lines) io.out.line(line);
+  return EXIT.done;
 }
 
 async function dispatch(
@@ -119,31 +105,40 @@ async function dispatch(
     io.out.line(`shmim ${VERSION}`);
     return EXIT.done;
   }
-  if (name === "help") {
-    return dispatch(
-      rest[0] === undefined ? ["--help"] : [rest[0], "--help"],
-      io,
-      module,
-    );
-  }
-  const entry = findCommand(name);
-  const { command } = await entry.load();
-  // `permissions` reads another command's options: only the first are its own.
-  const own = name === "permissions" && rest[0]?.startsWith("-") !== true
-    ? ["--", ...rest]
-    : rest;
-  const args = new Arguments(own, command.options);
-  if (args.flag("help")) {
-    for (const line of commandHelp(entry, command)) io.out.line(line);
-    return EXIT.done;
-  }
-  const options = parse(command, args);
-  const code = await elsewhere(words, command, options, args, module);
-  return code ?? await command.run(options, io);
+  if (name === "help") return await help(rest, io, module);
+  const { runCommand } = await import("./src/commands/run.ts");
+  return await runCommand(words, io, module);
 }
 
-function hint(error: unknown, words: readonly string[]): string {
-  if (!(error instanceof UsageError) || words[0] === undefined) return "";
+/**
+ * What a call by an old name becomes; `undefined` where it asked for help and
+ * has it.
+ */
+async function translated(
+  called: string,
+  words: readonly string[],
+  out: Output,
+): Promise<readonly string[] | undefined> {
+  const { calledBy, findOldName } = await import("./src/names/table.ts");
+  const old = findOldName(called);
+  if (old === undefined) return words;
+  const call = calledBy(old, words, COMMANDS.map(({ name }) => name));
+  if (call.help !== undefined) {
+    for (const line of call.help) out.line(line);
+    return undefined;
+  }
+  for (const note of call.notes) out.say(`shmim: ${note}`);
+  return call.words;
+}
+
+function hint(
+  error: unknown,
+  words: readonly string[],
+  asked: string,
+): string {
+  if (!(error instanceof UsageError)) return "";
+  if (asked !== OWN_NAME) return ` (${asked} --help)`;
+  if (words[0] === undefined) return "";
   const known = COMMANDS.some(({ name }) => name === words[0]);
   return known ? ` (shmim ${words[0]} --help)` : " (shmim --help)";
 }
@@ -157,7 +152,7 @@ function hint(error: unknown, words: readonly string[]): string {
  */
 export async function main(
   words: readonly string[],
-  { module, leave = Deno.exit }: Around = {},
+  { module, called = OWN_NAME, leave = Deno.exit }: Around = {},
 ): Promise<number> {
   const out = new Output();
   const interruption = new Interruption(leave);
@@ -167,19 +162,26 @@ export async function main(
       return interruption.signal;
     },
   };
+  let asked = called; // whose words they are
   try {
+    if (called !== OWN_NAME) {
+      const now = await translated(called, words, out);
+      if (now === undefined) return EXIT.done;
+      words = now;
+      asked = OWN_NAME;
+    }
     const code = await dispatch(words, io, module);
     return interruption.code || code;
   } catch (error) {
     if (error instanceof OutputClosed) return EXIT.done;
     const debug = words.includes("--debug");
-    const usage = words.length === 0 ? "" : "shmim: ";
+    const bare = words.length === 0 && asked === OWN_NAME;
     out.say(
-      `${usage}${
-        words.length === 0
+      `${bare ? "" : "shmim: "}${
+        bare
           ? (error as Error).message
           : describe(withGrant(error, words, isNarrowed()), debug) +
-            hint(error, words)
+            hint(error, words, asked)
       }`,
     );
     return interruption.code || exitCode(error);
@@ -189,5 +191,6 @@ export async function main(
 if (isNarrowed()) {
   serveNarrowed((words, leave) => main(words, { leave }));
 } else if (import.meta.main) {
-  Deno.exit(await main(Deno.args, { module: import.meta.url }));
+  const { name, words } = calledFor(Deno.args);
+  Deno.exit(await main(words, { module: import.meta.url, called: name }));
 }

@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { dirname, isAbsolute, join } from "@std/path";
 import config from "../deno.json" with { type: "json" };
-import { findCommand } from "../src/commands/table.ts";
+import { findCommand } from "../src/commands/find.ts";
 import { build, helperPath } from "./build.ts";
 import { bundle, HELPER_NAME } from "./compile/bundle.ts";
 import {

@@ -71,6 +71,12 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     words[count++] = argv[i];
   }
+  /* Where it lies, for whoever makes links to it. */
+  const ssize_t length = readlink(SELF, program, sizeof(program) - 1);
+  if (length > 0) {
+    program[length] = '\0';
+    setenv("SHMIM_FILE", program, 1);
+  }
   snprintf(program, sizeof(program), "%s/deno_dir", folder);
   setenv("DENO_DIR", program, 1);
   setenv("DENO_NO_UPDATE_CHECK", "1", 1);

@@ -3,8 +3,9 @@
  * @module
  */
 
-import type { Arguments, OptionSpec } from "./args.ts";
+import type { Arguments } from "./args.ts";
 import type { Needs, Scope } from "./needs.ts";
+import type { OptionSpec } from "./options.ts";
 import type { Output } from "./output.ts";
 
 /** What a running command has around it. */

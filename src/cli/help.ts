@@ -3,7 +3,7 @@
  * @module
  */
 
-import { COMMON_OPTIONS, type OptionSpec } from "./args.ts";
+import { COMMON_OPTIONS, type OptionSpec } from "./options.ts";
 import type { Command, CommandEntry } from "./command.ts";
 
 const WIDTH = 80;
@@ -26,7 +26,7 @@ export function wrap(text: string, width: number = WIDTH): string[] {
 }
 
 /** What to type on the left, what it does on the right, in 80 columns. */
-function table(rows: readonly (readonly string[])[]): string[] {
+export function table(rows: readonly (readonly string[])[]): string[] {
   const lefts = rows.map(([left = ""]) => left.length);
   const indent = Math.max(...lefts.filter((length) => length <= LEFT), 6) + 2;
   return rows.flatMap(([left = "", right = ""]) => {
@@ -50,6 +50,7 @@ export function overview(entries: readonly CommandEntry[]): string[] {
     ...table(entries.map(({ name, summary }) => [`  ${name}`, summary])),
     "",
     "  shmim COMMAND --help  explains a command",
+    "  shmim help TOPIC      explains the rest; shmim help topics lists them",
     "  shmim --version       prints the version",
     "",
     "A stream is a name, found in $MILK_SHM_DIR, else /milk/shm, else /tmp; or",

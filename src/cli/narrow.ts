@@ -8,6 +8,8 @@
 import { basename, dirname, fromFileUrl, resolve } from "@std/path";
 import { processExists } from "../../ffi/libc.ts";
 import { helperPath } from "../../ffi/helper.ts";
+import { NARROWED } from "./program.ts";
+import type { NarrowCall } from "./serve.ts";
 import { allVariables, libraries, type Needs } from "./needs.ts";
 
 type Descriptor = Deno.PermissionDescriptor;
@@ -132,20 +134,6 @@ export function workerPermissions(needs: Needs): Deno.PermissionOptionsObject {
   };
 }
 
-/** What the Worker is told. */
-export interface NarrowCall {
-  /** The command line. */
-  readonly words: readonly string[];
-}
-
-const NAME = "shmim-narrowed";
-
-/** Whether this is the Worker of {@linkcode runNarrowed}. */
-export function isNarrowed(): boolean {
-  const scope = globalThis as { WorkerGlobalScope?: unknown; name?: unknown };
-  return scope.WorkerGlobalScope !== undefined && scope.name === NAME;
-}
-
 /**
  * Runs a command line in a Worker with its needs and no more. Terminal,
  * standard streams, signals and pid are those of the process.
@@ -162,7 +150,7 @@ export function runNarrowed(
 ): Promise<number> {
   const worker = new Worker(entry, {
     type: "module",
-    name: NAME,
+    name: NARROWED,
     deno: { permissions: workerPermissions(needs) },
   });
   return new Promise((resolve, reject) => {
@@ -173,35 +161,4 @@ export function runNarrowed(
     };
     worker.postMessage({ words } satisfies NarrowCall);
   });
-}
-
-/** The Worker's own side of the channel. */
-interface Port {
-  onmessage: ((event: MessageEvent<NarrowCall>) => void) | null;
-  postMessage(code: number): void;
-}
-
-/**
- * Takes the command line and runs it.
- *
- * @param main Runs it; `leave` ends the process at once.
- */
-export function serveNarrowed(
-  main: (
-    words: readonly string[],
-    leave: (code: number) => void,
-  ) => Promise<number>,
-): void {
-  const port = globalThis as unknown as Port;
-  // Nobody unloads a Worker whose process ends: the terminal is given back.
-  const leave = (code: number): void => {
-    globalThis.dispatchEvent(new Event("unload"));
-    port.postMessage(code);
-  };
-  globalThis.addEventListener("unhandledrejection", () => {
-    globalThis.dispatchEvent(new Event("unload"));
-  });
-  port.onmessage = async ({ data }): Promise<void> => {
-    port.postMessage(await main(data.words, leave));
-  };
 }

@@ -169,6 +169,9 @@ export function union(all: readonly Needs[]): Needs {
     net: lists((needs) => needs.net),
     run: lists((needs) => needs.run),
     env: lists((needs) => needs.env),
+    ...all.every(({ variables }) => variables !== undefined)
+      ? { variables: lists((needs) => needs.variables) }
+      : {},
     helper: all.some((needs) => needs.helper ?? true),
     libc: all.some((needs) => needs.libc),
   };
@@ -228,10 +231,11 @@ export function flags(needs: Needs): string[] {
 export function permissionSet(
   needs: Needs,
 ): Record<string, boolean | readonly string[]> {
-  const set: Record<string, boolean | readonly string[]> = {
-    ffi: libraries(needs, "./native/build/libshmim.so"),
-    env: allVariables(needs),
-  };
+  const set: Record<string, boolean | readonly string[]> = {};
+  const ffi = libraries(needs, "./native/build/libshmim.so");
+  if (ffi.length > 0) set.ffi = ffi;
+  const env = allVariables(needs);
+  if (env.length > 0) set.env = env;
   // Where the host is not known beforehand, the call is narrowed to its own: a
   // Worker for that loads the program once more.
   const anyHost = needs.net?.includes("*") ?? false;

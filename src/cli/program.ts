@@ -1,6 +1,28 @@
-/** The name by which the program was called. @module */
+/**
+ * What the program is: the name by which it was called, and whether it runs in
+ * its own Worker. Imports nothing: it is looked at by every start.
+ *
+ * @module
+ */
 
-import { basename } from "@std/path";
+/** The tool's own name. */
+export const OWN_NAME = "shmim";
+
+/** What a wrapper puts before the words, with its name behind it. */
+export const CALLED_AS = "--called-as";
+
+/** The Worker that holds no more than a command needs. */
+export const NARROWED = "shmim-narrowed";
+
+/** Whether this is the Worker of `runNarrowed`. */
+export function isNarrowed(): boolean {
+  const scope = globalThis as { WorkerGlobalScope?: unknown; name?: unknown };
+  return scope.WorkerGlobalScope !== undefined && scope.name === NARROWED;
+}
+
+function basename(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
 
 /** The runtime's own name says nothing of what was called. */
 const RUNTIME = /^deno$|^$/;
@@ -36,5 +58,20 @@ function calledAs(): string {
  */
 export function programName(called: string = calledAs()): string {
   const name = basename(called);
-  return RUNTIME.test(name) ? "shmim" : name;
+  return RUNTIME.test(name) ? OWN_NAME : name;
+}
+
+/**
+ * Who was called, and with which words: a wrapper hands its name on in front
+ * of them, which asks nobody for leave.
+ *
+ * @param args The arguments of the program.
+ */
+export function calledFor(
+  args: readonly string[],
+): { readonly name: string; readonly words: readonly string[] } {
+  const [flag, name, ...words] = args;
+  return flag === CALLED_AS && name !== undefined
+    ? { name: basename(name), words }
+    : { name: programName(), words: args };
 }

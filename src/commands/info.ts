@@ -9,8 +9,10 @@ import {
   DIR,
   dirOf,
   JSON_OPTION,
+  LOCAL_OPTION,
   type Place,
   streamArgument,
+  timesOf,
 } from "../cli/shared_options.ts";
 import { describeStream, type StreamDescription } from "../stream/describe.ts";
 import { Stream } from "../stream/stream.ts";
@@ -19,6 +21,7 @@ interface Options {
   readonly name: string;
   readonly open: Place;
   readonly json: boolean;
+  readonly time: (iso: string) => string;
 }
 
 function pid(value: number | null, alive?: boolean): string {
@@ -28,7 +31,10 @@ function pid(value: number | null, alive?: boolean): string {
     : `${value}${alive ? "" : " (gone)"}`;
 }
 
-function facts(d: StreamDescription): string[][] {
+function facts(
+  d: StreamDescription,
+  time: Options["time"],
+): string[][] {
   const owner = d.ownerPid === 0
     ? "nobody"
     : d.ownerPid === 1
@@ -51,9 +57,9 @@ function facts(d: StreamDescription): string[][] {
     ["cnt0", String(d.cnt0)],
     ["cnt1", String(d.cnt1)],
     ["cnt2", String(d.cnt2)],
-    ["acquired", d.atime ?? "never"],
-    ["written", d.writetime ?? "never"],
-    ["created", d.creationtime ?? "unknown"],
+    ["acquired", time(d.atime ?? "never")],
+    ["written", time(d.writetime ?? "never")],
+    ["created", time(d.creationtime ?? "unknown")],
     ["creator", d.creatorPid > 0 ? `pid ${d.creatorPid}` : "unknown"],
     ["owner", owner],
     ["writer", pid(d.writerPid, d.writerAlive)],
@@ -67,8 +73,8 @@ function facts(d: StreamDescription): string[][] {
   ];
 }
 
-function sections(d: StreamDescription): string[] {
-  const lines = columns(facts(d));
+function sections(d: StreamDescription, time: Options["time"]): string[] {
+  const lines = columns(facts(d, time));
   lines.push("", `semaphores (${d.semaphores.length}):`);
   lines.push(...columns([
     ["  #", "value", "reader", "writer"],
@@ -93,7 +99,7 @@ function sections(d: StreamDescription): string[] {
     d.trace.map((one, i) => [
       `  ${i}`,
       `pid ${one.pid}`,
-      one.updated ?? "",
+      time(one.updated ?? ""),
       one.triggerInode === 0n
         ? "no trigger"
         : `triggered by inode ${one.triggerInode}, cnt0 ${one.cnt0}`,
@@ -106,8 +112,9 @@ function sections(d: StreamDescription): string[] {
 export const command = defineCommand<Options>({
   usage: ["info NAME [OPTIONS]"],
   description: "Prints everything that a stream's file says: metadata, " +
-    "semaphores, keywords, process trace. Times are UTC. Changes nothing.",
-  options: [AXIS_ORDER, DIR, JSON_OPTION],
+    "semaphores, keywords, process trace. Times are UTC, with --local those of " +
+    "this host's zone. Changes nothing.",
+  options: [AXIS_ORDER, LOCAL_OPTION, DIR, JSON_OPTION],
   examples: [["info dm01disp03", "one stream"]],
   samples: [["cam"]],
   parse(args): Options {
@@ -116,16 +123,17 @@ export const command = defineCommand<Options>({
       name: streamArgument(name),
       open: dirOf(args),
       json: args.flag("json"),
+      time: timesOf(args),
     };
   },
   needs({ name, open }, scope): Needs {
     return { read: scope.stream(name, open.dir), libc: true };
   },
-  run({ name, open, json }, { out }): number {
+  run({ name, open, json, time }, { out }): number {
     using stream = Stream.open(name, { ...open, writable: false });
     const description = describeStream(stream);
     if (json) out.json(description);
-    else for (const line of sections(description)) out.line(line);
+    else for (const line of sections(description, time)) out.line(line);
     return EXIT.done;
   },
 });

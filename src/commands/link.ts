@@ -62,6 +62,12 @@ export const command = defineCommand<Options>({
     "alone. Readers never see a gap.",
   options: [
     { name: "loop", value: "N", help: "the loop: DEST becomes aolN_DEST" },
+    {
+      name: "default-loop",
+      value: "N",
+      help: "the loop where there is no LOOPNUMBER",
+    },
+    { name: "exact", help: "DEST as it is, whatever LOOPNUMBER says" },
     { name: "prefix", short: "p", value: "PREFIX", help: "goes before DEST" },
     { name: "allow-missing", help: "link to a stream that is not there yet" },
     { name: "force", short: "f", help: "replace a real stream" },
@@ -82,6 +88,13 @@ export const command = defineCommand<Options>({
     if (prefix !== undefined && loop !== undefined) {
       throw new UsageError("--prefix and --loop exclude each other");
     }
+    const exact = args.flag("exact");
+    const defaultLoop = args.integer("default-loop", 0, 9999);
+    if (
+      exact && [prefix, loop, defaultLoop].some((one) => one !== undefined)
+    ) {
+      throw new UsageError("--exact goes with no prefix and no loop");
+    }
     if (listed && remove !== undefined) {
       throw new UsageError("--list and --remove exclude each other");
     }
@@ -99,6 +112,8 @@ export const command = defineCommand<Options>({
         destination: remove ?? words.at(-1) ?? "",
         ...prefix === undefined ? {} : { prefix },
         ...loop === undefined ? {} : { loop },
+        ...defaultLoop === undefined ? {} : { defaultLoop },
+        exact,
         ...dir === undefined ? {} : { dir },
         allowMissing: args.flag("allow-missing"),
         force: args.flag("force"),

@@ -4,6 +4,7 @@ import { resolve } from "@std/path";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import { GENERAL, type Needs } from "../cli/needs.ts";
+import { statFile } from "../../ffi/files.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { parseFitsName, parseHduChoice } from "../fits/mod.ts";
 import { fileMark } from "../load/hash.ts";
@@ -16,12 +17,16 @@ import {
 } from "../load/load.ts";
 import { CONF_FOLDER, STATE_FOLDER } from "../load/state.ts";
 import { isStreamPath, requireName } from "../stream/names.ts";
+import { StreamInUseError, streamUser } from "../stream/remove.ts";
+import { Stream } from "../stream/stream.ts";
 import { parseType } from "../stream/types.ts";
 
 interface Options {
   readonly load: LoadOptions;
   readonly json: boolean;
   readonly watch: boolean;
+  /** Removes nothing that somebody uses. */
+  readonly unused: boolean;
 }
 
 const LOOK_MS = 250;
@@ -69,6 +74,21 @@ async function watch(options: Options, io: Io): Promise<void> {
   }
 }
 
+/** Refuses to remove a stream that somebody uses. */
+function requireUnused(load: LoadOptions): void {
+  const { path } = loadPlace(load);
+  if (statFile(path) === undefined) return;
+  using stream = Stream.open(path, { writable: false });
+  const found = streamUser(stream);
+  if (found === undefined) return;
+  throw new StreamInUseError(
+    `Cannot remove "${path}": its ${found.role} (pid ${found.pid}) lives; ` +
+      "to load into it type: shmim load without -r; to remove it all the " +
+      "same: shmim load -r",
+    found.pid,
+  );
+}
+
 /** A file, and what it leads to where it is a link. */
 function withTarget(path: string): string[] {
   try {
@@ -99,6 +119,7 @@ export const command = defineCommand<Options>({
       short: "r",
       help: "first remove the stream and all its state",
     },
+    { name: "unused", help: "-r only where nobody uses the stream" },
     { name: "hdu", value: "HDU", help: "number, EXTNAME or EXTNAME,EXTVER" },
     { name: "slice", value: "K", help: "one slice of a cube, from 0" },
     { name: "flatten", help: "all axes beyond the second become one" },
@@ -136,6 +157,7 @@ export const command = defineCommand<Options>({
     return {
       json: args.flag("json"),
       watch: args.flag("watch"),
+      unused: args.flag("unused"),
       load: {
         ...configured ? {} : { fits: first },
         stream,
@@ -154,7 +176,7 @@ export const command = defineCommand<Options>({
       },
     };
   },
-  needs({ load }, scope): Needs {
+  needs({ load, unused }, scope): Needs {
     const state = [CONF_FOLDER, STATE_FOLDER].flatMap((path) =>
       scope.file(path)
     );
@@ -177,11 +199,15 @@ export const command = defineCommand<Options>({
     // A link to a file can be written through: conf/shmim_STREAM.fits needs
     // the permission to write the file, which nobody makes use of. Without it
     // there is no link.
-    return load.dryRun
-      ? { read }
-      : { read, write: [...folder, ...state, ...source], spare: source };
+    return load.dryRun ? { read, libc: unused } : {
+      read,
+      write: [...folder, ...state, ...source],
+      spare: source,
+      libc: unused,
+    };
   },
   async run(options, io): Promise<number> {
+    if (options.unused && options.load.remove) requireUnused(options.load);
     if (options.watch) await watch(options, io);
     else {
       const load = { ...options.load, signal: io.signal };

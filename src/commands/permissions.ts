@@ -7,7 +7,7 @@ import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { exactNeeds, flags, readable } from "../cli/needs.ts";
 import { quote } from "../cli/refusal.ts";
-import { findCommand } from "./table.ts";
+import { findCommand } from "./find.ts";
 
 interface Options {
   readonly words: readonly string[];

@@ -5,7 +5,7 @@ import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns, type Output } from "../cli/output.ts";
-import { JSON_OPTION } from "../cli/shared_options.ts";
+import { JSON_OPTION, LOCAL_OPTION, timesOf } from "../cli/shared_options.ts";
 import {
   currentUser,
   SEGMENT_TABLE,
@@ -22,6 +22,7 @@ interface Options {
   readonly orphans: boolean;
   readonly dryRun: boolean;
   readonly json: boolean;
+  readonly time: (iso: string) => string;
 }
 
 /** Where names of users are found. */
@@ -75,7 +76,7 @@ function process(pid: number, alive: boolean): string {
   return alive ? String(pid) : `${pid} (gone)`;
 }
 
-function ls(out: Output, json: boolean): number {
+function ls(out: Output, { json, time }: Options): number {
   const segments = listSegments();
   const names = userNames();
   if (json) {
@@ -109,9 +110,9 @@ function ls(out: Output, json: boolean): number {
     String(one.attached),
     process(one.creatorPid, one.creatorAlive),
     process(one.lastPid, one.lastAlive),
-    isoTime(one.attachTime) ?? "-",
-    isoTime(one.detachTime) ?? "-",
-    isoTime(one.changeTime) ?? "-",
+    time(isoTime(one.attachTime) ?? "-"),
+    time(isoTime(one.detachTime) ?? "-"),
+    time(isoTime(one.changeTime) ?? "-"),
     statusOf(one),
   ]);
   for (const line of columns([heading, ...rows], [1, 3, 4, 5])) out.line(line);
@@ -218,6 +219,7 @@ export const command = defineCommand<Options>({
   options: [
     { name: "orphans", help: "rm: all of yours that nobody can miss" },
     { name: "dry-run", help: "rm --orphans: only say which" },
+    LOCAL_OPTION,
     JSON_OPTION,
   ],
   examples: [
@@ -246,12 +248,16 @@ export const command = defineCommand<Options>({
     } else if (args.flag("json")) {
       throw new UsageError("--json belongs to ls and limits");
     }
+    if (args.flag("local") && action !== "ls") {
+      throw new UsageError("--local belongs to ls");
+    }
     return {
       action,
       ids: action === "rm" ? idsOf(args, rest) : [],
       orphans: args.flag("orphans"),
       dryRun: args.flag("dry-run"),
       json: args.flag("json"),
+      time: timesOf(args),
     };
   },
   needs({ action }): Needs {
@@ -261,7 +267,7 @@ export const command = defineCommand<Options>({
     };
   },
   run(options, io): number {
-    if (options.action === "ls") return ls(io.out, options.json);
+    if (options.action === "ls") return ls(io.out, options);
     if (options.action === "limits") return limits(io.out, options.json);
     return rm(options, io);
   },

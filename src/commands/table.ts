@@ -4,9 +4,7 @@
  * @module
  */
 
-import { didYouMean } from "../cli/args.ts";
 import type { CommandEntry } from "../cli/command.ts";
-import { UsageError } from "../cli/errors.ts";
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
@@ -142,20 +140,23 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./demo.ts"),
   },
   {
+    name: "install-names",
+    summary: "the names that people know: dmdispbridge, Fits2shm, …",
+    load: () => import("./install_names.ts"),
+  },
+  {
+    name: "completion",
+    summary: "lets bash, zsh or fish complete command lines",
+    load: () => import("./completion.ts"),
+  },
+  {
+    name: "man",
+    summary: "writes the manual pages",
+    load: () => import("./man.ts"),
+  },
+  {
     name: "permissions",
     summary: "the exact permissions of a call",
     load: () => import("./permissions.ts"),
   },
 ];
-
-/**
- * Finds a command.
- *
- * @throws {UsageError} where there is none of this name.
- */
-export function findCommand(name: string): CommandEntry {
-  const entry = COMMANDS.find((candidate) => candidate.name === name);
-  if (entry !== undefined) return entry;
-  const known = COMMANDS.map((candidate) => candidate.name);
-  throw new UsageError(`Unknown command "${name}"${didYouMean(name, known)}`);
-}

@@ -44,6 +44,10 @@ export interface LinkOptions {
   prefix?: string;
   /** The loop: `aol<N>_` goes before the destination's name. */
   loop?: number;
+  /** The loop where nothing else says which. */
+  defaultLoop?: number;
+  /** The destination's name as it is, whatever `LOOPNUMBER` says. */
+  exact?: boolean;
   /** Folder of streams. */
   dir?: string;
   /** Link to a stream that is not there yet. */
@@ -92,8 +96,9 @@ export function loopNumber(): number | undefined {
  */
 export function linkPlace(options: LinkOptions): StreamPlace {
   const { destination, dir } = options;
-  const named = !isStreamPath(destination);
-  const loop = options.loop ?? (named ? loopNumber() : undefined);
+  const named = !isStreamPath(destination) && options.exact !== true;
+  const loop = options.loop ??
+    (named ? loopNumber() ?? options.defaultLoop : undefined);
   const prefix = options.prefix ?? (loop === undefined ? "" : `aol${loop}_`);
   const { name, path } = streamPlace(destination, dir);
   if (prefix === "") return { name, path };

@@ -42,7 +42,9 @@ export interface RemoveOptions {
 }
 
 /** Who would miss a stream, with what they are to it. */
-function user(stream: Stream): { pid: number; role: string } | undefined {
+export function streamUser(
+  stream: Stream,
+): { pid: number; role: string } | undefined {
   const { ownerPid } = stream.fields();
   const readers = stream.semaphores().map((one) => one.readerPid);
   const candidates = [
@@ -99,7 +101,7 @@ export function removeStream(
   }
   if (file.kind === "file" && !options.force) {
     using stream = Stream.open(path, { writable: false });
-    const found = user(stream);
+    const found = streamUser(stream);
     if (found !== undefined) {
       throw new StreamInUseError(
         `Cannot remove "${path}": its ${found.role} (pid ${found.pid}) lives; ` +

@@ -23,3 +23,28 @@ export function isoTime(ns: bigint, taiOffset: number): string | undefined {
     fraction.toString().padStart(9, "0")
   }Z`;
 }
+
+const ISO = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?Z$/;
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
+}
+
+/**
+ * A time of {@linkcode isoTime} in the zone of this host, with its offset from
+ * UTC. What is no such time stays as it is.
+ *
+ * @param iso ISO 8601, UTC.
+ */
+export function localTime(iso: string): string {
+  const found = ISO.exec(iso);
+  if (found === null) return iso;
+  const [, whole = "", fraction = ""] = found;
+  const date = new Date(`${whole}Z`);
+  const offset = -date.getTimezoneOffset();
+  const minutes = Math.abs(offset);
+  const shifted = new Date(date.getTime() + offset * 60_000);
+  return shifted.toISOString().slice(0, 19) + fraction +
+    `${offset < 0 ? "-" : "+"}${two(Math.floor(minutes / 60))}:` +
+    two(minutes % 60);
+}

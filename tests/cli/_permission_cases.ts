@@ -19,6 +19,8 @@ export interface PermissionCase {
   readonly net?: readonly string[];
   /** What else is allowed, as the probe names it. */
   readonly other?: readonly string[];
+  /** How many permissions it needs at least; 3 where left out. */
+  readonly least?: number;
   /** It is given a temporary folder's parent, and so everything in it. */
   readonly allOfTmp?: boolean;
 }
@@ -76,5 +78,8 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   replay: { words: ["missing.fits", "cam"], code: 1 },
   snapshot: { words: ["shot", "cam"] },
   restore: { words: ["missing"], code: 1 },
+  "install-names": { words: ["."], least: 2 },
+  completion: { words: ["bash"], least: 0 },
+  man: { words: ["."], least: 2 },
   permissions: { words: ["info", "cam"] },
 };

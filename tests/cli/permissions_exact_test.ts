@@ -231,7 +231,7 @@ Deno.test.each(COMMANDS.map(({ name }) => name))(
     const needed = lessOf(line).filter(({ kind, value }) =>
       spare === undefined || !spare.includes(`${kind}=${value}`)
     );
-    assert(needed.length >= 3, line);
+    assert(needed.length >= (permissionCase.least ?? 3), line);
     await each(needed, async (less) => {
       const { code, out, err } = await place.run(less.line);
       assertEquals([code, out], [1, ""], `${less.line}\n${err}`);

@@ -292,6 +292,36 @@ const CASES: Readonly<
     assertEquals(code, 0, err);
     assertMatch(out, /^different +0$/m);
   },
+  async "install-names"(folder): Promise<void> {
+    // The set cannot name the folder: the caller adds it.
+    const { code, err } = await own(["install-names", "."], folder);
+    assertEquals(code, 1);
+    assertMatch(err, /^shmim: Requires read access to "/);
+    const flags = [
+      "-P=install-names",
+      `--allow-read=${folder.path}`,
+      `--allow-write=${folder.path}`,
+    ];
+    const words = ["install-names", folder.path];
+    good(await shmim(words, { folder, flags }));
+    assert(folder.names().includes("Fits2shm"));
+  },
+  async completion(folder): Promise<void> {
+    const out = good(await own(["completion", "bash"], folder));
+    assertStringIncludes(out, "complete -F _shmim shmim");
+  },
+  async man(folder): Promise<void> {
+    const { code, err } = await own(["man", "."], folder);
+    assertEquals(code, 1);
+    assertMatch(err, /^shmim: Requires read access to "/);
+    const flags = [
+      "-P=man",
+      `--allow-read=${folder.path}`,
+      `--allow-write=${folder.path}`,
+    ];
+    good(await shmim(["man", folder.path], { folder, flags }));
+    assert(folder.names().includes("man1"));
+  },
   async permissions(folder): Promise<void> {
     const out = good(await own(["permissions", "info", "cam"], folder));
     assertStringIncludes(out, `--allow-read=${folder.stream("cam")} `);

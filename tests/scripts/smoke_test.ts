@@ -56,15 +56,15 @@ function fits(): Uint8Array<ArrayBuffer> {
 /** One program in an empty root, with one environment. */
 class Host {
   readonly root: EmptyRoot;
-  readonly #env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
 
   constructor(root: EmptyRoot, env: Readonly<Record<string, string>>) {
     this.root = root;
-    this.#env = env;
+    this.env = env;
   }
 
   command(words: readonly string[]): Deno.Command {
-    return this.root.command(["/shmim", ...words], this.#env);
+    return this.root.command(["/shmim", ...words], this.env);
   }
 
   async run(...words: string[]): Promise<string> {
@@ -148,6 +148,26 @@ async function work(host: Host): Promise<void> {
     await host.run("read", "ref", "--format", "text", ...there),
     numbers,
   );
+  // A name that people know is a link to the file, and takes its old words.
+  Deno.mkdirSync(root.file("tmp/names"));
+  await host.run("install-names", "/tmp/names");
+  assertEquals(
+    Deno.readLinkSync(root.file("tmp/names/milk-shmimpoke")),
+    "/shmim",
+  );
+  const poked = await host.root.command(
+    ["/tmp/names/milk-shmimpoke", "ref", ...here],
+    host.env,
+  ).output();
+  // Long options of the new command need their "=" there.
+  assertEquals(poked.code, 2, decoder.decode(poked.stderr));
+  const [name, value] = here;
+  const again = await host.root.command(
+    ["/tmp/names/milk-shmimpoke", "ref", `${name}=${value}`],
+    host.env,
+  ).output();
+  assertEquals(again.code, 0, decoder.decode(again.stderr));
+  Deno.removeSync(root.file("tmp/names"), { recursive: true });
   // What the load and the link keep is in the working directory.
   for (const folder of ["tmp/here", "tmp/there", "conf", "loadedSM"]) {
     Deno.removeSync(root.file(folder), { recursive: true });

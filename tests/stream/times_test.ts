@@ -1,7 +1,7 @@
 /** Times as people read them. */
 
 import { assertEquals } from "@std/assert";
-import { isoTime } from "../../src/stream/times.ts";
+import { isoTime, localTime } from "../../src/stream/times.ts";
 
 const CASES: readonly [bigint, number, string | undefined][] = [
   [0n, 37, undefined],
@@ -16,3 +16,19 @@ for (const [ns, offset, text] of CASES) {
     assertEquals(isoTime(ns, offset), text);
   });
 }
+
+Deno.test("localTime() is the same moment, with the zone's offset", () => {
+  for (
+    const iso of ["2026-01-01T00:00:00.123456789Z", "2026-07-01T12:00:00Z"]
+  ) {
+    const local = localTime(iso);
+    const [, whole = "", fraction = "", offset = ""] =
+      /^(.{19})(\.\d+)?([+-]\d\d:\d\d)$/.exec(local) ?? [];
+    assertEquals(
+      new Date(`${whole}${offset}`).getTime(),
+      new Date(iso.replace(/\.\d+/, "")).getTime(),
+    );
+    assertEquals(fraction ?? "", /\.\d+/.exec(iso)?.[0] ?? "");
+  }
+  assertEquals(localTime("never"), "never");
+});
