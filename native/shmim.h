@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 6
+#define SHMIM_ABI 7
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -227,6 +227,8 @@ SHMIM_API int32_t shmim_sem_release(const struct shmim_stream *s,
 SHMIM_API int32_t shmim_sem_flush(const struct shmim_stream *s,
                                   int32_t index);
 SHMIM_API int32_t shmim_sem_post(const struct shmim_stream *s, int32_t index);
+SHMIM_API int32_t shmim_sem_forget(const struct shmim_stream *s,
+                                   int32_t index, int32_t pid);
 
 /* frame.c: reading, publishing, waiting. */
 SHMIM_API uint64_t shmim_frame_counter(const struct shmim_stream *s);
@@ -363,5 +365,12 @@ SHMIM_API int32_t shmim_segment_snapshot(const struct shmim_segment *s,
 SHMIM_API int32_t shmim_user(void);
 SHMIM_API int64_t shmim_process_start(int32_t pid);
 SHMIM_API int32_t shmim_keep_descriptors(void);
+
+/* host.c: what a host says of itself. */
+SHMIM_API int64_t shmim_file_text(const char *path, char *out,
+                                  uint64_t capacity);
+SHMIM_API int32_t shmim_file_system(const char *path, int64_t *out);
+SHMIM_API int32_t shmim_clock_state(int64_t *out);
+SHMIM_API int32_t shmim_file_access(const char *path, int32_t mode);
 
 #endif

@@ -107,6 +107,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./sysv.ts"),
   },
   {
+    name: "clean",
+    summary: "remove what dead processes left",
+    load: () => import("./clean.ts"),
+  },
+  {
     name: "demo",
     summary: "a stream crosses a bridge on this machine",
     load: () => import("./demo.ts"),
