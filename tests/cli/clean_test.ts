@@ -185,7 +185,11 @@ Deno.test("findLeavings() leaves a semaphore that a process has mapped", async (
       semaphoreFolder: folder.path,
       look: () => {
         const facts = pidFacts();
-        return { census: census(facts, true), processes: facts.processes };
+        // Others may not tell what they have mapped: then nothing goes.
+        const some = facts.processes.filter(({ pid }) =>
+          pid === child.pid || pid === Deno.pid
+        );
+        return { census: census(facts, true), processes: some };
       },
     }).filter(({ kept }) => kept === null).length;
   const reader = child.stdout.getReader();
@@ -194,7 +198,7 @@ Deno.test("findLeavings() leaves a semaphore that a process has mapped", async (
   child.kill("SIGKILL");
   await child.status;
   await reader.cancel();
-  assertEquals(find(), Deno.uid() === 0 ? 1 : find());
+  assertEquals(find(), 1);
 });
 
 Deno.test("findLeavings() finds segments of the dead; removeLeaving() removes them", async () => {
