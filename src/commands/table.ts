@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./watch.ts"),
   },
   {
+    name: "top",
+    summary: "all streams live in one table",
+    load: () => import("./top.ts"),
+  },
+  {
     name: "write",
     summary: "frames from a file, standard input or a pattern",
     load: () => import("./write.ts"),
