@@ -38,7 +38,12 @@ const NOTE_MS = 5000;
 /** A question at the bottom of the screen. */
 export type Prompt =
   | { readonly kind: "filter"; text: string }
-  | { readonly kind: "remove"; readonly row: TopRow; readonly force: boolean };
+  | {
+    readonly kind: "remove";
+    readonly row: TopRow;
+    /** Who still uses it. */
+    readonly user: number | undefined;
+  };
 
 function matcher(pattern: string): (name: string) => boolean {
   if (!/[*?[]/.test(pattern)) return (name) => name.includes(pattern);
@@ -194,9 +199,9 @@ export class Board {
       : note.text;
   }
 
-  /** Asks whether a stream is to go. */
-  askToRemove(row: TopRow, force: boolean): void {
-    this.prompt = { kind: "remove", row, force };
+  /** Asks whether a stream is to go, perhaps although somebody uses it. */
+  askToRemove(row: TopRow, user?: number): void {
+    this.prompt = { kind: "remove", row, user };
   }
 
   /**
@@ -219,8 +224,10 @@ export class Board {
   #answer(prompt: Prompt, key: string): TopEffect {
     if (prompt.kind === "remove") {
       this.prompt = undefined;
-      const { row, force } = prompt;
-      if (key === "y" || key === "Y") return { kind: "remove", row, force };
+      const { row, user } = prompt;
+      if (key === "y" || key === "Y") {
+        return { kind: "remove", row, force: user !== undefined };
+      }
       this.note("nothing removed");
       return REDRAW;
     }
@@ -285,7 +292,7 @@ export class Board {
     else if (key === "enter" && row !== undefined) {
       return { kind: "watch", row };
     } else if ((key === "ctrl-e" || key === "delete") && row !== undefined) {
-      this.askToRemove(row, false);
+      this.askToRemove(row);
     } else return undefined;
     return REDRAW;
   }

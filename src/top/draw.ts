@@ -116,7 +116,9 @@ function drawTable(
   );
   let left = 0;
   columns.forEach(({ id, heading, right }, i) => {
-    const mark = id === board.sort ? (board.reversed ? "▲" : "▼") : "";
+    // Texts go upwards, numbers from the largest, unless reversed.
+    const upwards = ["name", "type", "link"].includes(id) !== board.reversed;
+    const mark = id === board.sort ? upwards ? "▲" : "▼" : "";
     const longest = Math.max(
       heading.length + mark.length,
       ...cells.map((row, at) =>
@@ -171,10 +173,10 @@ function drawBottom(canvas: Canvas, board: Board): void {
     return;
   }
   if (prompt?.kind === "remove") {
-    const { name } = prompt.row;
-    const text = prompt.force
-      ? `Remove ${name} all the same? [y/N] `
-      : `Remove ${name}? [y/N] `;
+    const { row: { name }, user } = prompt;
+    const text = user === undefined
+      ? `Remove ${name}? [y/N] `
+      : `Pid ${user} uses ${name}: remove it all the same? [y/N] `;
     canvas.text(0, row, text, STYLE.bold);
     return;
   }

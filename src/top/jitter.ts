@@ -15,7 +15,7 @@ interface Turn {
 }
 
 /** A turn takes so long at least, ms. */
-const SHORT_MS = 400;
+const SHORT_MS = 250;
 /** A slow stream, whose intervals take longer than this, has no jitter. */
 const LONG_MS = 6000;
 /** How much of an earlier turn's variance is kept. */

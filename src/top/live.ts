@@ -18,7 +18,7 @@ const LOOK_MS = 100;
 /** Looks at the folder, ms. */
 const SCAN_MS = 1000;
 /** Streams whose jitter is timed at a time. */
-const JITTER_SLOTS = 2;
+const JITTER_SLOTS = 1;
 const WATCH_FPS = 10;
 
 /** How to show it. */
@@ -88,10 +88,9 @@ class Show {
       this.#survey.scan();
       this.#board.update(this.#survey.rows());
     } catch (error) {
-      this.#board.note((error as Error).message);
       if (error instanceof StreamInUseError) {
-        this.#board.askToRemove(row, true);
-      }
+        this.#board.askToRemove(row, error.pid);
+      } else this.#board.note((error as Error).message);
     }
   }
 
@@ -138,7 +137,10 @@ class Show {
       // In the same step as the scan, which may have closed what is timed.
       jitter.look(board.paused ? [] : this.#visible(), now);
       let changed = now >= drawAt;
-      if (changed && !board.paused) board.update(survey.rows(now));
+      if (changed && !board.paused) {
+        const shown = new Set(board.visible.map(({ name }) => name));
+        board.update(survey.rows(now, (name) => shown.has(name)));
+      }
       for (const effect of this.#effects.splice(0)) {
         changed = true;
         if (effect.kind === "quit") return false;

@@ -15,6 +15,40 @@ import { RateMeter } from "../watch/meter.ts";
 import { type BridgeLine, bridgeLines } from "./bridges.ts";
 import type { ProcessRow, TopRow } from "./row.ts";
 
+type Users = Pick<
+  TopRow,
+  "owner" | "writer" | "readers" | "semaphores" | "trace" | "inode"
+>;
+type Motion = Omit<TopRow, keyof Users | "name" | "path" | "link" | "bridges">;
+
+/** Who uses a stream. */
+function usersOf(stream: Stream, process: Around["process"]): Users {
+  const semaphores = stream.semaphores();
+  const trace = stream.trace();
+  const { ownerPid, inode } = stream.fields();
+  const writer = trace[0]?.pid ?? semaphores[0]?.writerPid ?? 0;
+  const readers = new Set(
+    semaphores.map(({ readerPid }) => readerPid).filter((pid) => pid > 0),
+  );
+  return {
+    owner: ownerPid > 1 ? process(ownerPid) : null,
+    writer: writer > 0 ? process(writer) : null,
+    readers: [...readers].map(process),
+    semaphores: semaphores.map(({ value, readerPid, writerPid }) => ({
+      value,
+      reader: readerPid > 0 ? readerPid : null,
+      writer: writerPid > 0 ? writerPid : null,
+    })),
+    trace: trace.map((entry) => ({
+      process: process(entry.pid),
+      triggerInode: entry.triggerInode,
+      semaphore: entry.semaphore,
+      cnt0: entry.cnt0,
+    })),
+    inode,
+  };
+}
+
 /** One file of the folder. */
 export class Tracked implements Disposable {
   /** Name without suffix. */
@@ -29,6 +63,8 @@ export class Tracked implements Disposable {
   #rate = new RateMeter();
   #counter = 0n;
   #movedAt: number | undefined;
+  #users: Users | undefined;
+  #usersAt = 0;
 
   /** Opens it; a file that cannot be opened is one with an error. */
   constructor(name: string, path: string) {
@@ -105,26 +141,25 @@ export class Tracked implements Disposable {
       return { ...NOTHING, ...base, error: this.#error ?? "gone" };
     }
     try {
-      return { ...base, ...this.#facts(stream, now, around) };
+      const patience = around.shown(this.name) ? 0 : OTHERS_MS;
+      if (this.#users === undefined || now - this.#usersAt > patience) {
+        this.#users = usersOf(stream, around.process);
+        this.#usersAt = now;
+      }
+      return {
+        ...base,
+        ...this.#users,
+        ...this.#motion(stream, now),
+        bridges: around.bridges.get(this.path) ?? [],
+      };
     } catch (error) {
       return { ...NOTHING, ...base, error: (error as Error).message };
     }
   }
 
-  #facts(
-    stream: Stream,
-    now: number,
-    { process, bridges }: Around,
-  ): Omit<TopRow, "name" | "path" | "link"> {
+  #motion(stream: Stream, now: number): Motion {
     const { layout } = stream;
     const { table } = layout;
-    const semaphores = stream.semaphores();
-    const trace = stream.trace();
-    const writer = trace[0]?.pid ?? semaphores[0]?.writerPid ?? 0;
-    const { ownerPid } = stream.fields();
-    const readers = new Set(
-      semaphores.map(({ readerPid }) => readerPid).filter((pid) => pid > 0),
-    );
     const rateHz = this.#rate.hz ?? null;
     const bytes = layout.rolling ? table.sliceBytes : table.dataBytes;
     return {
@@ -139,26 +174,11 @@ export class Tracked implements Disposable {
         ? null
         : Math.max(0, now - this.#movedAt) / 1000,
       bytesPerSecond: rateHz === null ? null : rateHz * bytes,
-      owner: ownerPid > 1 ? process(ownerPid) : null,
-      writer: writer > 0 ? process(writer) : null,
-      readers: [...readers].map(process),
-      semaphores: semaphores.map(({ value, readerPid, writerPid }) => ({
-        value,
-        reader: readerPid > 0 ? readerPid : null,
-        writer: writerPid > 0 ? writerPid : null,
-      })),
-      trace: trace.map((entry) => ({
-        process: process(entry.pid),
-        triggerInode: entry.triggerInode,
-        semaphore: entry.semaphore,
-        cnt0: entry.cnt0,
-      })),
-      inode: stream.fields().inode,
-      bridges: bridges.get(this.path) ?? [],
     };
   }
 
   #close(): void {
+    this.#users = undefined;
     this.#stream?.close();
     this.#stream = undefined;
   }
@@ -188,10 +208,13 @@ const NOTHING = {
 
 /** What is around all streams. */
 interface Around {
+  readonly shown: (name: string) => boolean;
   readonly process: (pid: number) => ProcessRow;
   readonly bridges: ReadonlyMap<string, readonly BridgeLine[]>;
 }
 
+/** Who uses streams that are not on the screen is asked less often, ms. */
+const OTHERS_MS = 2000;
 /** Names of processes are asked for again after this time, ms. */
 const NAMES_MS = 5000;
 
@@ -272,13 +295,25 @@ export class Survey implements Disposable {
     alive: processExists(pid),
   });
 
-  /** What the table tells of all streams. */
-  rows(now: number = performance.now()): TopRow[] {
+  /**
+   * What the table tells of all streams.
+   *
+   * @param now By `performance.now()`.
+   * @param shown Of which streams it must be new; default: all.
+   */
+  rows(
+    now: number = performance.now(),
+    shown: (name: string) => boolean = () => true,
+  ): TopRow[] {
     if (now - this.#namesAt > NAMES_MS) {
       this.#names.forget();
       this.#namesAt = now;
     }
-    const around = { process: this.process, bridges: this.#bridges };
+    const around = {
+      shown,
+      process: this.process,
+      bridges: this.#bridges,
+    };
     return this.streams.map((one) => one.row(now, around));
   }
 
