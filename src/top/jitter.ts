@@ -24,12 +24,19 @@ const MEMORY = 0.5;
 /** Who is timed now, and who is next. */
 export class JitterTurns implements Disposable {
   readonly #slots: number;
+  readonly #rest: number;
   readonly #measured = new Map<Tracked, number>();
   #turns: Turn[] = [];
+  #nextAt = 0;
 
-  /** @param slots How many are timed at a time. */
-  constructor(slots: number) {
+  /**
+   * @param slots How many are timed at a time.
+   * @param rest Pause after a turn, in lengths of it: timing costs a percent
+   * or two of a core while it lasts.
+   */
+  constructor(slots: number, rest = 0) {
     this.#slots = slots;
+    this.#rest = rest;
   }
 
   /**
@@ -49,11 +56,13 @@ export class JitterTurns implements Disposable {
       meter[Symbol.dispose]();
       if (!changed && ms !== undefined) note(of, ms);
       this.#measured.set(of, now);
+      this.#nextAt = now + this.#rest * (now - began);
       return false;
     });
     for (const one of this.#measured.keys()) {
       if (!wanted.has(one)) this.#measured.delete(one);
     }
+    if (now < this.#nextAt) return;
     const busy = new Set(this.#turns.map(({ of }) => of));
     // Those that waited longest come first.
     const next = [...wanted].filter((one) => !busy.has(one))

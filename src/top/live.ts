@@ -19,6 +19,8 @@ const LOOK_MS = 100;
 const SCAN_MS = 1000;
 /** Streams whose jitter is timed at a time. */
 const JITTER_SLOTS = 1;
+/** So long nothing is timed after a turn, in lengths of it. */
+const JITTER_REST = 2;
 const WATCH_FPS = 10;
 
 /** How to show it. */
@@ -123,7 +125,7 @@ class Show {
     const stage = this.#stage;
     const survey = this.#survey;
     const board = this.#board;
-    using jitter = new JitterTurns(JITTER_SLOTS);
+    using jitter = new JitterTurns(JITTER_SLOTS, JITTER_REST);
     this.#listen();
     let scanAt = 0;
     let drawAt = 0;
