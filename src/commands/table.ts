@@ -112,6 +112,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./sysv.ts"),
   },
   {
+    name: "doctor",
+    summary: "what ails this host, and what mends it",
+    load: () => import("./doctor.ts"),
+  },
+  {
     name: "clean",
     summary: "remove what dead processes left",
     load: () => import("./clean.ts"),

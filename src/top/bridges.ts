@@ -6,9 +6,8 @@
  */
 
 import { join } from "@std/path";
-import { variable } from "../../ffi/access.ts";
 import { listNames, readText } from "../../ffi/host.ts";
-import { currentUser } from "../../ffi/segment.ts";
+import { stateFolder } from "../host/state_folder.ts";
 
 /** A bridge, as a row of a stream tells it. */
 export interface BridgeLine {
@@ -30,16 +29,9 @@ export interface BridgeLine {
   readonly lost: number;
 }
 
-/** The variable that names the state folder. */
-export const STATE_VARIABLE = "SHMIM_STATE_DIR";
 const REPORT = ".bridge.json";
 /** A report is written once a second; longer silence means that it hangs. */
 const SILENT_MS = 5000;
-
-/** The folder of state of this user: `$SHMIM_STATE_DIR`, `/tmp/shmim-UID`. */
-export function stateFolder(): string {
-  return variable(STATE_VARIABLE) || `/tmp/shmim-${currentUser()}`;
-}
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null

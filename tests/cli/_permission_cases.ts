@@ -31,6 +31,7 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
     code: 124,
   },
   watch: { words: ["cam", "--once"] },
+  top: { words: ["--once", "--watch", "0"], spare: ["read=ELSEWHERE"] },
   write: { words: ["cam", "in.raw"] },
   poke: { words: ["alias"] },
   keyword: { words: ["noted", "A=1"] },
@@ -59,6 +60,11 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   },
   client: { words: ["--count", "1"], code: 1 }, // there is no device
   sysv: { words: ["ls"] },
+  doctor: {
+    words: ["--peer", "127.0.0.1:PORT", "--all"],
+    net: ["connect"],
+  },
+  clean: { words: ["--only", "claims,files"] },
   demo: {
     words: ["--seconds", "0.1"],
     net: ["connect", "connect to another port", "listen", "listen on UDP"],

@@ -115,6 +115,10 @@ const CASES: Readonly<
   async watch(folder): Promise<void> {
     good(await own(["watch", "cam", "--once"], folder));
   },
+  async top(folder): Promise<void> {
+    const out = good(await own(["top", "--json", "--watch", "0"], folder));
+    assertEquals(json(out)[0].name, "cam");
+  },
   async compare(folder): Promise<void> {
     good(await own(["compare", "cam", "cam"], folder));
   },
@@ -222,6 +226,15 @@ const CASES: Readonly<
     assertMatch(good(await own(["sysv", "ls"], folder)), / \w+ +600 /);
     good(await own(["sysv", "limits"], folder));
     good(await own(["sysv", "rm", String(segment.shmid)], folder));
+  },
+  async doctor(folder): Promise<void> {
+    const out = good(await own(["doctor", "--json"], folder));
+    assertEquals(json(out).broken, false);
+  },
+  async clean(folder): Promise<void> {
+    good(await own(["clean", "--dry-run"], folder));
+    good(await own(["clean", "--only", "claims,files"], folder));
+    assertEquals(folder.names(), ["cam.im.shm"]);
   },
   async demo(folder): Promise<void> {
     const { code, out, err } = await own(["demo", "--seconds", "0.2"], folder);
