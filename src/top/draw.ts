@@ -54,7 +54,7 @@ function titleOf(board: Board, { folder, trouble, time }: Heading): string {
   const bytes = all.reduce((sum, row) => sum + (row.bytesPerSecond ?? 0), 0);
   return [
     trouble ?? folder,
-    `${all.length} streams, ${moving} moving`,
+    `${all.length} stream${all.length === 1 ? "" : "s"}, ${moving} moving`,
     megabytes(bytes),
     ...board.filtered ? [`only "${board.pattern}": ${rows.length}`] : [],
     ...board.paused ? ["paused"] : [],

@@ -7,6 +7,7 @@ import {
   done,
   Folder,
   json,
+  ROOT,
   Running,
   shmim,
   until,
@@ -16,7 +17,7 @@ import { Terminal } from "../_support/terminal.ts";
 
 const tmux = program("tmux", "tmux");
 const COLUMNS = 150;
-const ROWS = 24;
+const LINES = 24;
 
 function create(folder: Folder, name: string): Stream {
   return Stream.create(name, {
@@ -109,6 +110,15 @@ Deno.test("shmim top prints the table once where there is no terminal", async ()
   assertMatch(nothing.err, /^No streams in /);
 });
 
+Deno.test("The README's picture of top is there, and small", () => {
+  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
+  const path = /docs\/images\/top\.svg/.exec(readme)?.[0];
+  const picture = Deno.readTextFileSync(`${ROOT}${path}`);
+  assertMatch(picture, /^<svg [^>]+>/);
+  assertMatch(picture, />[^<]*camwfs/);
+  assert(picture.length < 100_000);
+});
+
 Deno.test("shmim top says in one line what it does not take", async () => {
   using folder = new Folder();
   const cases: [string[], number, RegExp][] = [
@@ -129,7 +139,7 @@ Deno.test("shmim top says in one line what it does not take", async () => {
 async function openTerminal(folder: Folder): Promise<Terminal> {
   return await Terminal.open({
     columns: COLUMNS,
-    rows: ROWS,
+    rows: LINES,
     cwd: folder.path,
     env: {
       MILK_SHM_DIR: folder.path,
@@ -256,7 +266,7 @@ testWhere(
     await terminal.press("Down", "C-e");
     await shows(terminal, /Remove old\?/);
     await terminal.press("y");
-    await shows(terminal, /1 streams?,/);
+    await shows(terminal, /1 stream,/);
     assertEquals(folder.names(), ["cam.im.shm"]);
     await terminal.press("Enter");
     await shows(terminal, /q quit/);
@@ -271,7 +281,7 @@ testWhere("top gives the terminal back when it is ended", tmux, async () => {
   for (const [end, code] of [["C-c", 130], ["q", 0]] as const) {
     await using terminal = await openTerminal(folder);
     await terminal.type(LINE);
-    await shows(terminal, /1 streams, 0 moving/);
+    await shows(terminal, /1 stream, 0 moving/);
     await terminal.press(end);
     await left(terminal, code);
   }
