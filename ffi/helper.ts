@@ -8,7 +8,7 @@ import { fromFileUrl } from "@std/path";
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 10;
+export const HELPER_ABI = 11;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -119,6 +119,8 @@ const HELPER_SYMBOLS = {
     parameters: ["buffer", "buffer", "u64", "u64", "buffer"],
     result: "i32",
   },
+  // int32_t shmim_sem_forget(const struct shmim_stream *, int32_t, int32_t)
+  shmim_sem_forget: { parameters: ["buffer", "i32", "i32"], result: "i32" },
   // uint64_t shmim_frame_counter(const struct shmim_stream *)
   shmim_frame_counter: { parameters: ["buffer"], result: "u64" },
   // int32_t shmim_frame_read(const struct shmim_stream *, void *out,
@@ -399,6 +401,14 @@ const HELPER_SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  // int64_t shmim_file_text(const char *, char *out, uint64_t capacity)
+  shmim_file_text: { parameters: ["buffer", "buffer", "u64"], result: "i64" },
+  // int32_t shmim_file_system(const char *, int64_t *out)
+  shmim_file_system: { parameters: ["buffer", "buffer"], result: "i32" },
+  // int32_t shmim_clock_state(int64_t *out)
+  shmim_clock_state: { parameters: ["buffer"], result: "i32" },
+  // int32_t shmim_file_access(const char *, int32_t mode)
+  shmim_file_access: { parameters: ["buffer", "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The helper's functions. */

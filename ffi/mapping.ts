@@ -231,6 +231,18 @@ export class Mapping {
     return this.#check(result, "claim a semaphore of");
   }
 
+  /**
+   * Frees the claim that a process left behind.
+   *
+   * @returns False where it is not its claim any more, or the process lives.
+   */
+  forgetClaim(index: number, pid: number): boolean {
+    const result = this.#helper.shmim_sem_forget(this.#table, index, pid);
+    if (result === -2 || result === -16) return false; // ENOENT, EBUSY
+    this.#check(result, "free a semaphore of");
+    return true;
+  }
+
   /** Gives a semaphore back. */
   releaseSemaphore(index: number): void {
     if (this.#named !== undefined) this.#named.release(index);

@@ -142,6 +142,26 @@ int32_t shmim_sem_release(const struct shmim_stream *s, int32_t index) {
   return guard_status(s);
 }
 
+/* Frees the claim that a process left behind, if it is still its claim:
+ * -ENOENT where it is not, -EBUSY where the process lives. Of those that it
+ * cannot see the caller must know. */
+int32_t shmim_sem_forget(const struct shmim_stream *s, int32_t index,
+                         int32_t pid) {
+  if (!valid(s, index) || s->reader_pids == 0 || pid <= 0) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  if (getpgid(pid) != -1 || errno != ESRCH) {
+    return -EBUSY;
+  }
+  const bool freed = atomic_compare_exchange_strong(
+      pid_slot(s, s->reader_pids, (uint64_t)index), &pid, 0);
+  const int32_t rc = guard_status(s);
+  return rc < 0 ? rc : freed ? 0 : -ENOENT;
+}
+
 /* Beyond this a value is damage, not posts: more would take long. */
 #define FLUSH_MAX 100000
 

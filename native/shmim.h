@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 10
+#define SHMIM_ABI 11
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -246,6 +246,8 @@ SHMIM_API int32_t shmim_sem_release(const struct shmim_stream *s,
 SHMIM_API int32_t shmim_sem_flush(const struct shmim_stream *s,
                                   int32_t index);
 SHMIM_API int32_t shmim_sem_post(const struct shmim_stream *s, int32_t index);
+SHMIM_API int32_t shmim_sem_forget(const struct shmim_stream *s,
+                                   int32_t index, int32_t pid);
 
 /* segment.c: frames of a FIFO, frames in packets, records of keywords. */
 SHMIM_API uint64_t shmim_frame_place(const struct shmim_stream *s,
@@ -619,5 +621,12 @@ SHMIM_API int32_t shmim_wire_transmit(struct shmim_stream *s,
 SHMIM_API int32_t shmim_wire_receive(struct shmim_stream *s,
                                      const struct shmim_wire_receive *config,
                                      struct shmim_wire_control *control);
+
+/* host.c: what a host says of itself. */
+SHMIM_API int64_t shmim_file_text(const char *path, char *out,
+                                  uint64_t capacity);
+SHMIM_API int32_t shmim_file_system(const char *path, int64_t *out);
+SHMIM_API int32_t shmim_clock_state(int64_t *out);
+SHMIM_API int32_t shmim_file_access(const char *path, int32_t mode);
 
 #endif

@@ -6,6 +6,7 @@
 
 import { fromFileUrl } from "@std/path";
 import { Stream } from "../src/stream/stream.ts";
+import type { DataType } from "../src/stream/types.ts";
 import { type Cell, Terminal } from "../tests/_support/terminal.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
@@ -41,7 +42,11 @@ function escape(text: string): string {
 }
 
 /** A screen as SVG. */
-export function toSvg(screen: readonly (readonly Cell[])[]): string {
+export function toSvg(
+  screen: readonly (readonly Cell[])[],
+  columns: number = COLUMNS,
+  rows: number = ROWS,
+): string {
   const paths = new Map<string, string>();
   const texts: string[] = [];
   const fill = (color: string, x: number, y: number, h: number): void => {
@@ -101,8 +106,8 @@ export function toSvg(screen: readonly (readonly Cell[])[]): string {
     });
     end();
   });
-  const width = COLUMNS * WIDE + 2 * MARGIN;
-  const height = ROWS * HIGH + 2 * MARGIN;
+  const width = columns * WIDE + 2 * MARGIN;
+  const height = rows * HIGH + 2 * MARGIN;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" ` +
     `height="${height}" viewBox="0 0 ${width} ${height}">`,
@@ -209,13 +214,116 @@ async function takePicture(dir: string): Promise<string> {
   }
 }
 
-if (import.meta.main) {
+/** Streams of the table's picture: name, size, type, milliseconds. */
+const BENCH: readonly (readonly [string, string, DataType, number])[] = [
+  ["camwfs", "120x120", "u16", 2],
+  ["camwfs_dark", "120x120", "f32", 0],
+  ["camsci", "512x512", "u16", 50],
+  ["aol0_modevalWFS", "2400", "f32", 2],
+  ["dm00disp", "34x34", "f32", 2],
+  ["dm01disp", "50x50", "f32", 2],
+  ["dm01disp00", "50x50", "f32", 0],
+  ["dm01disp03", "50x50", "f32", 2],
+  ["dm02disp", "11x11", "f32", 100],
+  ["telemetry", "64", "f64", 1000],
+];
+const TOP_COLUMNS = 130;
+const TOP_ROWS = 15;
+
+/** Reports as two bridges of this host would write them. */
+function writeReports(dir: string): void {
+  const report = (
+    channel: string,
+    part: string,
+    address: string,
+    skipped: number,
+  ): void =>
+    Deno.writeTextFileSync(
+      `${dir}/${channel}.bridge.json`,
+      JSON.stringify({
+        channel,
+        part,
+        address,
+        path: `${dir}/${channel}.im.shm`,
+        pid: Deno.pid,
+        updated: Date.now(),
+        condition: "up",
+        stats: { frames: 90_000, skipped, torn: 0 },
+      }),
+    );
+  report("dm00disp", "transmit", "icc:8802", 0);
+  report("dm01disp03", "receive", "rtc:8815", 3);
+}
+
+async function takeTopPicture(dir: string): Promise<string> {
+  const timers: ReturnType<typeof setInterval>[] = [];
+  using stack = new DisposableStack();
+  for (const [name, size, type, everyMs] of BENCH) {
+    const stream = stack.use(Stream.create(name, {
+      dir,
+      size: size.split("x").map(Number),
+      type,
+    }));
+    stream.poke();
+    if (everyMs > 0) timers.push(setInterval(() => stream.poke(), everyMs));
+  }
+  timers.push(setInterval(() => writeReports(dir), 1000));
+  writeReports(dir);
+  const env = {
+    MILK_SHM_DIR: dir,
+    SHMIM_STATE_DIR: dir,
+    COLORTERM: "truecolor",
+    TERM: "xterm-256color",
+  };
+  const shmim = `'${Deno.execPath()}' run -q -A cli.ts`;
+  try {
+    await using reader = await Terminal.open({
+      columns: COLUMNS,
+      rows: ROWS,
+      cwd: ROOT,
+      env,
+    });
+    await reader.type(`${shmim} read camwfs --wait semaphore --count 1000000`);
+    await using terminal = await Terminal.open({
+      columns: TOP_COLUMNS,
+      rows: TOP_ROWS,
+      cwd: ROOT,
+      env,
+    });
+    await terminal.type(`${shmim} top --sort rate`);
+    const end = performance.now() + PATIENCE_MS;
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const text = await terminal.text();
+      const timed = [...text.matchAll(/ \d+\.\d{3} /g)].length;
+      if (timed >= 7) break;
+      if (performance.now() > end) throw new Error(`No picture:\n${text}`);
+    }
+    const screen = await terminal.cells();
+    await terminal.press("q");
+    await reader.press("C-c");
+    return toSvg(screen, TOP_COLUMNS, TOP_ROWS);
+  } finally {
+    timers.forEach((timer) => clearInterval(timer));
+  }
+}
+
+/** Takes a picture in a stream folder of its own. */
+async function save(
+  name: string,
+  take: (dir: string) => Promise<string>,
+): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "shmim-picture-" });
   try {
-    const svg = await takePicture(dir);
+    const svg = await take(dir);
     await Deno.mkdir(`${ROOT}docs/images`, { recursive: true });
-    await Deno.writeTextFile(`${ROOT}docs/images/watch.svg`, svg);
+    await Deno.writeTextFile(`${ROOT}docs/images/${name}.svg`, svg);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+}
+
+if (import.meta.main) {
+  await save("watch", takePicture);
+  await save("top", takeTopPicture);
 }

@@ -198,6 +198,31 @@ static void test_list(void) {
   shmim_file_unlink(path_of("second"));
 }
 
+static void test_host(void) {
+  char text[64];
+  CHECK(shmim_file_text("/proc/self/comm", text, sizeof text) > 1);
+  CHECK(shmim_file_text("/proc/self/status", text, 5) == 5);
+  CHECK(memcmp(text, "Name:", 5) == 0);
+  CHECK(shmim_file_text(path_of("none"), text, 5) == -ENOENT);
+  CHECK(shmim_file_text(folder, text, 5) == -EMEDIUMTYPE);
+  CHECK(mkfifo(path_of("fifo"), 0600) == 0); /* nobody writes: no hang */
+  CHECK(shmim_file_text(path_of("fifo"), text, 5) == -EMEDIUMTYPE);
+  shmim_file_unlink(path_of("fifo"));
+  CHECK(shmim_file_text(NULL, text, 5) == -EINVAL);
+  CHECK(shmim_file_text("/proc/self/comm", NULL, 5) == -EINVAL);
+  int64_t fs[6];
+  CHECK(shmim_file_system(folder, fs) == 0);
+  CHECK(fs[1] > 0 && fs[2] >= 0 && fs[2] <= fs[1] && fs[5] == 0);
+  CHECK(shmim_file_system(path_of("none"), fs) == -ENOENT);
+  CHECK(shmim_file_system(NULL, fs) == -EINVAL);
+  int64_t clock[4];
+  CHECK(shmim_clock_state(clock) == 0 && clock[1] >= 0 && clock[3] >= 0);
+  CHECK(shmim_clock_state(NULL) == -EINVAL);
+  CHECK(shmim_file_access(folder, 7) == 0);
+  CHECK(shmim_file_access(path_of("none"), 4) == -ENOENT);
+  CHECK(shmim_file_access(folder, 8) == -EINVAL);
+}
+
 static void test_clocks(void) {
   int64_t t[2];
   CHECK(shmim_abi_version() == SHMIM_ABI);
@@ -381,6 +406,34 @@ static void test_damaged_semaphores(void) {
 static void *claim_one(void *argument) {
   struct shmim_stream *s = argument;
   return (void *)(intptr_t)shmim_sem_claim(s, -1);
+}
+
+/* What a process that died leaves behind. */
+static void test_forgotten_claim(void) {
+  struct shmim_stream s;
+  CHECK(make(&s, "s", 1, 0));
+  const pid_t child = fork();
+  if (child == 0) {
+    struct shmim_stream mine;
+    _exit(map_existing(&mine, "s", 1, 0, true) &&
+                  shmim_sem_claim(&mine, 1) == 1
+              ? 0
+              : 1);
+  }
+  int status = 1;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  CHECK(shmim_sem_claim(&s, 2) == 2);
+  CHECK(shmim_sem_forget(&s, 2, (int32_t)getpid()) == -EBUSY);
+  CHECK(shmim_sem_forget(&s, 0, (int32_t)child) == -ENOENT);
+  CHECK(shmim_sem_forget(&s, 1, 0) == -EINVAL);
+  CHECK(shmim_sem_forget(&s, SEMS, (int32_t)child) == -EINVAL);
+  int32_t pids[SEMS];
+  CHECK(shmim_map_load(&s, s.reader_pids, pids, sizeof pids) == 0);
+  CHECK(pids[1] == child && pids[2] == getpid());
+  CHECK(shmim_sem_forget(&s, 1, (int32_t)child) == 0);
+  CHECK(shmim_map_load(&s, s.reader_pids, pids, sizeof pids) == 0);
+  CHECK(pids[1] == 0 && pids[2] == getpid());
+  drop(&s, "s");
 }
 
 static void test_claims_of_threads(void) {
@@ -1264,11 +1317,13 @@ int main(void) {
   run("shmim_file_rename()", test_rename);
   run("shmim_dir_list()", test_list);
   run("shmim_clock()", test_clocks);
+  run("shmim_file_text() and what a host says", test_host);
   run("shmim_map() stays inside", test_bounds);
   run("shmim_stream_check()", test_table);
   run("shmim_map() survives a file that shrinks", test_shrink);
   run("shmim_sem_claim()", test_semaphores);
   run("shmim_sem_claim() in threads", test_claims_of_threads);
+  run("shmim_sem_forget()", test_forgotten_claim);
   run("shmim_sem_post() of damaged semaphores", test_damaged_semaphores);
   run("shmim_frame_write()", test_frames);
   run("shmim_frame_read() of a raised flag", test_torn);

@@ -5,6 +5,7 @@
 
 const NAMES: Readonly<Record<string, string>> = {
   "\x03": "ctrl-c",
+  "\x05": "ctrl-e",
   "\x0c": "ctrl-l",
   "\t": "tab",
   "\r": "enter",
@@ -21,6 +22,10 @@ const FINALS: Readonly<Record<string, string>> = {
   D: "left",
   H: "home",
   F: "end",
+  P: "f1",
+  Q: "f2",
+  R: "f3",
+  S: "f4",
 };
 
 const NUMBERED: Readonly<Record<string, string>> = {
@@ -31,14 +36,23 @@ const NUMBERED: Readonly<Record<string, string>> = {
   "6": "page-down",
   "7": "home",
   "8": "end",
+  "11": "f1",
+  "12": "f2",
+  "13": "f3",
+  "14": "f4",
+  "15": "f5",
+  "17": "f6",
 };
 
 /** A control sequence: parameters, then its last letter. */
 // deno-lint-ignore no-control-regex
 const SEQUENCE = /^\x1b(?:\[|O)([0-9;?<]*)([@-~])/;
+/** The function keys 1 to 5 of Linux's own console. */
+// deno-lint-ignore no-control-regex
+const CONSOLE = /^\x1b\[\[([A-E])/;
 /** The begin of one that has not come completely. */
 // deno-lint-ignore no-control-regex
-const CUT = /^\x1b(?:(?:\[|O)[0-9;?<]*)?$/;
+const CUT = /^\x1b(?:(?:\[\[?|O)[0-9;?<]*)?$/;
 
 /** `1;2A` is the arrow with shift, `5~` is a key with a number. */
 function sequenceName(parameters: string, last: string): string | undefined {
@@ -82,6 +96,11 @@ export class KeyDecoder {
   }
 
   #one(): string[] {
+    const console = CONSOLE.exec(this.#rest);
+    if (console !== null) {
+      this.#rest = this.#rest.slice(console[0].length);
+      return [`f${"ABCDE".indexOf(console[1] ?? "") + 1}`];
+    }
     const sequence = SEQUENCE.exec(this.#rest);
     if (sequence !== null) {
       this.#rest = this.#rest.slice(sequence[0].length);

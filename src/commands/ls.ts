@@ -1,10 +1,8 @@
 /** `shmim ls`: all streams of a folder. @module */
 
-import { dirname, join } from "@std/path";
-import { listFolder } from "../../ffi/files.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import { GENERAL, type Needs, readable, withTarget } from "../cli/needs.ts";
+import type { Needs } from "../cli/needs.ts";
 import { columns, printable } from "../cli/output.ts";
 import {
   AXIS_ORDER,
@@ -18,7 +16,8 @@ import {
   type ListedStream,
   listStreams,
 } from "../stream/list.ts";
-import { streamFolder, SUFFIX } from "../stream/names.ts";
+import { streamFolder } from "../stream/names.ts";
+import { linkTargets } from "./_link_targets.ts";
 
 interface Options {
   readonly pattern: string | undefined;
@@ -53,19 +52,6 @@ function cells(entry: ListedStream, watchMs: number): string[] {
   ];
 }
 
-/** What links in a folder lead to, where that may be looked at. */
-function linkTargets(folder: string): string[] {
-  try {
-    const paths = listFolder(folder)
-      .filter((name) => name.endsWith(SUFFIX))
-      .flatMap((name) => withTarget(join(folder, name)));
-    return readable(paths.filter((path) => dirname(path) !== folder));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return []; // listing it will say why
-  }
-}
-
 /** The command. */
 export const command = defineCommand<Options>({
   usage: ["ls [PATTERN] [OPTIONS]"],
@@ -98,8 +84,10 @@ export const command = defineCommand<Options>({
   },
   needs({ place: { dir } }, scope): Needs {
     const folders = scope.folder(undefined, dir);
-    const targets = scope === GENERAL ? [] : folders.flatMap(linkTargets);
-    return { read: [...folders, ...targets], libc: true };
+    return {
+      read: [...folders, ...linkTargets(folders, scope)],
+      libc: true,
+    };
   },
   async run({ pattern, place, json, watchMs }, { out }): Promise<number> {
     const entries = await listStreams({

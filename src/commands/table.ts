@@ -34,6 +34,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./watch.ts"),
   },
   {
+    name: "top",
+    summary: "all streams live in one table",
+    load: () => import("./top.ts"),
+  },
+  {
     name: "write",
     summary: "frames from a file, standard input or a pattern",
     load: () => import("./write.ts"),
@@ -133,6 +138,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "bridge",
     summary: "set up, watch and stop channels by name",
     load: () => import("./bridge.ts"),
+  },
+  {
+    name: "doctor",
+    summary: "what ails this host, and what mends it",
+    load: () => import("./doctor.ts"),
+  },
+  {
+    name: "clean",
+    summary: "remove what dead processes left",
+    load: () => import("./clean.ts"),
   },
   {
     name: "demo",

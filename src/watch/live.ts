@@ -1,9 +1,8 @@
 /** The live picture: draws at a rate, listens to keys. @module */
 
-import { readKeys } from "../cli/keys.ts";
-import { Screen } from "../cli/screen.ts";
 import type { ColorDepth } from "../image/canvas.ts";
 import type { Session } from "./session.ts";
+import { Stage } from "./stage.ts";
 
 /** How to show it. */
 export interface LiveOptions {
@@ -17,35 +16,6 @@ export interface LiveOptions {
   readonly signal: AbortSignal;
 }
 
-/** A pause that something may end early. */
-class Pause {
-  #wake: (() => void) | undefined;
-  #woken = false;
-
-  /** Ends the pause, or the next one. */
-  wake(): void {
-    this.#woken = true;
-    this.#wake?.();
-  }
-
-  /** Waits; returns whether it was woken. */
-  async wait(ms: number): Promise<boolean> {
-    if (!this.#woken) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    const woken = this.#woken;
-    this.#woken = false;
-    this.#wake = undefined;
-    return woken;
-  }
-}
-
 /**
  * Shows a stream until a key or a signal ends it.
  *
@@ -54,18 +24,28 @@ class Pause {
  */
 export async function showLive(
   session: Session,
-  { depth, fps, count, signal }: LiveOptions,
+  options: LiveOptions,
+): Promise<boolean> {
+  using stage = Stage.open(options.depth, options.signal);
+  return await showOn(stage, session, options);
+}
+
+/**
+ * Shows a stream on a terminal that is taken already.
+ *
+ * @returns Whether Ctrl-C ended it.
+ * @throws {OutputClosed} where the terminal has gone.
+ */
+export async function showOn(
+  stage: Stage,
+  session: Session,
+  { fps, count }: Pick<LiveOptions, "fps" | "count">,
 ): Promise<boolean> {
   const { view } = session;
-  const pause = new Pause();
+  const { screen } = stage;
   let end: "quit" | "interrupt" | undefined;
-  using screen = Screen.open(depth, () => pause.wake());
-  const onAbort = (): void => pause.wake();
-  signal.addEventListener("abort", onAbort);
-  const onKey = (key: string): void => {
+  stage.onKey = (key: string): void => {
     switch (view.key(key)) {
-      case undefined:
-        return;
       case "quit":
         end ??= "quit";
         break;
@@ -78,15 +58,11 @@ export async function showLive(
       case "refresh":
         screen.refresh();
     }
-    pause.wake();
   };
-  if (Deno.stdin.isTerminal()) {
-    readKeys(onKey).catch(() => onKey("q")); // the terminal has gone
-  }
   const interval = 1000 / fps;
   let due = performance.now();
   let drawn = 0;
-  while (end === undefined && !signal.aborted) {
+  while (end === undefined && !stage.over) {
     const begin = performance.now();
     session.look();
     session.draw(screen.canvas());
@@ -99,8 +75,7 @@ export async function showLive(
       if (due < begin) due = begin + interval;
     }
     if (drawn >= count) break;
-    await pause.wait(Math.max(1, due - performance.now()));
+    await stage.pause.wait(Math.max(1, due - performance.now()));
   }
-  signal.removeEventListener("abort", onAbort);
   return end === "interrupt";
 }

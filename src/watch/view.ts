@@ -33,6 +33,19 @@ export interface ViewOptions {
   readonly slice: SliceChoice | undefined;
 }
 
+/** How an image is looked at where nothing was chosen. */
+export const PLAIN_VIEW: ViewOptions = {
+  map: "viridis",
+  rule: { kind: "percentile", percent: 100 },
+  log: false,
+  resampling: "mean",
+  topDown: false,
+  zoom: 1,
+  roi: undefined,
+  cursor: undefined,
+  slice: undefined,
+};
+
 /** A pixel's place. */
 export interface Point {
   /** Column. */

@@ -35,6 +35,7 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
     code: 124,
   },
   watch: { words: ["cam", "--once"] },
+  top: { words: ["--once", "--watch", "0"], spare: ["read=ELSEWHERE"] },
   write: { words: ["cam", "in.raw"] },
   poke: { words: ["alias"] },
   keyword: { words: ["noted", "A=1"] },
@@ -69,6 +70,11 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
     code: 1, // there is no such table
     other: ["env"], // it looks for its tables at HOME
   },
+  doctor: {
+    words: ["--peer", "127.0.0.1:PORT", "--all"],
+    net: ["connect"],
+  },
+  clean: { words: ["--only", "claims,files"] },
   demo: {
     words: ["--seconds", "0.1"],
     net: ["connect", "connect to another port", "listen", "listen on UDP"],

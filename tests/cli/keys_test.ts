@@ -22,6 +22,19 @@ Deno.test("KeyDecoder names letters, arrows and control keys", () => {
   ]);
 });
 
+Deno.test("KeyDecoder names function keys, as terminals and consoles send them", () => {
+  const keys = new KeyDecoder().push(
+    bytes("\x1bOP\x1bOQ\x1b[13~\x1b[15~\x1b[17~\x1b[[A\x1b[[E\x05\x1b[3~"),
+  );
+  assertEquals(
+    keys,
+    ["f1", "f2", "f3", "f5", "f6", "f1", "f5", "ctrl-e", "delete"],
+  );
+  const decoder = new KeyDecoder();
+  assertEquals(decoder.push(bytes("\x1b[[")), []);
+  assertEquals(decoder.push(bytes("Bq")), ["f2", "q"]);
+});
+
 Deno.test("KeyDecoder puts sequences together that come in pieces", () => {
   const decoder = new KeyDecoder();
   assertEquals(decoder.push(bytes("\x1b")), []);

@@ -115,6 +115,10 @@ const CASES: Readonly<
   async watch(folder): Promise<void> {
     good(await own(["watch", "cam", "--once"], folder));
   },
+  async top(folder): Promise<void> {
+    const out = good(await own(["top", "--json", "--watch", "0"], folder));
+    assertEquals(json(out)[0].name, "cam");
+  },
   async compare(folder): Promise<void> {
     good(await own(["compare", "cam", "cam"], folder));
   },
@@ -286,6 +290,15 @@ const CASES: Readonly<
     assert(words.includes(`--allow-net=${to}`), words.join(" "));
     assert(!words.some((word) => /^-A|^--allow-(all|run)/.test(word)));
     good(await shmim(["bridge", "--stop", "cam"], around));
+  },
+  async doctor(folder): Promise<void> {
+    const out = good(await own(["doctor", "--json"], folder));
+    assertEquals(json(out).broken, false);
+  },
+  async clean(folder): Promise<void> {
+    good(await own(["clean", "--dry-run"], folder));
+    good(await own(["clean", "--only", "claims,files"], folder));
+    assertEquals(folder.names(), ["cam.im.shm"]);
   },
   async demo(folder): Promise<void> {
     const { code, out, err } = await own(["demo", "--seconds", "0.2"], folder);

@@ -1,0 +1,288 @@
+/** `shmim top`: once, as JSON, and live in a terminal. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Stream } from "../../src/stream/stream.ts";
+import {
+  CLI,
+  done,
+  Folder,
+  json,
+  ROOT,
+  Running,
+  shmim,
+  until,
+} from "../_support/cli.ts";
+import { program, testWhere } from "../_support/skip.ts";
+import { Terminal } from "../_support/terminal.ts";
+
+const tmux = program("tmux", "tmux");
+const COLUMNS = 150;
+const LINES = 24;
+
+function create(folder: Folder, name: string): Stream {
+  return Stream.create(name, {
+    dir: folder.path,
+    size: [50, 40],
+    type: "f32",
+  });
+}
+
+/** Publishes on a stream until disposed. */
+function moving(stream: Stream, everyMs = 10): Disposable {
+  const timer = setInterval(() => stream.poke(), everyMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+Deno.test("shmim top --json tells rates, writers and readers by name", async () => {
+  using folder = new Folder();
+  using cam = create(folder, "cam");
+  create(folder, "idle").close();
+  Deno.writeTextFileSync(folder.stream("bad"), "no stream");
+  Deno.symlinkSync("cam.im.shm", folder.stream("alias"));
+  await using reader = new Running(
+    ["read", "cam", "--wait", "semaphore", "--count", "1000000"],
+    { folder },
+  );
+  await until(
+    "its claim",
+    () => cam.semaphores().some(({ readerPid }) => readerPid === reader.pid),
+  );
+  using _ = moving(cam);
+  const state = folder.file("state");
+  Deno.mkdirSync(state);
+  Deno.writeTextFileSync(
+    `${state}/cam.bridge.json`,
+    JSON.stringify({
+      channel: "cam",
+      part: "receive",
+      address: "127.0.0.1:8803",
+      path: folder.stream("cam"),
+      pid: Deno.pid,
+      updated: Date.now() + 60_000,
+      condition: "up",
+      stats: { frames: 5, skipped: 2, torn: 0 },
+    }),
+  );
+  const rows = json(
+    await done(["top", "--json", "--watch", "1.5"], {
+      folder,
+      env: { SHMIM_STATE_DIR: state },
+    }),
+  );
+  const [alias, bad, first, idle] = rows;
+  assertEquals(rows.length, 4);
+  assertEquals(alias.link, "cam.im.shm");
+  assertMatch(bad.error, /bad/);
+  assertEquals([idle.rateHz, idle.ageSeconds, idle.jitterMs], [0, null, null]);
+  assert(first.rateHz > 1 && first.rateHz < 120, `${first.rateHz} Hz`);
+  assert(first.jitterMs !== null && first.jitterMs >= 0);
+  assert(first.ageSeconds < 30);
+  assertEquals(first.bytesPerSecond, first.rateHz * 50 * 40 * 4);
+  assertEquals([first.writer.pid, first.writer.alive], [Deno.pid, true]);
+  assertEquals(
+    first.writer.name,
+    Deno.readTextFileSync(`/proc/${Deno.pid}/comm`).trim(),
+  );
+  assertEquals(first.readers.map(({ pid }: { pid: number }) => pid), [
+    reader.pid,
+  ]);
+  assertEquals([first.bridges[0].condition, first.bridges[0].lost], ["up", 2]);
+});
+
+Deno.test("shmim top prints the table once where there is no terminal", async () => {
+  using folder = new Folder();
+  create(folder, "cam").close();
+  create(folder, "dm00").close();
+  const words = ["top", "--watch", "0"];
+  const all = (await done(words, { folder })).split("\n");
+  assertMatch(all[0] ?? "", /^NAME +TYPE +SIZE +CNT0 +RATE\/Hz +JITTER\/ms/);
+  assertMatch(all[1] ?? "", /^cam +f32 +50x40 +0 /);
+  const some = await done(
+    [...words, "dm*", "--once", "--columns", "name,size"],
+    { folder },
+  );
+  assertEquals(some, "NAME  SIZE\ndm00  50x40\n");
+  const down = await done([...words, "--sort", "size"], { folder });
+  assertEquals(down.split("\n").length, 4);
+  using empty = new Folder();
+  const nothing = await shmim(words, { folder: empty });
+  assertEquals([nothing.code, nothing.out], [0, ""]);
+  assertMatch(nothing.err, /^No streams in /);
+});
+
+Deno.test("The README's picture of top is there, and small", () => {
+  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
+  const path = /docs\/images\/top\.svg/.exec(readme)?.[0];
+  const picture = Deno.readTextFileSync(`${ROOT}${path}`);
+  assertMatch(picture, /^<svg [^>]+>/);
+  assertMatch(picture, />[^<]*camwfs/);
+  assert(picture.length < 100_000);
+});
+
+Deno.test("shmim top says in one line what it does not take", async () => {
+  using folder = new Folder();
+  const cases: [string[], number, RegExp][] = [
+    [["--sort", "rates"], 2, /--sort takes .*did you mean "rate"\?/],
+    [["--columns", "name,x"], 2, /--columns takes/],
+    [["a", "b"], 2, /"b" is one argument too many/],
+    [["--fps", "0"], 2, /--fps takes/],
+    [["--dir", folder.file("none")], 1, /not a folder/],
+  ];
+  for (const [words, code, message] of cases) {
+    const result = await shmim(["top", ...words], { folder });
+    assertEquals(result.code, code, result.err);
+    assertMatch(result.err, message);
+    assertEquals(result.err.trimEnd().split("\n").length, 1);
+  }
+});
+
+async function openTerminal(folder: Folder): Promise<Terminal> {
+  return await Terminal.open({
+    columns: COLUMNS,
+    rows: LINES,
+    cwd: folder.path,
+    env: {
+      MILK_SHM_DIR: folder.path,
+      SHMIM_STATE_DIR: folder.file("state"),
+      COLORTERM: "truecolor",
+      TERM: "xterm-256color",
+      DENO_DIR: Deno.env.get("DENO_DIR") ??
+        `${Deno.env.get("HOME")}/.cache/deno`,
+    },
+  });
+}
+
+const LINE = `'${Deno.execPath()}' run -q -A '${CLI}' top; echo "[$?]"`;
+
+/** Waits until the screen's text fulfils something. */
+async function shows(
+  terminal: Terminal,
+  what: RegExp | ((text: string) => boolean),
+): Promise<string> {
+  let text = "";
+  return await until(() => `${what} on\n${text}`, async () => {
+    text = await terminal.text();
+    const good = what instanceof RegExp ? what.test(text) : what(text);
+    return good ? text : undefined;
+  });
+}
+
+/** Waits for the shell's line and for the terminal as it was. */
+async function left(terminal: Terminal, code: number): Promise<void> {
+  await shows(terminal, new RegExp(`\\[${code}\\]\\n\\$`));
+  assertEquals(await terminal.state("alternate_on"), "0");
+  assertEquals(await terminal.state("cursor_flag"), "1");
+  assertEquals(await terminal.state("wrap_flag"), "1");
+  await terminal.type("stty -a");
+  const settings = await shows(terminal, /-?echonl/);
+  assertMatch(settings, /[^-]icanon/);
+  assertMatch(settings, /[^-]echo /);
+}
+
+testWhere(
+  "top shows, sorts, filters and pauses by its keys",
+  tmux,
+  async () => {
+    using folder = new Folder();
+    using cam = create(folder, "cam");
+    using dm = create(folder, "dm00disp");
+    dm.poke();
+    using _ = moving(cam);
+    await using terminal = await openTerminal(folder);
+    await terminal.type(LINE);
+    await shows(terminal, /2 streams, 1 moving/);
+    await shows(terminal, /^cam +f32 +50x40 +\d+ +\d+\.\d+ +\d+\.\d{3} /m);
+    await shows(
+      terminal,
+      new RegExp(`^dm00disp .* 0 .* \\S+ ${Deno.pid}`, "m"),
+    );
+    const order = (first: string, second: string) => (text: string): boolean =>
+      text.indexOf(`\n${first} `) < text.indexOf(`\n${second} `);
+    await terminal.press("1"); // it is sorted by name: the other way round
+    await shows(terminal, order("dm00disp", "cam"));
+    await terminal.press("4");
+    await shows(terminal, order("cam", "dm00disp"));
+    await shows(terminal, /RATE\/Hz▼/);
+    await terminal.press("F");
+    await terminal.press("d", "m", "Enter");
+    await shows(terminal, (text) => !text.includes("\ncam "));
+    await shows(terminal, /only "dm": 1/);
+    await terminal.press("f");
+    await shows(terminal, /^cam /m);
+    await terminal.press("F3");
+    await shows(terminal, /WRITE PIDS/);
+    await shows(terminal, new RegExp(`0:${Deno.pid} 1:${Deno.pid}`));
+    await terminal.press("F5");
+    await shows(terminal, /TRACE/);
+    await terminal.press("F2");
+    await shows(terminal, /JITTER/);
+    await terminal.press("c");
+    await shows(terminal, /\[x\] TYPE +data type/);
+    await terminal.press("Down", "Space", "Escape");
+    await shows(terminal, /^NAME +SIZE/m);
+    await terminal.press("h");
+    await shows(terminal, /enter +watch the image/);
+    await terminal.press("h");
+    await terminal.press("Space");
+    const frozen = /^cam +\S+ +(\d+)/m.exec(await shows(terminal, /paused/));
+    cam.poke();
+    await terminal.press("+");
+    const later = await shows(terminal, /4 a second/);
+    assertEquals(/^cam +\S+ +(\d+)/m.exec(later)?.[1], frozen?.[1]);
+    create(folder, "made").close();
+    await terminal.press("Space");
+    await shows(terminal, /^made /m);
+    await terminal.resize(60, 12);
+    await shows(terminal, /^cam /m);
+    await terminal.press("x");
+    await left(terminal, 0);
+  },
+);
+
+testWhere(
+  "top opens watch and comes back; it removes after questions only",
+  tmux,
+  async () => {
+    using folder = new Folder();
+    using cam = create(folder, "cam");
+    cam.poke();
+    create(folder, "old").close();
+    await using terminal = await openTerminal(folder);
+    await terminal.type(LINE);
+    await shows(terminal, /2 streams/);
+    await terminal.press("Enter");
+    await shows(terminal, /cam +50x40 f32 +cnt0 1/);
+    await shows(terminal, /q quit/);
+    await terminal.press("q");
+    await shows(terminal, /2 streams/);
+    // We wrote last and live: it asks twice, and takes a no.
+    await terminal.press("C-e");
+    await shows(terminal, /Remove cam\? \[y\/N\]/);
+    await terminal.press("y");
+    await shows(terminal, new RegExp(`Pid ${Deno.pid} uses cam: remove`));
+    await terminal.press("n");
+    await shows(terminal, /nothing removed/);
+    assert(folder.names().includes("cam.im.shm"));
+    await terminal.press("Down", "C-e");
+    await shows(terminal, /Remove old\?/);
+    await terminal.press("y");
+    await shows(terminal, /1 stream,/);
+    assertEquals(folder.names(), ["cam.im.shm"]);
+    await terminal.press("Enter");
+    await shows(terminal, /q quit/);
+    await terminal.press("C-c");
+    await left(terminal, 130);
+  },
+);
+
+testWhere("top gives the terminal back when it is ended", tmux, async () => {
+  using folder = new Folder();
+  create(folder, "cam").close();
+  for (const [end, code] of [["C-c", 130], ["q", 0]] as const) {
+    await using terminal = await openTerminal(folder);
+    await terminal.type(LINE);
+    await shows(terminal, /1 stream, 0 moving/);
+    await terminal.press(end);
+    await left(terminal, code);
+  }
+});
