@@ -132,3 +132,21 @@ export {
   type SegmentLimits,
   segmentLimits,
 } from "./ffi/segment.ts";
+export {
+  PartitionError,
+  PartitionLimitError,
+  StateFileError,
+} from "./src/partition/errors.ts";
+export { XpMemory } from "./src/partition/memory.ts";
+export { Part, part, type PlacementType } from "./src/partition/part.ts";
+export {
+  IPC_AUTORMID,
+  IPC_CREAT,
+  IPC_EXCL,
+  IPC_PRIVATE,
+  IPC_RMID,
+  type PartitionPlace,
+  SHM_RDONLY,
+  Xp,
+  xp,
+} from "./src/partition/xp.ts";

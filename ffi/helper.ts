@@ -8,7 +8,7 @@ import { fromFileUrl } from "@std/path";
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 6;
+export const HELPER_ABI = 7;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -265,6 +265,17 @@ const HELPER_SYMBOLS = {
   shmim_process_start: { parameters: ["i32"], result: "i64" },
   // int32_t shmim_keep_descriptors(void)
   shmim_keep_descriptors: { parameters: [], result: "i32" },
+  // int32_t shmim_segment_place(const struct shmim_segment *, uint32_t node,
+  //     int32_t strict)
+  shmim_segment_place: { parameters: ["buffer", "u32", "i32"], result: "i32" },
+  // void *shmim_segment_address(const struct shmim_segment *,
+  //     uint64_t offset, uint64_t bytes)
+  shmim_segment_address: {
+    parameters: ["buffer", "u64", "u64"],
+    result: "pointer",
+  },
+  // int32_t shmim_host_name(char *out, uint64_t bytes)
+  shmim_host_name: { parameters: ["buffer", "u64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The helper's functions. */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 6
+#define SHMIM_ABI 7
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -363,5 +363,12 @@ SHMIM_API int32_t shmim_segment_snapshot(const struct shmim_segment *s,
 SHMIM_API int32_t shmim_user(void);
 SHMIM_API int64_t shmim_process_start(int32_t pid);
 SHMIM_API int32_t shmim_keep_descriptors(void);
+
+/* partition.c */
+SHMIM_API int32_t shmim_segment_place(const struct shmim_segment *s,
+                                      uint32_t node, int32_t strict);
+SHMIM_API void *shmim_segment_address(const struct shmim_segment *s,
+                                      uint64_t offset, uint64_t bytes);
+SHMIM_API int32_t shmim_host_name(char *out, uint64_t bytes);
 
 #endif
