@@ -276,6 +276,8 @@ const HELPER_SYMBOLS = {
   },
   // int32_t shmim_host_name(char *out, uint64_t bytes)
   shmim_host_name: { parameters: ["buffer", "u64"], result: "i32" },
+  // int32_t shmim_notify(const char *path, const char *text, uint64_t bytes)
+  shmim_notify: { parameters: ["buffer", "buffer", "u64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The helper's functions. */

@@ -3,8 +3,11 @@
  * address of an attached segment for a view, the host's own name.
  */
 #define _GNU_SOURCE
+#include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -57,4 +60,31 @@ int32_t shmim_host_name(char *out, uint64_t bytes) {
     return -errno;
   }
   return memchr(out, 0, bytes) == NULL ? -ENAMETOOLONG : 0;
+}
+
+/*
+ * Sends a text to a datagram socket: how a service tells systemd how it is.
+ * A path that begins with '@' is a name without a file. Never waits.
+ */
+int32_t shmim_notify(const char *path, const char *text, uint64_t bytes) {
+  struct sockaddr_un to = {.sun_family = AF_UNIX};
+  const size_t length = path == NULL ? 0 : strlen(path);
+  if (length == 0 || length >= sizeof to.sun_path || text == NULL) {
+    return -EINVAL;
+  }
+  memcpy(to.sun_path, path, length);
+  if (path[0] == '@') {
+    to.sun_path[0] = '\0';
+  }
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) {
+    return -errno;
+  }
+  const socklen_t size =
+      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+  const ssize_t n = sendto(fd, text, bytes, MSG_NOSIGNAL,
+                           (const struct sockaddr *)&to, size);
+  const int32_t rc = n < 0 ? -errno : 0;
+  close(fd);
+  return rc;
 }

@@ -370,5 +370,7 @@ SHMIM_API int32_t shmim_segment_place(const struct shmim_segment *s,
 SHMIM_API void *shmim_segment_address(const struct shmim_segment *s,
                                       uint64_t offset, uint64_t bytes);
 SHMIM_API int32_t shmim_host_name(char *out, uint64_t bytes);
+SHMIM_API int32_t shmim_notify(const char *path, const char *text,
+                               uint64_t bytes);
 
 #endif
