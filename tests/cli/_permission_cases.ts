@@ -59,6 +59,19 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   },
   client: { words: ["--count", "1"], code: 1 }, // there is no device
   sysv: { words: ["ls"] },
+  daemon: {
+    words: "--run run --metrics 0".split(" "),
+    code: 143,
+    says: /metrics on/,
+    net: ["listen", "listen on UDP"],
+  },
+  // No daemon runs: it says so.
+  ctl: { words: ["status", "--run", "run"], code: 1 },
+  share: { words: ["cam", "--run", "run"], code: 1 },
+  mount: { words: ["1:cam", "--run", "run"], code: 1 },
+  unshare: { words: ["cam", "--run", "run"], code: 1 },
+  umount: { words: ["cam", "--run", "run"], code: 1 },
+  shares: { words: ["--run", "run"], code: 1 },
   demo: {
     words: ["--seconds", "0.1"],
     net: ["connect", "connect to another port", "listen", "listen on UDP"],
