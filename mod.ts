@@ -137,6 +137,14 @@ export {
   PartitionLimitError,
   StateFileError,
 } from "./src/partition/errors.ts";
+export {
+  type ConfiguredMount,
+  type ConfiguredShare,
+  type DaemonConfig,
+  readConfig,
+} from "./src/partition/config.ts";
+export { Daemon, type DaemonOptions } from "./src/partition/daemon.ts";
+export type { Limits, Mount, Share, UnitState } from "./src/partition/unit.ts";
 export { XpMemory } from "./src/partition/memory.ts";
 export { Part, part, type PlacementType } from "./src/partition/part.ts";
 export {

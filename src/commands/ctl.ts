@@ -97,7 +97,10 @@ async function startup(options: Options, out: Output): Promise<number> {
   return EXIT.done;
 }
 
-function table(out: Output, rows: readonly (readonly [string, unknown])[]) {
+function table(
+  out: Output,
+  rows: readonly (readonly [string, unknown])[],
+): void {
   for (
     const line of columns(rows.map(([name, value]) => [name, String(value)]))
   ) out.line(line);

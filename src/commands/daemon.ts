@@ -40,7 +40,7 @@ interface Options {
 /** Tells systemd that all is well, as often as it wants to hear. */
 function reporting(): Disposable {
   const path = variable("NOTIFY_SOCKET");
-  if (path === undefined || path === "") return { [Symbol.dispose]() {} };
+  if (path === undefined || path === "") return new DisposableStack();
   notify(path, "READY=1\n");
   const watchdogUs = Number(variable("WATCHDOG_USEC") ?? 0);
   const timer = watchdogUs > 0

@@ -12,6 +12,11 @@ import {
 } from "../cli/partition_options.ts";
 import { JSON_OPTION } from "../cli/shared_options.ts";
 
+interface Options {
+  readonly which: Daemon;
+  readonly json: boolean;
+}
+
 interface Answer {
   readonly partition: number;
   readonly shares: readonly {
@@ -38,7 +43,7 @@ interface Answer {
 const mode = (write: boolean): string => write ? "rw" : "r";
 
 /** The command. */
-export const command = defineCommand<{ which: Daemon; json: boolean }>({
+export const command = defineCommand<Options>({
   usage: ["shares [--json]"],
   description:
     "Lists what this partition shares and who has it mounted, what " +
@@ -46,7 +51,7 @@ export const command = defineCommand<{ which: Daemon; json: boolean }>({
   options: [...UNIT_OPTIONS, JSON_OPTION],
   examples: [["shares", "who shares what with whom"]],
   samples: [[]],
-  parse(args) {
+  parse(args): Options {
     args.exactly();
     return { which: daemonOf(args), json: args.flag("json") };
   },

@@ -11,15 +11,20 @@ import {
 } from "../cli/partition_options.ts";
 import { streamArgument } from "../cli/shared_options.ts";
 
+interface Options {
+  readonly which: Daemon;
+  readonly name: string;
+}
+
 /** The command. */
-export const command = defineCommand<{ which: Daemon; name: string }>({
+export const command = defineCommand<Options>({
   usage: ["umount NAME"],
   description: "Takes a mounted stream away. The stream itself, its owner's, " +
     "stays as it is.",
   options: UNIT_OPTIONS,
   examples: [["umount rtc_wfs", "the name goes, the stream stays"]],
   samples: [["cam"]],
-  parse(args) {
+  parse(args): Options {
     const [name = ""] = args.exactly("NAME");
     return { which: daemonOf(args), name: streamArgument(name) };
   },

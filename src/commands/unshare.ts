@@ -11,15 +11,20 @@ import {
 } from "../cli/partition_options.ts";
 import { requireName } from "../stream/names.ts";
 
+interface Options {
+  readonly which: Daemon;
+  readonly name: string;
+}
+
 /** The command. */
-export const command = defineCommand<{ which: Daemon; name: string }>({
+export const command = defineCommand<Options>({
   usage: ["unshare STREAM"],
   description: "Ends the sharing of a stream: where it is mounted its name " +
     "goes away; programs that have it open keep what they have.",
   options: UNIT_OPTIONS,
   examples: [["unshare wfs", "no partition finds it any more"]],
   samples: [["cam"]],
-  parse(args) {
+  parse(args): Options {
     const [name = ""] = args.exactly("STREAM");
     return { which: daemonOf(args), name: requireName(name) };
   },

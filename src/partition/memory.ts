@@ -57,6 +57,8 @@ export class XpMemory {
   #closed = false;
 
   /**
+   * Takes a segment that is attached.
+   *
    * @param segment The kernel's, attached.
    * @param size The user's bytes.
    * @param onClose Called once, after it was detached.

@@ -26,7 +26,11 @@ export type PlacementType = "bind" | "preferred";
 export class Part {
   readonly #place: PartitionPlace;
 
-  /** @param place The daemon that the caller belongs to. */
+  /**
+   * Makes the functions; looks at nothing yet.
+   *
+   * @param place The daemon that the caller belongs to.
+   */
   constructor(place: PartitionPlace = {}) {
     this.#place = place;
   }

@@ -82,12 +82,41 @@ export function pagesTaken(registry: Registry, partition: number): number {
  * The `xp` functions for the processes of one partition.
  *
  * Permissions: read and write of the run folder and of `/proc/sysvipc/shm`,
- * ffi for the helper.
+ * ffi for the helper. Works while the daemon is away: it is needed to start a
+ * partition, not to use it.
+ *
+ * @example Two partitions, one memory
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Daemon, IPC_AUTORMID, IPC_CREAT, Xp } from "@shmim/shmim";
+ *
+ * const run = await Deno.makeTempDir();
+ * const onEvent = (): void => {};
+ * const start = (unit: number) =>
+ *   Daemon.start({ folder: run, unit, partition: unit, dir: run, onEvent });
+ * const daemons = [start(1), start(2)];
+ * const one = new Xp({ run, unit: 1 });
+ * const two = new Xp({ run, unit: 2 });
+ * {
+ *   const id = one.shmget(one.ftok(null, 7), 4096, IPC_CREAT);
+ *   one.shmctl(id, IPC_AUTORMID);
+ *   using ours = one.shmat(id);
+ *   using theirs = two.shmat(two.shmget(two.ftok("/partition/1", 7), 4096));
+ *   ours.update(8, new Uint8Array([1, 2, 3]));
+ *   assertEquals(theirs.read(8, 3), new Uint8Array([1, 2, 3]));
+ * }
+ * for (const daemon of daemons) await daemon.close();
+ * await Deno.remove(run, { recursive: true });
+ * ```
  */
 export class Xp {
   readonly #place: PartitionPlace;
 
-  /** @param place The daemon that the caller belongs to. */
+  /**
+   * Makes the functions; looks at nothing yet.
+   *
+   * @param place The daemon that the caller belongs to.
+   */
   constructor(place: PartitionPlace = {}) {
     this.#place = place;
   }
