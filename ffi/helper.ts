@@ -274,6 +274,8 @@ const HELPER_SYMBOLS = {
     parameters: ["buffer", "u64", "u64"],
     result: "pointer",
   },
+  // int32_t shmim_process_end(int32_t pid, int64_t start)
+  shmim_process_end: { parameters: ["i32", "i64"], result: "i32" },
   // int32_t shmim_host_name(char *out, uint64_t bytes)
   shmim_host_name: { parameters: ["buffer", "u64"], result: "i32" },
   // int32_t shmim_notify(const char *path, const char *text, uint64_t bytes)

@@ -391,3 +391,24 @@ export function hostName(): string {
   );
   return new TextDecoder().decode(name.subarray(0, name.indexOf(0)));
 }
+
+/**
+ * Ends a process of ours, by SIGTERM; one that has ended, or whose pid another
+ * has now, is left alone. Permissions: to run `deno`, as who may start one may
+ * end it.
+ *
+ * @param pid The process.
+ * @param startNs When it began.
+ */
+export function endProcess(pid: number, startNs: bigint): void {
+  const may = ["deno", Deno.execPath()].some((command) =>
+    Deno.permissions.querySync({ name: "run", command }).state === "granted"
+  );
+  if (!may) {
+    throw new Deno.errors.NotCapable(
+      'Requires run access to "deno", run again with the --allow-run flag',
+    );
+  }
+  const result = helper().shmim_process_end(pid, startNs);
+  if (result !== -3) check(result, "end a process"); // -ESRCH
+}

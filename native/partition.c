@@ -3,6 +3,7 @@
  * address of an attached segment for a view, the host's own name.
  */
 #define _GNU_SOURCE
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -49,6 +50,19 @@ void *shmim_segment_address(const struct shmim_segment *s, uint64_t offset,
     return NULL;
   }
   return (void *)(uintptr_t)(s->base + offset);
+}
+
+/* Ends a process that began at `start` (shmim_process_start()), by SIGTERM;
+ * -ESRCH where it has ended, or another has its pid. */
+int32_t shmim_process_end(int32_t pid, int64_t start) {
+  const int64_t found = shmim_process_start(pid);
+  if (found < 0) {
+    return (int32_t)found;
+  }
+  if (found != start) {
+    return -ESRCH;
+  }
+  return kill(pid, SIGTERM) == 0 ? 0 : -errno;
 }
 
 /* The host's own name, with a NUL; -ENAMETOOLONG where it does not fit. */

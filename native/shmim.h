@@ -369,6 +369,7 @@ SHMIM_API int32_t shmim_segment_place(const struct shmim_segment *s,
                                       uint32_t node, int32_t strict);
 SHMIM_API void *shmim_segment_address(const struct shmim_segment *s,
                                       uint64_t offset, uint64_t bytes);
+SHMIM_API int32_t shmim_process_end(int32_t pid, int64_t start);
 SHMIM_API int32_t shmim_host_name(char *out, uint64_t bytes);
 SHMIM_API int32_t shmim_notify(const char *path, const char *text,
                                uint64_t bytes);

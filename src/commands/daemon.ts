@@ -5,7 +5,7 @@ import { notify } from "../../ffi/notify.ts";
 import { variable } from "../../ffi/access.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import { EXACT, type Needs, union } from "../cli/needs.ts";
+import { EXACT, GENERAL, type Needs, type Scope, union } from "../cli/needs.ts";
 import type { Output } from "../cli/output.ts";
 import {
   type Daemon as Which,
@@ -18,6 +18,8 @@ import { DIR } from "../cli/shared_options.ts";
 import type { BridgeEvent } from "../bridge/session.ts";
 import { type DaemonConfig, readConfig } from "../partition/config.ts";
 import { Daemon } from "../partition/daemon.ts";
+import { readKey } from "../bridge/key.ts";
+import { startPump } from "./pump_process.ts";
 import { runFolder } from "../partition/run_folder.ts";
 import { MAX_PARTITION } from "../partition/unit.ts";
 import { streamFolder } from "../stream/names.ts";
@@ -91,6 +93,8 @@ async function run(options: Options, { out, signal }: Io): Promise<number> {
     dir: streamFolder(options.dir ?? config?.dir),
     ...config === undefined ? {} : { config },
     onEvent,
+    startPump,
+    ...config?.key === undefined ? {} : { key: readKey(config.key) },
   });
   let server: Deno.HttpServer | undefined;
   try {
@@ -116,6 +120,20 @@ async function run(options: Options, { out, signal }: Io): Promise<number> {
     await daemon.close();
   }
   return EXIT.done;
+}
+
+/** What streams between hosts take. */
+function between(config: DaemonConfig | undefined, scope: Scope): Needs {
+  const { listen, key, peers = [] } = config ?? {};
+  const needed = scope === GENERAL || listen !== undefined || peers.length > 0;
+  return {
+    read: key === undefined ? [] : scope.file(key),
+    net: [
+      ...listen === undefined ? [] : scope.host(listen.hostname, listen.port),
+      ...peers.flatMap(({ host, port }) => scope.host(host, port)),
+    ],
+    run: needed ? scope.self() : [],
+  };
 }
 
 /** The command. */
@@ -197,6 +215,7 @@ export const command = defineCommand<Options>({
         net: metrics === undefined ? [] : scope.host("127.0.0.1", metrics),
         env: SYSTEMD,
       },
+      between(config, scope),
     ]);
   },
   async run(options, io): Promise<number> {

@@ -6,7 +6,7 @@ import { keepDescriptors } from "../../ffi/segment.ts";
 import { runLine } from "./permissions.ts";
 
 /** Deno itself, as it may be started: a permission set can only name it. */
-function denoProgram(): string {
+export function denoProgram(): string {
   const path = Deno.execPath();
   const { state } = Deno.permissions.querySync({ name: "run", command: path });
   return state === "granted" || Deno.build.standalone ? path : "deno";

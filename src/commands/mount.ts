@@ -75,6 +75,13 @@ export const command = defineCommand<Options>({
     const { which, ...what } = options;
     const folder = runFolder(which.run);
     const own = requireUnit(folder, which.unit);
+    if (own.peers.some(({ partition }) => partition === what.partition)) {
+      const { path } = await askDaemon(which, { do: "mount", ...what }) as {
+        path: string;
+      };
+      out.say(`${path} comes from partition ${what.partition}, another host`);
+      return EXIT.done;
+    }
     const { mount, write } = plannedMount(folder, own, what);
     // The link is made here, with permission for just these two files: the
     // daemon has none for what other partitions have.

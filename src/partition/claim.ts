@@ -6,6 +6,7 @@
 import { hostName, processStartNs } from "../../ffi/segment.ts";
 import type { EventSink } from "../bridge/session.ts";
 import { PartitionError, StateFileError } from "./errors.ts";
+import type { Peer } from "./peers.ts";
 import { readRegistry, registryPath } from "./registry.ts";
 import { locked } from "./run_folder.ts";
 import {
@@ -27,6 +28,8 @@ export interface Claim {
   readonly partition: number | undefined;
   /** Folder of streams. */
   readonly dir: string;
+  /** Partitions of other hosts. */
+  readonly peers: readonly Peer[];
   /** Limits that were named. */
   readonly limits: Partial<Limits>;
 }
@@ -110,6 +113,8 @@ export function claimUnit(
       limits: { ...DEFAULT_LIMITS, ...before?.limits, ...claim.limits },
       shares: died?.shares ?? [],
       mounts: died?.mounts ?? [],
+      peers: claim.peers,
+      pumps: died?.pumps ?? [],
     };
     writeUnit(folder, state);
     return state;

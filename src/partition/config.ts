@@ -7,7 +7,8 @@
 import { parse } from "@std/toml";
 import { flag, list, positive, text, whole } from "./check.ts";
 import { PartitionError } from "./errors.ts";
-import { type Limits, MAX_PARTITION } from "./unit.ts";
+import type { Peer } from "./peers.ts";
+import { type Limits, MAX_PARTITION, toPeer } from "./unit.ts";
 
 /** A stream to share. */
 export interface ConfiguredShare {
@@ -37,6 +38,12 @@ export interface DaemonConfig {
   readonly dir?: string;
   /** Limits. */
   readonly limits: Partial<Limits>;
+  /** Where daemons of other hosts reach this one. */
+  readonly listen?: { readonly hostname: string; readonly port: number };
+  /** The file of the key that all of them have. */
+  readonly key?: string;
+  /** Partitions of other hosts. */
+  readonly peers: readonly Peer[];
   /** What to share. */
   readonly shares: readonly ConfiguredShare[];
   /** What to mount. */
@@ -44,7 +51,19 @@ export interface DaemonConfig {
 }
 
 const KEYS: Readonly<Record<string, readonly string[]>> = {
-  "": ["partition", "dir", "maxpgs", "maxdpgs", "timeout", "share", "mount"],
+  "": [
+    "partition",
+    "dir",
+    "maxpgs",
+    "maxdpgs",
+    "timeout",
+    "listen",
+    "key",
+    "peer",
+    "share",
+    "mount",
+  ],
+  peer: ["partition", "host", "port"],
   share: ["stream", "with", "write"],
   mount: ["partition", "stream", "as"],
 };
@@ -63,6 +82,31 @@ function requireKnown(fields: Fields, where: string): Fields {
   return fields;
 }
 
+/** Reads `192.168.2.2:7100` or `[::1]:7100`. */
+function toAddress(where: string): { hostname: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(where);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) {
+    throw new TypeError(`"listen" is "${where}", not ADDRESS:PORT`);
+  }
+  return { hostname: match[1] ?? match[2] ?? "", port };
+}
+
+/** Without a key nobody is asked who he is: only this host may come. */
+function requireLoopback(config: DaemonConfig): DaemonConfig {
+  const { listen, key } = config;
+  if (
+    listen !== undefined && key === undefined &&
+    !/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(listen.hostname)
+  ) {
+    throw new TypeError(
+      `"listen" is ${listen.hostname}, which other hosts reach: that takes a ` +
+        '"key"; without one only 127.0.0.1',
+    );
+  }
+  return config;
+}
+
 function toConfig(fields: Fields): DaemonConfig {
   requireKnown(fields, "");
   const has = (name: string): boolean => name in fields;
@@ -76,6 +120,13 @@ function toConfig(fields: Fields): DaemonConfig {
       ...has("maxdpgs") ? { maxdpgs: whole(fields, "maxdpgs", 1) } : {},
       ...has("timeout") ? { timeoutS: positive(fields, "timeout") } : {},
     },
+    ...has("listen") ? { listen: toAddress(text(fields, "listen")) } : {},
+    ...has("key") ? { key: text(fields, "key") } : {},
+    peers: list(
+      { peer: [], ...fields },
+      "peer",
+      (peer) => toPeer(requireKnown(peer, "peer")),
+    ),
     shares: list({ share: [], ...fields }, "share", (share) => {
       requireKnown(share, "share");
       const partitions = share.with ?? [];
@@ -109,7 +160,7 @@ function toConfig(fields: Fields): DaemonConfig {
  */
 export function readConfig(path: string): DaemonConfig {
   try {
-    return toConfig(parse(Deno.readTextFileSync(path)));
+    return requireLoopback(toConfig(parse(Deno.readTextFileSync(path))));
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw new PartitionError(

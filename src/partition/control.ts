@@ -190,7 +190,7 @@ export class ControlSocket {
         typeof request !== "object" || request === null ||
         typeof (request as Request).do !== "string"
       ) throw new TypeError("That is no request");
-      const result = answer(
+      const result = await answer(
         request as Request,
         (what) => afterwards.push(what),
       );

@@ -8,6 +8,7 @@
 import { join, resolve } from "@std/path";
 import type { EventSink } from "../bridge/session.ts";
 import { statFile } from "../../ffi/files.ts";
+import { removeStream } from "../stream/remove.ts";
 import { StreamNotFoundError } from "../stream/format.ts";
 import {
   isStreamPath,
@@ -20,6 +21,9 @@ import type { DaemonConfig } from "./config.ts";
 import { type Answer, ControlSocket, type Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";
 import { metricsText } from "./metrics.ts";
+import { type Peer, PeerSocket } from "./peers.ts";
+import { pumpRuns, type StartPump } from "./pumps.ts";
+import { Remote } from "./remote.ts";
 import {
   dropLink,
   findShare,
@@ -68,6 +72,10 @@ export interface DaemonOptions {
   readonly config?: DaemonConfig;
   /** Told of everything that happens. */
   readonly onEvent: EventSink;
+  /** Starts the processes that carry streams between hosts. */
+  readonly startPump?: StartPump;
+  /** The key of `config.key`. */
+  readonly key?: Uint8Array<ArrayBuffer>;
 }
 
 /** An event, as `status` gives it. */
@@ -107,6 +115,8 @@ export class Daemon {
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #ended = Promise.withResolvers<void>();
   #requests = 0;
+  readonly #remote: Remote | undefined;
+  #peers: PeerSocket | undefined;
 
   /**
    * Takes the unit and answers from now on.
@@ -128,12 +138,45 @@ export class Daemon {
       unit,
       partition: options.partition ?? config?.partition,
       dir: options.dir,
+      peers: config?.peers ?? [],
       limits: config?.limits ?? {},
     }, (event) => this.#tell(event.message, event.level));
     this.#configure();
+    this.#remote = this.#between(options);
     this.#look();
     this.#socket = new ControlSocket(folder, unit, this.#answer);
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  /** What is needed for streams between hosts, where it is asked for. */
+  #between({ config, key, startPump }: DaemonOptions): Remote | undefined {
+    if (config === undefined || startPump === undefined) return undefined;
+    if (config.listen === undefined && config.peers.length === 0) {
+      return undefined;
+    }
+    const remote = new Remote({
+      state: () => this.#state,
+      change: (change) => this.#change(change),
+      tell: (message, level) => this.#tell(message, level),
+      startPump,
+      hostname: config.listen?.hostname ?? "127.0.0.1",
+      key,
+      keyFile: config.key,
+    });
+    if (config.listen !== undefined) {
+      this.#peers = new PeerSocket(
+        config.listen,
+        key,
+        (request, host) => remote.answer(request, host),
+        (why) => this.#tell(`turned a peer away: ${why}`, "warning"),
+      );
+      this.#tell(
+        `other hosts reach it at ${config.listen.hostname}:` +
+          `${this.#peers.port}` +
+          (key === undefined ? "; without a key only this host may" : ""),
+      );
+    }
+    return remote;
   }
 
   /** What it remembers. */
@@ -151,6 +194,8 @@ export class Daemon {
     clearInterval(this.#timer);
     await this.#socket?.close();
     this.#socket = undefined;
+    await this.#peers?.close();
+    this.#peers = undefined;
     this.#ended.resolve();
   }
 
@@ -225,7 +270,9 @@ export class Daemon {
 
   /** Holds every mount against what its owner shares now. */
   #look(): void {
+    void this.#remote?.look((mount, problem) => this.#note(mount, problem));
     for (const mount of this.#state.mounts) {
+      if (this.#remote?.peer(mount.partition) !== undefined) continue;
       let problem = "";
       try {
         this.#lookAtMount(mount);
@@ -236,15 +283,19 @@ export class Daemon {
           : (error as Error).message;
         this.#quietly(() => setAside(mount));
       }
-      const before = this.#waiting.get(mount.path) ?? "";
-      if (problem === before) continue;
-      if (problem === "") {
-        this.#waiting.delete(mount.path);
-        this.#tell(`mounted "${mount.path}" again`);
-      } else {
-        this.#waiting.set(mount.path, problem);
-        this.#tell(`"${mount.path}" waits: ${problem}`, "warning");
-      }
+      this.#note(mount, problem);
+    }
+  }
+
+  #note(mount: Mount, problem: string): void {
+    const before = this.#waiting.get(mount.path) ?? "";
+    if (problem === before) return;
+    if (problem === "") {
+      this.#waiting.delete(mount.path);
+      this.#tell(`mounted "${mount.path}" again`);
+    } else {
+      this.#waiting.set(mount.path, problem);
+      this.#tell(`"${mount.path}" waits: ${problem}`, "warning");
     }
   }
 
@@ -426,6 +477,44 @@ export class Daemon {
   }
 
   #mount(request: Request): unknown {
+    const peer = typeof request.partition === "number"
+      ? this.#remote?.peer(request.partition)
+      : undefined;
+    return peer === undefined
+      ? this.#mountHere(request)
+      : this.#mountThere(request, peer);
+  }
+
+  async #mountThere(request: Request, peer: Peer): Promise<unknown> {
+    const { dir, mounts } = this.#state;
+    const { partition } = peer;
+    const stream = requireName(textOf(request, "stream"));
+    const path = join(dir, requireName(textOf(request, "as")) + SUFFIX);
+    const there = mounts.find((mount) => mount.path === path);
+    const same = there?.partition === partition && there.stream === stream;
+    if (!same && Remote.taken(path)) {
+      throw new PartitionError(
+        `"${path}" exists and is another stream: --as gives the mount another ` +
+          "name",
+      );
+    }
+    if (
+      !same &&
+      mounts.some((one) => one.partition === partition && one.stream === stream)
+    ) {
+      throw new PartitionError(
+        `"${stream}" of partition ${partition} is mounted already`,
+      );
+    }
+    const offer = await this.#remote?.offered(peer, stream);
+    const mount: Mount = { partition, stream, path, target: "" };
+    if (!same) this.#change({ mounts: [...this.#state.mounts, mount] });
+    this.#tell(`mounts "${stream}" of partition ${partition}, another host`);
+    this.#look();
+    return { ...mount, write: offer?.write ?? false };
+  }
+
+  #mountHere(request: Request): unknown {
     const { mounts } = this.#state;
     const partition = numberOf(request, "partition", MAX_PARTITION);
     const stream = requireName(textOf(request, "stream"));
@@ -469,7 +558,11 @@ export class Daemon {
     }
     this.#change({ mounts: mounts.filter((one) => one !== mount) });
     this.#waiting.delete(path);
-    dropLink(mount);
+    if (this.#remote?.peer(mount.partition) === undefined) dropLink(mount);
+    else {
+      this.#remote.end(mount);
+      if (Remote.taken(path)) removeStream(path, { force: true });
+    }
     this.#tell(`unmounted "${name}"`);
     return mount;
   }
@@ -491,6 +584,11 @@ export class Daemon {
         ...mount,
         state: this.#waiting.has(mount.path)
           ? "waiting"
+          : this.#state.pumps.some((pump) =>
+              pump.kind === "receive" && pump.stream === mount.stream &&
+              pump.partition === mount.partition && pumpRuns(pump)
+            )
+          ? "received"
           : lookAt(mount) === "ours"
           ? "linked"
           : "missing",
@@ -530,7 +628,10 @@ export class Daemon {
       }
       return own.length;
     });
-    for (const mount of this.#state.mounts) dropLink(mount);
+    for (const mount of this.#state.mounts) {
+      if (this.#remote?.peer(mount.partition) === undefined) dropLink(mount);
+    }
+    this.#remote?.endAll();
     this.#change({ up: false, shares: [], mounts: [] });
     this.#tell(`shut down; removed ${removed} segments`);
     after(() => void this.close());

@@ -9,6 +9,8 @@ import { join } from "@std/path";
 import { processStartNs } from "../../ffi/segment.ts";
 import { flag, list, positive, text, whole } from "./check.ts";
 import { PartitionError, PartitionLimitError } from "./errors.ts";
+import type { Peer } from "./peers.ts";
+import type { Pump } from "./pumps.ts";
 import { getState, putState, requireOwnFolder } from "./run_folder.ts";
 
 /** Largest number of a partition. */
@@ -83,6 +85,10 @@ export interface UnitState {
   readonly shares: readonly Share[];
   /** What is mounted. */
   readonly mounts: readonly Mount[];
+  /** Partitions of other hosts. */
+  readonly peers: readonly Peer[];
+  /** Processes that carry streams between hosts. */
+  readonly pumps: readonly Pump[];
 }
 
 /** The state file of a unit. */
@@ -114,6 +120,15 @@ export function toLimits(fields: Record<string, unknown>): Limits {
   };
 }
 
+/** Takes a peer apart. */
+export function toPeer(peer: Record<string, unknown>): Peer {
+  return {
+    partition: partitionOf(peer),
+    host: text(peer, "host"),
+    port: whole(peer, "port", 1, 65535),
+  };
+}
+
 function toUnit(fields: Record<string, unknown>): UnitState {
   const limits = fields.limits;
   if (typeof limits !== "object" || limits === null) {
@@ -140,6 +155,16 @@ function toUnit(fields: Record<string, unknown>): UnitState {
       stream: text(mount, "stream"),
       path: text(mount, "path"),
       target: text(mount, "target"),
+    })),
+    peers: list(fields, "peers", toPeer),
+    pumps: list(fields, "pumps", (pump) => ({
+      kind: text(pump, "kind") === "receive" ? "receive" : "transmit",
+      partition: partitionOf(pump),
+      stream: text(pump, "stream"),
+      host: text(pump, "host"),
+      port: whole(pump, "port", 1, 65535),
+      pid: whole(pump, "pid", 1),
+      startNs: text(pump, "startNs"),
     })),
   };
 }

@@ -1,6 +1,7 @@
 /** Who uses what a partition has: what a shutdown has to wait for. @module */
 
 import { kernelInfo, type Registry } from "./registry.ts";
+import { pumpRuns } from "./pumps.ts";
 import { listUnits, type UnitState } from "./unit.ts";
 
 /**
@@ -12,9 +13,10 @@ import { listUnits, type UnitState } from "./unit.ts";
  */
 export function usersOf(
   folder: string,
-  { partition, unit }: UnitState,
+  state: UnitState,
   registry: Registry,
 ): string[] {
+  const { partition, unit } = state;
   const users: string[] = [];
   for (const entry of registry.segments) {
     const name = `segment ${entry.shmid} of partition ${entry.partition}`;
@@ -31,6 +33,12 @@ export function usersOf(
     if (others > 0) {
       users.push(`${name} is attached ${others} times by its id alone`);
     }
+  }
+  for (const pump of state.pumps) {
+    if (pump.kind !== "transmit" || !pumpRuns(pump)) continue;
+    users.push(
+      `partition ${pump.partition} at ${pump.host} receives "${pump.stream}"`,
+    );
   }
   for (const other of listUnits(folder)) {
     if (other.unit === unit || !other.up) continue;

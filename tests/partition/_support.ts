@@ -43,6 +43,8 @@ export class Host implements Disposable {
       limits: { ...DEFAULT_LIMITS, ...limits },
       shares: [],
       mounts: [],
+      peers: [],
+      pumps: [],
     });
     const place = { run: this.run, unit };
     return { xp: new Xp(place), part: new Part(place) };
