@@ -158,3 +158,31 @@ export {
   type SegmentLimits,
   segmentLimits,
 } from "./ffi/segment.ts";
+export {
+  PartitionError,
+  PartitionLimitError,
+  StateFileError,
+} from "./src/partition/errors.ts";
+export {
+  type ConfiguredMount,
+  type ConfiguredShare,
+  type DaemonConfig,
+  readConfig,
+} from "./src/partition/config.ts";
+export { Daemon, type DaemonOptions } from "./src/partition/daemon.ts";
+export type { Peer } from "./src/partition/peers.ts";
+export type { Pump, StartedPump, StartPump } from "./src/partition/pumps.ts";
+export type { Limits, Mount, Share, UnitState } from "./src/partition/unit.ts";
+export { XpMemory } from "./src/partition/memory.ts";
+export { Part, part, type PlacementType } from "./src/partition/part.ts";
+export {
+  IPC_AUTORMID,
+  IPC_CREAT,
+  IPC_EXCL,
+  IPC_PRIVATE,
+  IPC_RMID,
+  type PartitionPlace,
+  SHM_RDONLY,
+  Xp,
+  xp,
+} from "./src/partition/xp.ts";

@@ -8,7 +8,7 @@ import { fromFileUrl } from "@std/path";
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 11;
+export const HELPER_ABI = 12;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -409,6 +409,21 @@ const HELPER_SYMBOLS = {
   shmim_clock_state: { parameters: ["buffer"], result: "i32" },
   // int32_t shmim_file_access(const char *, int32_t mode)
   shmim_file_access: { parameters: ["buffer", "i32"], result: "i32" },
+  // int32_t shmim_segment_place(const struct shmim_segment *, uint32_t node,
+  //     int32_t strict)
+  shmim_segment_place: { parameters: ["buffer", "u32", "i32"], result: "i32" },
+  // void *shmim_segment_address(const struct shmim_segment *,
+  //     uint64_t offset, uint64_t bytes)
+  shmim_segment_address: {
+    parameters: ["buffer", "u64", "u64"],
+    result: "pointer",
+  },
+  // int32_t shmim_process_end(int32_t pid, int64_t start)
+  shmim_process_end: { parameters: ["i32", "i64"], result: "i32" },
+  // int32_t shmim_host_name(char *out, uint64_t bytes)
+  shmim_host_name: { parameters: ["buffer", "u64"], result: "i32" },
+  // int32_t shmim_notify(const char *path, const char *text, uint64_t bytes)
+  shmim_notify: { parameters: ["buffer", "buffer", "u64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** The helper's functions. */

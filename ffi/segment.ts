@@ -190,6 +190,7 @@ export class SegmentMemory {
   readonly #words = new BigUint64Array(new ArrayBuffer(3 * 8));
   readonly #found = new BigUint64Array(new ArrayBuffer(8));
   readonly #helper: Helper = helper();
+  #views: ArrayBuffer[] = [];
 
   private constructor() {}
 
@@ -315,8 +316,38 @@ export class SegmentMemory {
     return true;
   }
 
-  /** Detaches; a second call does nothing. */
+  /** Places its pages on a NUMA node, before anybody has touched them. */
+  place(node: number, strict: boolean): void {
+    check(
+      this.#helper.shmim_segment_place(this.#words, node, strict ? 1 : 0),
+      "place a segment",
+    );
+  }
+
+  /**
+   * The memory itself, no copy. Needs the full `--allow-ffi`; detached with
+   * the segment.
+   */
+  view(offset: number, bytes: number): ArrayBuffer {
+    const pointer = this.#helper.shmim_segment_address(
+      this.#words,
+      BigInt(offset),
+      BigInt(bytes),
+    );
+    if (pointer === null) {
+      throw new RangeError(
+        `${bytes} bytes at ${offset} are outside the segment's ${this.length}`,
+      );
+    }
+    const buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
+    this.#views.push(buffer);
+    return buffer;
+  }
+
+  /** Detaches, views first; a second call does nothing. */
   detach(): void {
+    for (const view of this.#views) if (!view.detached) view.transfer(0);
+    this.#views = [];
     check(
       this.#helper.shmim_segment_detach(this.#words),
       "detach a segment",
@@ -349,4 +380,35 @@ export function processStartNs(pid: number): bigint | undefined {
  */
 export function keepDescriptors(): void {
   check(helper().shmim_keep_descriptors(), "keep the descriptors");
+}
+
+/** The name of this host, as the kernel has it. */
+export function hostName(): string {
+  const name = new Uint8Array(256);
+  check(
+    helper().shmim_host_name(name, BigInt(name.length)),
+    "ask for the host's name",
+  );
+  return new TextDecoder().decode(name.subarray(0, name.indexOf(0)));
+}
+
+/**
+ * Ends a process of ours, by SIGTERM; one that has ended, or whose pid another
+ * has now, is left alone. Permissions: to run `deno`, as who may start one may
+ * end it.
+ *
+ * @param pid The process.
+ * @param startNs When it began.
+ */
+export function endProcess(pid: number, startNs: bigint): void {
+  const may = ["deno", Deno.execPath()].some((command) =>
+    Deno.permissions.querySync({ name: "run", command }).state === "granted"
+  );
+  if (!may) {
+    throw new Deno.errors.NotCapable(
+      'Requires run access to "deno", run again with the --allow-run flag',
+    );
+  }
+  const result = helper().shmim_process_end(pid, startNs);
+  if (result !== -3) check(result, "end a process"); // -ESRCH
 }

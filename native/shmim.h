@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 11
+#define SHMIM_ABI 12
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -628,5 +628,15 @@ SHMIM_API int64_t shmim_file_text(const char *path, char *out,
 SHMIM_API int32_t shmim_file_system(const char *path, int64_t *out);
 SHMIM_API int32_t shmim_clock_state(int64_t *out);
 SHMIM_API int32_t shmim_file_access(const char *path, int32_t mode);
+
+/* partition.c */
+SHMIM_API int32_t shmim_segment_place(const struct shmim_segment *s,
+                                      uint32_t node, int32_t strict);
+SHMIM_API void *shmim_segment_address(const struct shmim_segment *s,
+                                      uint64_t offset, uint64_t bytes);
+SHMIM_API int32_t shmim_process_end(int32_t pid, int64_t start);
+SHMIM_API int32_t shmim_host_name(char *out, uint64_t bytes);
+SHMIM_API int32_t shmim_notify(const char *path, const char *text,
+                               uint64_t bytes);
 
 #endif

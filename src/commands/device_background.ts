@@ -1,4 +1,4 @@
-/** Starts a device that outlives its terminal. @module */
+/** Starts what outlives its terminal: a device, a daemon. @module */
 
 import { CommandError } from "../cli/errors.ts";
 import type { Output } from "../cli/output.ts";
@@ -6,7 +6,7 @@ import { keepDescriptors } from "../../ffi/segment.ts";
 import { runLine } from "./permissions.ts";
 
 /** Deno itself, as it may be started: a permission set can only name it. */
-function denoProgram(): string {
+export function denoProgram(): string {
   const path = Deno.execPath();
   const { state } = Deno.permissions.querySync({ name: "run", command: path });
   return state === "granted" || Deno.build.standalone ? path : "deno";
@@ -41,10 +41,21 @@ export async function launchInBackground(
   words: readonly string[],
   out: Output,
 ): Promise<number> {
-  const line = await runLine(["device", ...words, "--serve"]);
-  const args = Deno.build.standalone
-    ? ["device", ...words, "--serve"]
-    : line.slice(1);
+  out.line(await launch(["device", ...words, "--serve"]));
+  return 0;
+}
+
+/**
+ * Starts a command in a session of its own, with just the permissions that it
+ * needs, and waits for the line in which it says that it stands.
+ *
+ * @param words Its command line.
+ * @returns That line.
+ * @throws {CommandError} with its own words and code where it ends without.
+ */
+export async function launch(words: readonly string[]): Promise<string> {
+  const line = await runLine(words);
+  const args = Deno.build.standalone ? [...words] : line.slice(1);
   keepDescriptors();
   const child = new Deno.Command(denoProgram(), {
     args,
@@ -58,9 +69,8 @@ export async function launchInBackground(
   if (place === undefined) {
     const { code } = await child.status;
     const why = (await said).replace(/^shmim: /, "");
-    throw new CommandError(why || "The device did not start", code || 1);
+    throw new CommandError(why || `The ${words[0]} did not start`, code || 1);
   }
   child.unref();
-  out.line(place);
-  return 0;
+  return place;
 }

@@ -150,6 +150,41 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./clean.ts"),
   },
   {
+    name: "daemon",
+    summary: "keeps what a partition shares and mounts",
+    load: () => import("./daemon.ts"),
+  },
+  {
+    name: "ctl",
+    summary: "start, stop, set and look at daemons",
+    load: () => import("./ctl.ts"),
+  },
+  {
+    name: "share",
+    summary: "let other partitions mount a stream",
+    load: () => import("./share.ts"),
+  },
+  {
+    name: "mount",
+    summary: "a stream of another partition, here",
+    load: () => import("./mount.ts"),
+  },
+  {
+    name: "unshare",
+    summary: "take a shared stream back",
+    load: () => import("./unshare.ts"),
+  },
+  {
+    name: "umount",
+    summary: "take a mounted stream away",
+    load: () => import("./umount.ts"),
+  },
+  {
+    name: "shares",
+    summary: "what is shared, mounted and offered",
+    load: () => import("./shares.ts"),
+  },
+  {
     name: "demo",
     summary: "a stream crosses a bridge on this machine",
     load: () => import("./demo.ts"),

@@ -423,6 +423,41 @@ export class Segment {
     );
   }
 
+  /**
+   * Places its pages, before anybody has touched them, on a NUMA node.
+   *
+   * @param node The node's number.
+   * @param strict Only there, rather than there first.
+   * @throws {SegmentError} `ENOSYS` where the kernel has no nodes, `EINVAL`
+   * where it has none of this number, `EPERM`.
+   */
+  place(node: number, strict: boolean): void {
+    const memory = this.#use("place");
+    explained(
+      "mbind",
+      `place ${this.#label} on node ${node}`,
+      () => memory.place(node, strict),
+      {
+        ENOSYS: "this kernel has no NUMA nodes",
+        EINVAL: "this kernel has no such node",
+        EPERM: "a sandbox forbids it",
+      },
+    );
+  }
+
+  /**
+   * Its memory itself: stores reach everybody at once, and readers may see
+   * half of them. Detached when the segment is. Needs the full `--allow-ffi`.
+   */
+  view(offset: number = 0, bytes: number = this.size - offset): ArrayBuffer {
+    return this.#access(
+      "view",
+      offset,
+      bytes,
+      (memory) => memory.view(offset, bytes),
+    );
+  }
+
   /** Detaches it; a second call does nothing. */
   close(): void {
     this.#memory?.detach();

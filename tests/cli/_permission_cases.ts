@@ -75,6 +75,19 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
     net: ["connect"],
   },
   clean: { words: ["--only", "claims,files"] },
+  daemon: {
+    words: "--run run --metrics 0".split(" "),
+    code: 143,
+    says: /metrics on/,
+    net: ["listen", "listen on UDP"],
+  },
+  // No daemon runs: it says so.
+  ctl: { words: ["status", "--run", "run"], code: 1 },
+  share: { words: ["cam", "--run", "run"], code: 1 },
+  mount: { words: ["1:cam", "--run", "run"], code: 1 },
+  unshare: { words: ["cam", "--run", "run"], code: 1 },
+  umount: { words: ["cam", "--run", "run"], code: 1 },
+  shares: { words: ["--run", "run"], code: 1 },
   demo: {
     words: ["--seconds", "0.1"],
     net: ["connect", "connect to another port", "listen", "listen on UDP"],

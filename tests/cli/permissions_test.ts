@@ -46,6 +46,39 @@ function good({ code, out, err }: Outcome): string {
   return out;
 }
 
+let shared: Promise<void> | undefined;
+
+/** The five commands of sharing, each under its own set, once for all. */
+function sharing(): Promise<void> {
+  return shared ??= (async () => {
+    using folder = new Folder(TMP);
+    const dirs = ["a", "b"].map((name) => folder.file(name));
+    for (const dir of dirs) Deno.mkdirSync(dir);
+    const size = [4, 3];
+    Stream.create("cam", { dir: dirs[0] ?? "", size, type: "u8" }).close();
+    const at = (
+      unit: number,
+    ): string[] => ["--run", folder.file("run"), "--unit", `${unit}`];
+    await using first = new Running(
+      ["daemon", "--dir", dirs[0] ?? "", ...at(0)],
+      { folder },
+    );
+    await using second = new Running(
+      ["daemon", "--dir", dirs[1] ?? "", ...at(1)],
+      { folder },
+    );
+    for (const one of [first, second]) {
+      await until("it is up", () => one.out.includes("is up"));
+    }
+    good(await own(["share", "cam", ...at(0)], folder));
+    good(await own(["mount", "0:cam", ...at(1)], folder));
+    const out = good(await own(["shares", "--json", ...at(1)], folder));
+    assertEquals(json(out).mounts[0].state, "linked");
+    good(await own(["umount", "cam", ...at(1)], folder));
+    good(await own(["unshare", "cam", ...at(0)], folder));
+  })();
+}
+
 /** One real case of each command. */
 const CASES: Readonly<
   Record<string, (folder: Folder, cam: Stream) => Promise<void>>
@@ -300,6 +333,31 @@ const CASES: Readonly<
     good(await own(["clean", "--only", "claims,files"], folder));
     assertEquals(folder.names(), ["cam.im.shm"]);
   },
+  async daemon(folder): Promise<void> {
+    const run = folder.file("run");
+    await using daemon = new Running(
+      ["daemon", "--run", run, "--metrics", "0"],
+      { folder, flags: ["-P=daemon"] },
+    );
+    await daemon.says(/metrics on/);
+    await until("it is up", () => daemon.out.includes("is up"));
+    assertEquals(await daemon.end(), 143);
+  },
+  async ctl(folder): Promise<void> {
+    const run = ["--run", folder.file("run")];
+    good(await own(["ctl", "startup", ...run], folder));
+    assertEquals(
+      json(good(await own(["ctl", "getcfg", "--json", ...run], folder)))
+        .partition,
+      0,
+    );
+    good(await own(["ctl", "shutdown", ...run], folder));
+  },
+  share: sharing,
+  mount: sharing,
+  unshare: sharing,
+  umount: sharing,
+  shares: sharing,
   async demo(folder): Promise<void> {
     const { code, out, err } = await own(["demo", "--seconds", "0.2"], folder);
     assertEquals(code, 0, err);

@@ -1,0 +1,214 @@
+/**
+ * How a daemon is spoken to: a Unix socket in the run folder, whose mode of
+ * 0700 says who may. One JSON object in a line each way, one of each a
+ * connection.
+ * @module
+ */
+
+import { PartitionError } from "./errors.ts";
+import { requireOwnFolder } from "./run_folder.ts";
+import { DEFAULT_LIMITS, readUnit, socketPath } from "./unit.ts";
+
+/** What a daemon is asked. */
+export interface Request {
+  /** What to do. */
+  readonly do: string;
+  /** With what. */
+  readonly [name: string]: unknown;
+}
+
+/** What a daemon answers. */
+type Reply =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly error: string };
+
+/** Longest request, bytes. */
+const MAX_REQUEST = 65_536;
+/** Longest answer, bytes. */
+const MAX_REPLY = 16 * 2 ** 20;
+const REQUEST_MS = 5000;
+const MAX_CONNECTIONS = 32;
+
+async function readLine(
+  connection: Deno.Conn,
+  most: number,
+): Promise<string> {
+  const decoder = new TextDecoder();
+  const chunk = new Uint8Array(65_536);
+  let text = "";
+  while (!text.includes("\n")) {
+    const n = await connection.read(chunk);
+    if (n === null) break;
+    text += decoder.decode(chunk.subarray(0, n), { stream: true });
+    if (text.length > most) throw new RangeError("a line is too long");
+  }
+  return text.split("\n")[0] ?? "";
+}
+
+async function writeLine(connection: Deno.Conn, value: unknown): Promise<void> {
+  const bytes = new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+  for (let at = 0; at < bytes.length;) {
+    at += await connection.write(bytes.subarray(at));
+  }
+}
+
+/** Closes a connection when the time is up; its calls fail then. */
+function limited(connection: Deno.Conn, ms: number): Disposable {
+  const close = (): void => {
+    try {
+      connection.close();
+    } catch {
+      // closed already
+    }
+  };
+  const timer = setTimeout(close, ms);
+  return {
+    [Symbol.dispose]: (): void => {
+      clearTimeout(timer);
+      close();
+    },
+  };
+}
+
+function notRunning(folder: string, unit: number): PartitionError {
+  const state = readUnit(folder, unit);
+  return new PartitionError(
+    state?.up
+      ? `The daemon of unit ${unit} (pid ${state.pid}) has died: "shmim ctl ` +
+        `startup --unit ${unit}" starts the next one, which takes over`
+      : `No daemon runs as unit ${unit} of "${folder}": "shmim ctl startup ` +
+        `--unit ${unit}" starts one`,
+  );
+}
+
+/** An error that says that nobody listens. */
+function nobodyListens(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound ||
+    error instanceof Deno.errors.ConnectionRefused;
+}
+
+/**
+ * Asks a daemon.
+ *
+ * @param folder The run folder.
+ * @param unit Which daemon.
+ * @param request What.
+ * @param timeoutS How long the answer may take. Default as of its limits.
+ * @returns What it answers.
+ * @throws {PartitionError} where none runs, it does not answer, or refuses.
+ */
+export async function ask(
+  folder: string,
+  unit: number,
+  request: Request,
+  timeoutS: number = DEFAULT_LIMITS.timeoutS,
+): Promise<unknown> {
+  requireOwnFolder(folder);
+  let connection: Deno.Conn;
+  try {
+    connection = await Deno.connect({
+      transport: "unix",
+      path: socketPath(folder, unit),
+    });
+  } catch (error) {
+    if (nobodyListens(error)) throw notRunning(folder, unit);
+    throw error;
+  }
+  let line = "";
+  try {
+    using _ = limited(connection, timeoutS * 1000);
+    await writeLine(connection, request);
+    line = await readLine(connection, MAX_REPLY);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+  }
+  if (line === "") {
+    throw new PartitionError(
+      `The daemon of unit ${unit} gave no answer within ${timeoutS} s`,
+    );
+  }
+  const reply = JSON.parse(line) as Reply;
+  if (!reply.ok) throw new PartitionError(reply.error);
+  return reply.result;
+}
+
+/** What answers requests; `after` runs once the answer is out. */
+export type Answer = (
+  request: Request,
+  after: (what: () => void) => void,
+) => unknown;
+
+/** A daemon's end of the socket. */
+export class ControlSocket {
+  readonly #listener: Deno.UnixListener;
+  readonly #path: string;
+  readonly #serving: Promise<void>;
+  #open = 0;
+
+  /**
+   * Listens. A socket that a dead daemon left is replaced.
+   *
+   * @param folder The run folder.
+   * @param unit Which daemon.
+   * @param answer Answers a request; what it throws is the answer, too.
+   */
+  constructor(folder: string, unit: number, answer: Answer) {
+    this.#path = socketPath(folder, unit);
+    this.#remove();
+    this.#listener = Deno.listen({ transport: "unix", path: this.#path });
+    this.#serving = this.#serve(answer);
+  }
+
+  #remove(): void {
+    try {
+      Deno.removeSync(this.#path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  async #serve(answer: Answer): Promise<void> {
+    for await (const connection of this.#listener) {
+      if (this.#open >= MAX_CONNECTIONS) {
+        connection.close();
+        continue;
+      }
+      this.#open++;
+      this.#one(connection, answer).catch(() => {})
+        .finally(() => this.#open--);
+    }
+  }
+
+  async #one(connection: Deno.Conn, answer: Answer): Promise<void> {
+    using _ = limited(connection, REQUEST_MS);
+    const line = await readLine(connection, MAX_REQUEST);
+    const afterwards: (() => void)[] = [];
+    let reply: Reply;
+    try {
+      const request: unknown = JSON.parse(line);
+      if (
+        typeof request !== "object" || request === null ||
+        typeof (request as Request).do !== "string"
+      ) throw new TypeError("That is no request");
+      const result = await answer(
+        request as Request,
+        (what) => afterwards.push(what),
+      );
+      reply = { ok: true, result };
+    } catch (error) {
+      reply = { ok: false, error: (error as Error).message };
+    }
+    try {
+      await writeLine(connection, reply);
+    } finally {
+      for (const what of afterwards) what();
+    }
+  }
+
+  /** Stops listening, and removes the socket. */
+  async close(): Promise<void> {
+    this.#listener.close();
+    await this.#serving;
+    this.#remove();
+  }
+}
