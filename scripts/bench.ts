@@ -22,6 +22,7 @@ import { NOTIFY } from "./bench/notify.ts";
 import { compilePrograms, Talker } from "./bench/programs.ts";
 import { START } from "./bench/start.ts";
 import { table } from "./bench/table.ts";
+import { TOP } from "./bench/top.ts";
 
 const FIGURES: readonly Figure[] = [
   ...BRIDGE,
@@ -33,6 +34,7 @@ const FIGURES: readonly Figure[] = [
   ...START,
   ...INFO,
   ...NARROW,
+  ...TOP,
 ];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";
