@@ -23,6 +23,7 @@ import { REPLAY } from "./bench/replay.ts";
 import { compilePrograms, Talker } from "./bench/programs.ts";
 import { START } from "./bench/start.ts";
 import { table } from "./bench/table.ts";
+import { TOP } from "./bench/top.ts";
 
 const FIGURES: readonly Figure[] = [
   ...BRIDGE,
@@ -35,6 +36,7 @@ const FIGURES: readonly Figure[] = [
   ...INFO,
   ...NARROW,
   ...REPLAY,
+  ...TOP,
 ];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";

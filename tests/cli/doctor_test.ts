@@ -35,9 +35,8 @@ Deno.test("shmim doctor ends with 1 where something is broken", async () => {
   assertEquals(code, 1);
   const { broken, findings } = json(out);
   assertEquals(broken, true);
-  // deno-lint-ignore no-explicit-any
   const of = (check: string) =>
-    findings.filter((one: any) => one.check === check);
+    findings.filter((one: { check: string }) => one.check === check);
   assertEquals(of("key").length, 1);
   assertEquals(of("key")[0].mend, `chmod 600 ${key}`);
   assertEquals(of("peer")[0].gravity, "ok");
