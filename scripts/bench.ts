@@ -17,6 +17,7 @@ import { FITS } from "./bench/fits.ts";
 import { FLOOR } from "./bench/floor.ts";
 import { INFO } from "./bench/info.ts";
 import { LOAD } from "./bench/load.ts";
+import { LS } from "./bench/ls.ts";
 import { NARROW } from "./bench/narrow.ts";
 import { NOTIFY } from "./bench/notify.ts";
 import { REPLAY } from "./bench/replay.ts";
@@ -33,6 +34,7 @@ const FIGURES: readonly Figure[] = [
   ...FLOOR,
   ...FITS,
   ...START,
+  ...LS,
   ...INFO,
   ...NARROW,
   ...REPLAY,

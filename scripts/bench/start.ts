@@ -23,7 +23,11 @@ const AT_MOST = 1.5;
 type Env = Readonly<Record<string, string>>;
 
 /** Runs a program to its end; returns its wall time, ns. */
-function once(program: string, args: readonly string[], env: Env): number {
+export function once(
+  program: string,
+  args: readonly string[],
+  env: Env,
+): number {
   const command = new Deno.Command(program, {
     args: [...args],
     env: { ...env },
@@ -38,7 +42,7 @@ function once(program: string, args: readonly string[], env: Env): number {
   return elapsed;
 }
 
-function report(times: number[]): Report {
+export function report(times: number[]): Report {
   const sorted = times.toSorted((a, b) => a - b);
   const last = sorted.at(-1) ?? NaN;
   return {

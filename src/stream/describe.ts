@@ -118,7 +118,10 @@ export function describeStream(stream: Stream): StreamDescription {
   const fields = stream.fields();
   const offset = stream.clockOffset;
   const time = (ns: bigint): string | null => isoTime(ns, offset) ?? null;
-  const link = linkTarget(stream.path);
+  // What lies where it was asked for is no link: nobody need be asked.
+  const link = stream.realPath === stream.path
+    ? undefined
+    : linkTarget(stream.path);
   const writer = lastWriter(stream);
   return {
     name: stream.name,
