@@ -207,6 +207,7 @@ export class Daemon {
       partitions: listUnits(this.#folder),
       waiting: this.#waiting.size,
       requests: this.#requests,
+      refused: this.#peers?.refused ?? 0,
       upSeconds: (Date.now() - this.#started) / 1000,
     });
   }
