@@ -56,6 +56,31 @@ static void test_segment_bounds(void) {
   CHECK(shmim_segment_attach(&s, id, 0) < 0);
 }
 
+static void test_partition(void) {
+  struct shmim_segment s = {0};
+  char name[256];
+  const int32_t id =
+      shmim_segment_get(0, SEGMENT_BYTES, 0600, SHMIM_SEGMENT_NEW);
+  CHECK(shmim_segment_address(&s, 0, 1) == NULL);
+  CHECK(shmim_segment_place(&s, 0, 0) == -EINVAL);
+  CHECK(shmim_segment_attach(&s, id, 1) == 0);
+  CHECK(shmim_segment_remove(id) == 0);
+  CHECK(shmim_segment_address(&s, SEGMENT_BYTES, 1) == NULL);
+  CHECK(shmim_segment_address(&s, 1, UINT64_MAX) == NULL);
+  CHECK(shmim_segment_address(&s, 8, 8) == (void *)(uintptr_t)(s.base + 8));
+  CHECK(shmim_segment_place(&s, 64, 0) == -EINVAL);
+  CHECK(shmim_segment_place(&s, 63, 1) < 0);
+  CHECK(shmim_segment_detach(&s) == 0);
+  CHECK(shmim_host_name(name, 0) == -EINVAL);
+  CHECK(shmim_host_name(name, 1) < 0);
+  CHECK(shmim_host_name(name, sizeof name) == 0 && name[0] != 0);
+  CHECK(shmim_notify("", "x", 1) == -EINVAL);
+  CHECK(shmim_notify("/nowhere/at/all", "x", 1) == -ENOENT);
+  CHECK(shmim_process_end(getpid(), shmim_process_start(getpid()) + 1) ==
+        -ESRCH);
+  CHECK(shmim_process_end(0, 0) == -ESRCH);
+}
+
 static void test_segment_kernel(void) {
   struct shmim_segment_info info;
   struct shmim_segment_info few[1];

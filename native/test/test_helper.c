@@ -1347,6 +1347,7 @@ int main(void) {
   run("shmim_transmit() of foreign times", test_transmit_foreign_times);
   run("shmim_segment_store() stays inside", test_segment_bounds);
   run("shmim_segment_get() and what the kernel says", test_segment_kernel);
+  run("what partitions need", test_partition);
   run("shmim_segment_snapshot() of a busy writer", test_segment_records);
   run("shmim_process_start()", test_process_start);
   run("shmim_keep_descriptors()", test_keep_descriptors);

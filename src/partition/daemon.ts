@@ -22,14 +22,18 @@ import { type Answer, ControlSocket, type Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";
 import { metricsText } from "./metrics.ts";
 import { type Peer, PeerSocket } from "./peers.ts";
-import { pumpRuns, type StartPump } from "./pumps.ts";
+import type { StartPump } from "./pumps.ts";
 import { Remote } from "./remote.ts";
+import {
+  configOf,
+  type KeptEvent,
+  type ReportSource,
+  sharesOf,
+  statusOf,
+} from "./report.ts";
 import {
   dropLink,
   findShare,
-  lookAt,
-  mayMount,
-  partitionOnKernel,
   plannedMount,
   putLink,
   setAside,
@@ -46,7 +50,6 @@ import {
   listUnits,
   MAX_PARTITION,
   type Mount,
-  PAGE_BYTES,
   type Share,
   type UnitState,
   writeUnit,
@@ -76,13 +79,6 @@ export interface DaemonOptions {
   readonly startPump?: StartPump;
   /** The key of `config.key`. */
   readonly key?: Uint8Array<ArrayBuffer>;
-}
-
-/** An event, as `status` gives it. */
-interface KeptEvent {
-  readonly time: string;
-  readonly level: string;
-  readonly message: string;
 }
 
 function numberOf(request: Request, name: string, most: number): number {
@@ -207,6 +203,7 @@ export class Daemon {
       partitions: listUnits(this.#folder),
       waiting: this.#waiting.size,
       requests: this.#requests,
+      refused: this.#peers?.refused ?? 0,
       upSeconds: (Date.now() - this.#started) / 1000,
     });
   }
@@ -332,9 +329,9 @@ export class Daemon {
       case "ping":
         return { partition: this.#state.partition, pid: Deno.pid };
       case "status":
-        return this.#status();
+        return statusOf(this.#report());
       case "getcfg":
-        return this.#getcfg();
+        return configOf(this.#report());
       case "limit":
         return this.#limit(request);
       case "shutdown":
@@ -348,7 +345,7 @@ export class Daemon {
       case "umount":
         return this.#umount(textOf(request, "name"));
       case "shares":
-        return this.#shares();
+        return sharesOf(this.#report());
       case "metrics":
         return this.metrics();
       default:
@@ -356,51 +353,14 @@ export class Daemon {
     }
   };
 
-  #status(): unknown {
-    const { unit, partition, hostname, dir, pid, starts } = this.#state;
-    const registry = this.#registry();
+  #report(): ReportSource {
     return {
-      unit,
-      partition,
-      hostname,
-      dir,
-      pid,
-      starts,
-      upSeconds: Math.round((Date.now() - this.#started) / 1000),
-      segments: registry.segments
-        .filter((entry) => entry.partition === partition)
-        .map(({ shmid, key, size, autormid, removed, holds }) => ({
-          shmid,
-          key,
-          size,
-          autormid,
-          removed,
-          holds: holds.map(({ partition, pid, count }) => ({
-            partition,
-            pid,
-            count,
-          })),
-        })),
-      shares: this.#state.shares.length,
-      mounts: this.#state.mounts.length,
-      waiting: Object.fromEntries(this.#waiting),
+      folder: this.#folder,
+      state: this.#state,
+      registry: this.#registry(),
+      waiting: this.#waiting,
       events: this.#events,
-    };
-  }
-
-  #getcfg(): unknown {
-    const { unit, partition, hostname, dir, limits } = this.#state;
-    return {
-      unit,
-      partition,
-      hostname,
-      dir,
-      pageBytes: PAGE_BYTES,
-      maxpgs: limits.maxpgs,
-      pages: pagesTaken(this.#registry(), partition),
-      maxdpgs: limits.maxdpgs,
-      dpages: Math.ceil(JSON.stringify(this.#state).length / PAGE_BYTES),
-      timeoutS: limits.timeoutS,
+      started: this.#started,
     };
   }
 
@@ -424,7 +384,7 @@ export class Daemon {
     }
     this.#change({ limits: { ...this.#state.limits, [name]: value } });
     this.#tell(`${name} is ${value}`);
-    return this.#getcfg();
+    return configOf(this.#report());
   }
 
   #share(request: Request): unknown {
@@ -565,46 +525,6 @@ export class Daemon {
     }
     this.#tell(`unmounted "${name}"`);
     return mount;
-  }
-
-  #shares(): unknown {
-    const { partition: own, shares, mounts } = this.#state;
-    const users = listUnits(this.#folder).filter((unit) => unit.up);
-    return {
-      partition: own,
-      shares: shares.map((share) => ({
-        ...share,
-        mountedBy: users.filter((unit) =>
-          unit.mounts.some(({ partition, stream }) =>
-            partition === own && stream === share.name
-          )
-        ).map(({ partition }) => partition),
-      })),
-      mounts: mounts.map((mount) => ({
-        ...mount,
-        state: this.#waiting.has(mount.path)
-          ? "waiting"
-          : this.#state.pumps.some((pump) =>
-              pump.kind === "receive" && pump.stream === mount.stream &&
-              pump.partition === mount.partition && pumpRuns(pump)
-            )
-          ? "received"
-          : lookAt(mount) === "ours"
-          ? "linked"
-          : "missing",
-        reason: this.#waiting.get(mount.path) ?? null,
-        write: partitionOnKernel(this.#folder, mount.partition)?.shares
-          .find(({ name }) => name === mount.stream)?.write ?? false,
-      })),
-      offered: users.filter(({ partition }) => partition !== own)
-        .flatMap((unit) =>
-          unit.shares.filter((share) => mayMount(share, own)).map((share) => ({
-            partition: unit.partition,
-            stream: share.name,
-            write: share.write,
-          }))
-        ),
-    };
   }
 
   #shutdown(force: boolean, after: (what: () => void) => void): unknown {

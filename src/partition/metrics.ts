@@ -1,6 +1,7 @@
 /** What a daemon counts, in the text format of Prometheus. @module */
 
 import type { Registry } from "./registry.ts";
+import { pumpRuns } from "./pumps.ts";
 import { daemonRuns, PAGE_BYTES, type UnitState } from "./unit.ts";
 
 /** What is told. */
@@ -13,6 +14,8 @@ export interface MetricsSource {
   readonly partitions: readonly UnitState[];
   /** Mounts that wait for their owner. */
   readonly waiting: number;
+  /** Connections that were turned away. */
+  readonly refused: number;
   /** Requests that were answered. */
   readonly requests: number;
   /** Since when the daemon runs. */
@@ -133,6 +136,27 @@ export function metricsText(source: MetricsSource): string {
     "gauge",
     "Mounts that wait for their owner.",
     one(source.waiting),
+  );
+  text.add(
+    "pumps",
+    "gauge",
+    "Processes that carry streams to and from other hosts, by whether they run.",
+    (["receive", "transmit"] as const).flatMap((kind) =>
+      [true, false].map((runs) =>
+        [
+          { ...labels, kind, running: `${runs}` },
+          state.pumps.filter((pump) =>
+            pump.kind === kind && pumpRuns(pump) === runs
+          ).length,
+        ] as const
+      )
+    ),
+  );
+  text.add(
+    "peers_refused_total",
+    "counter",
+    "Connections of other hosts that were turned away.",
+    one(source.refused),
   );
   return text.toString();
 }

@@ -1,0 +1,124 @@
+/** What a daemon answers when it is asked how things are. @module */
+
+import { lookAt, mayMount, partitionOnKernel } from "./mounts.ts";
+import { pumpRuns } from "./pumps.ts";
+import type { Registry } from "./registry.ts";
+import { listUnits, PAGE_BYTES, type UnitState } from "./unit.ts";
+import { pagesTaken } from "./xp.ts";
+
+/** An event, as `status` gives it. */
+export interface KeptEvent {
+  /** When, as ISO 8601. */
+  readonly time: string;
+  /** `note` or `warning`. */
+  readonly level: string;
+  /** What. */
+  readonly message: string;
+}
+
+/** What a daemon knows. */
+export interface ReportSource {
+  /** The run folder. */
+  readonly folder: string;
+  /** What it remembers. */
+  readonly state: UnitState;
+  /** The segments as they are now. */
+  readonly registry: Registry;
+  /** Why mounts wait, by their path. */
+  readonly waiting: ReadonlyMap<string, string>;
+  /** What happened last. */
+  readonly events: readonly KeptEvent[];
+  /** Since when it runs, ms since 1970. */
+  readonly started: number;
+}
+
+/** Segments, mounts that wait, and what happened last. */
+export function statusOf(source: ReportSource): unknown {
+  const { unit, partition, hostname, dir, pid, starts } = source.state;
+  const registry = source.registry;
+  return {
+    unit,
+    partition,
+    hostname,
+    dir,
+    pid,
+    starts,
+    upSeconds: Math.round((Date.now() - source.started) / 1000),
+    segments: registry.segments
+      .filter((entry) => entry.partition === partition)
+      .map(({ shmid, key, size, autormid, removed, holds }) => ({
+        shmid,
+        key,
+        size,
+        autormid,
+        removed,
+        holds: holds.map(({ partition, pid, count }) => ({
+          partition,
+          pid,
+          count,
+        })),
+      })),
+    shares: source.state.shares.length,
+    mounts: source.state.mounts.length,
+    waiting: Object.fromEntries(source.waiting),
+    events: source.events,
+  };
+}
+
+/** Limits, and how much of them is in use. */
+export function configOf(source: ReportSource): unknown {
+  const { unit, partition, hostname, dir, limits } = source.state;
+  return {
+    unit,
+    partition,
+    hostname,
+    dir,
+    pageBytes: PAGE_BYTES,
+    maxpgs: limits.maxpgs,
+    pages: pagesTaken(source.registry, partition),
+    maxdpgs: limits.maxdpgs,
+    dpages: Math.ceil(JSON.stringify(source.state).length / PAGE_BYTES),
+    timeoutS: limits.timeoutS,
+  };
+}
+
+/** What is shared, mounted, and offered by others. */
+export function sharesOf(source: ReportSource): unknown {
+  const { partition: own, shares, mounts } = source.state;
+  const users = listUnits(source.folder).filter((unit) => unit.up);
+  return {
+    partition: own,
+    shares: shares.map((share) => ({
+      ...share,
+      mountedBy: users.filter((unit) =>
+        unit.mounts.some(({ partition, stream }) =>
+          partition === own && stream === share.name
+        )
+      ).map(({ partition }) => partition),
+    })),
+    mounts: mounts.map((mount) => ({
+      ...mount,
+      state: source.waiting.has(mount.path)
+        ? "waiting"
+        : source.state.pumps.some((pump) =>
+            pump.kind === "receive" && pump.stream === mount.stream &&
+            pump.partition === mount.partition && pumpRuns(pump)
+          )
+        ? "received"
+        : lookAt(mount) === "ours"
+        ? "linked"
+        : "missing",
+      reason: source.waiting.get(mount.path) ?? null,
+      write: partitionOnKernel(source.folder, mount.partition)?.shares
+        .find(({ name }) => name === mount.stream)?.write ?? false,
+    })),
+    offered: users.filter(({ partition }) => partition !== own)
+      .flatMap((unit) =>
+        unit.shares.filter((share) => mayMount(share, own)).map((share) => ({
+          partition: unit.partition,
+          stream: share.name,
+          write: share.write,
+        }))
+      ),
+  };
+}
