@@ -4,6 +4,7 @@
  * @module
  */
 
+import { COMMANDS } from "../../src/commands/table.ts";
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { bindAll } from "../../ffi/helper.ts";
@@ -63,13 +64,21 @@ export interface Outcome {
   readonly err: string;
 }
 
+const COMMAND_NAMES = new Set(COMMANDS.map(({ name }) => name));
+/** It passes its words on. */
+const PLAIN = new Set(["permissions"]);
+
 /** What is around a command. */
 export interface Around {
   /** The stream folder, as `$MILK_SHM_DIR`. */
   readonly folder?: Folder;
   /** Standard input. */
   readonly stdin?: Uint8Array | string;
-  /** Flags of `deno run` instead of `-A`. */
+  /**
+   * Flags of `deno run`. Without any it has all permissions and keeps them
+   * (`--no-narrow`), which takes half the time; the permission tests run every
+   * command narrowed, and under its own flags.
+   */
   readonly flags?: readonly string[];
   /** More variables. */
   readonly env?: Readonly<Record<string, string>>;
@@ -77,6 +86,14 @@ export interface Around {
   readonly cwd?: string;
   /** What starts it, such as `ip netns exec NAME`. */
   readonly within?: readonly string[];
+}
+
+/** The words of a call that keeps its permissions. */
+function kept(words: readonly string[]): readonly string[] {
+  const [name = "", ...rest] = words;
+  return PLAIN.has(name) || !COMMAND_NAMES.has(name)
+    ? words
+    : [name, "--no-narrow", ...rest];
 }
 
 function command(
@@ -92,7 +109,7 @@ function command(
     "--no-prompt",
     ...around.flags ?? ["-A"],
     CLI,
-    ...words,
+    ...around.flags === undefined ? kept(words) : words,
   ];
   return new Deno.Command(program, {
     args,

@@ -318,9 +318,10 @@ testWhere(
     let seen = "";
     await until(() => seen, async () => {
       seen = await other.text();
-      const line = /TRI 0\.5 s {2}age \d\.\d{3} s {2}([▁▂▃▄▅▆▇█]{20,})$/m;
-      const drawn = seen.match(line)?.[1] ?? "";
-      return drawn.includes("▁") && drawn.includes("█");
+      const line = /TRI 0\.5 s {2}age \d\.\d{3} s {2}([▁▂▃▄▅▆▇█]{20,})$/mg;
+      return [...seen.matchAll(line)].some(([, drawn = ""]) =>
+        drawn.includes("▁") && drawn.includes("█")
+      );
     });
     await terminal.type("exit now");
     await screen(/exit takes no more words: "now"/);
