@@ -298,7 +298,7 @@ async function transmitMovedLink(
   await using recorder = new Recorder();
   const transmitter = new Running(
     ["transmit", "alias", "127.0.0.1", `${recorder.port}`, ...flags],
-    { folder },
+    { folder, flags: ["-A"] },
   );
   const recording = await recorder.connection();
   await recording.take(HANDSHAKE + 24);
@@ -328,7 +328,8 @@ Deno.test("files that only all permissions open keep their command working", asy
   await using place = new Place();
   const { folder } = place;
   const words = ["write", "cam", "/dev/stdin"];
-  await done(words, { folder, stdin: new Uint8Array(24) });
+  const all = { folder, flags: ["-A"] };
+  await done(words, { ...all, stdin: new Uint8Array(24) });
   const { code, err } = await shmim(["permissions", ...words], { folder });
   assertEquals(code, 1);
   assertMatch(err, /^shmim: Deno opens "\/dev\/stdin" with all [^\n]+\n$/);
