@@ -51,6 +51,13 @@ function processes(): string[] {
   });
 }
 
+/** Sockets of tmux whose server lives: it leaves its socket's name behind. */
+function terminals(): string[] {
+  const open = text("/proc/net/unix");
+  return names("/tmp", /^tmux-\d+$/).flatMap((one) => names(one, /^shmim/))
+    .filter((socket) => open.includes(`${socket}\n`));
+}
+
 /** All that a test could have left. */
 export function leftovers(): string[] {
   const temporary = Deno.env.get("TMPDIR") ?? "/tmp";
@@ -60,7 +67,7 @@ export function leftovers(): string[] {
     ...objects("msg"),
     ...names("/dev/shm", /./),
     ...names(temporary, /^shmim|\.im\.shm|^[0-9a-f]{16}$/),
-    ...names("/tmp", /^tmux-\d+$/).flatMap((one) => names(one, /^shmim/)),
+    ...terminals(),
     ...processes(),
   ];
 }

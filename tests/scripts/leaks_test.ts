@@ -14,7 +14,7 @@ Deno.test("leaks: a segment, a folder, a file and a process are found", async ()
   Deno.writeTextFileSync(file, "");
   const words = ["device", "SIN", "2", "--serve", "--key", `${keys.path}:2`];
   try {
-    await using device = new Running(words);
+    await using device = new Running(words, { flags: ["-A"] });
     await until("the device", () => device.out.includes("\n"));
     const found = leaked(before);
     assert(found.some((item) => item.endsWith(`, id ${shmid}`)), `${found}`);
