@@ -109,7 +109,7 @@ function shuffled(bytes: Uint8Array, width: number): Uint8Array {
  * @example Two frames
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { TileBody } from "./mod.ts";
+ * import { TileBody } from "./write.ts";
  *
  * const body = new TileBody("f32", [64, 2], { codec: "GZIP_2", frames: 2 });
  * const before = body.head([64, 2, 2], []);
