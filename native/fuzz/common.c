@@ -125,6 +125,8 @@ bool open_stream(struct shmim_stream *s, struct input *in, bool writable) {
   s->length = mapped.length;
   s->guard = mapped.guard;
   s->writable = mapped.writable;
+  s->pid = mapped.pid;
+  s->sem_base = mapped.sem_base;
   fences[0] = fence(s->base - 4096);
   fences[1] = fence(s->base + LENGTH);
   if (shmim_stream_check(s) != 0) {
