@@ -8,11 +8,14 @@ import { variable as permittedVariable } from "../../ffi/access.ts";
 import { userId } from "../../ffi/libc.ts";
 import { readText } from "../load/small_file.ts";
 
+/** The variable that names the folder for state. */
+export const STATE_VARIABLE = "SHMIM_STATE_DIR";
+
 /** Variables that say where. */
 export const PLACE_VARIABLES: readonly string[] = [
   "MAGAOX_ROLE",
   "SHMIM_CONFIG",
-  "SHMIM_STATE_DIR",
+  STATE_VARIABLE,
   "XDG_CONFIG_HOME",
   "HOME",
 ];
@@ -83,9 +86,12 @@ export function findTable(option: string | undefined): TableFile | undefined {
  * The folder for state and logs of this user's bridges on this host:
  * `$SHMIM_STATE_DIR`, else `/tmp/shmim-UID`. Not in the home folder, which
  * several hosts may share.
+ *
+ * @param user Asks for the user: of the C library, or, where a command does
+ * without that, of the helper.
  */
-export function stateFolder(): string {
-  return variable("SHMIM_STATE_DIR") ?? `/tmp/shmim-${userId()}`;
+export function stateFolder(user: () => number = userId): string {
+  return variable(STATE_VARIABLE) ?? `/tmp/shmim-${user()}`;
 }
 
 /**

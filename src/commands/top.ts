@@ -9,7 +9,8 @@ import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { COLOR_DEPTHS, type ColorDepth } from "../image/canvas.ts";
 import { didYouMean } from "../cli/args.ts";
 import { Board, type BoardOptions } from "../top/board.ts";
-import { STATE_VARIABLE, stateFolder } from "../host/state_folder.ts";
+import { currentUser } from "../../ffi/segment.ts";
+import { STATE_VARIABLE, stateFolder } from "../channels/place.ts";
 import { type CellContext, COLUMN_IDS, columnOf } from "../top/columns.ts";
 import { showTop, watchOnce } from "../top/live.ts";
 import { Survey } from "../top/survey.ts";
@@ -132,7 +133,7 @@ export const command = defineCommand<Options>({
   },
   needs({ dir, once, json }, scope): Needs {
     const folders = scope.folder(undefined, dir);
-    const bridges = scope.file(stateFolder());
+    const bridges = scope.file(stateFolder(currentUser));
     return {
       read: [
         ...folders,

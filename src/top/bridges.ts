@@ -7,7 +7,8 @@
 
 import { join } from "@std/path";
 import { listNames, readText } from "../../ffi/host.ts";
-import { stateFolder } from "../host/state_folder.ts";
+import { currentUser } from "../../ffi/segment.ts";
+import { stateFolder } from "../channels/place.ts";
 
 /** A bridge, as a row of a stream tells it. */
 export interface BridgeLine {
@@ -90,7 +91,7 @@ export function bridgeLine(
 /** All bridges of this user, by the folder's names. */
 export function bridgeLines(
   alive: (pid: number) => boolean,
-  folder: string = stateFolder(),
+  folder: string = stateFolder(currentUser),
 ): BridgeLine[] {
   return (listNames(folder) ?? []).flatMap((name) => {
     if (!name.endsWith(REPORT)) return [];
