@@ -3,7 +3,7 @@
  * @module
  */
 
-import { COMMON_OPTIONS, type OptionSpec } from "./options.ts";
+import { COMMON_OPTIONS, type OptionSpec, optionSyntax } from "./options.ts";
 import type { Command, CommandEntry } from "./command.ts";
 
 const WIDTH = 80;
@@ -60,10 +60,10 @@ export function overview(entries: readonly CommandEntry[]): string[] {
   ];
 }
 
-function optionLine({ name, short, value, help }: OptionSpec): string[] {
+function optionLine(option: OptionSpec): string[] {
+  const { short, help } = option;
   const letter = short === undefined ? "    " : `-${short}, `;
-  const placeholder = value === undefined ? "" : ` ${value}`;
-  return [`  ${letter}--${name}${placeholder}`, help];
+  return [`  ${letter}${optionSyntax(option)}`, help];
 }
 
 /** The help of one command. */

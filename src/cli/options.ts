@@ -17,6 +17,11 @@ export interface OptionSpec {
   readonly help: string;
 }
 
+/** An option as it is typed, with its placeholder. */
+export function optionSyntax({ name, value }: OptionSpec): string {
+  return value === undefined ? `--${name}` : `--${name} ${value}`;
+}
+
 /** Options that every command takes. */
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: "help", short: "h", help: "show this help" },

@@ -3,7 +3,11 @@
  * @module
  */
 
-import { COMMON_OPTIONS, type OptionSpec } from "../cli/args.ts";
+import {
+  COMMON_OPTIONS,
+  type OptionSpec,
+  optionSyntax,
+} from "../cli/options.ts";
 import type { Command, CommandEntry } from "../cli/command.ts";
 import { type Block, type Topic, TOPICS } from "./topics.ts";
 
@@ -90,10 +94,10 @@ function blockLines(block: Block, i: number): string[] {
   return tagged(block.terms);
 }
 
-function option({ name, short, value, help }: OptionSpec): [string, string] {
+function option(spec: OptionSpec): [string, string] {
+  const { short, help } = spec;
   const letter = short === undefined ? "" : `-${short}, `;
-  const placeholder = value === undefined ? "" : ` ${value}`;
-  return [`${letter}--${name}${placeholder}`, help];
+  return [`${letter}${optionSyntax(spec)}`, help];
 }
 
 /** References to other pages, the last without a comma. */
