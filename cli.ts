@@ -77,11 +77,10 @@ async function help(
   const { topicList, topicText } = await import("./src/manual/text.ts");
   const topic = findTopic(words);
   if (topic === undefined && name !== "topics") {
-    const { didYouMean } = await import("./src/cli/args.ts");
     const known = [...COMMANDS, ...TOPICS].map(({ name }) => name);
     throw new UsageError(
-      `There is no command and no topic "${words.join(" ")}"` +
-        didYouMean(words.join("-"), known),
+      `There is no command and no topic "${words.join(" ")}"`,
+      { unknown: [words.join("-"), known] },
     );
   }
   const lines = topic === undefined ? topicList() : topicText(topic);
@@ -131,6 +130,13 @@ async function translated(
   return call.words;
 }
 
+/** What was perhaps meant: loaded only where somebody mistyped. */
+async function suggestion(error: unknown): Promise<string> {
+  if (!(error instanceof UsageError) || error.unknown === undefined) return "";
+  const { didYouMean } = await import("./src/words/suggest.ts");
+  return didYouMean(...error.unknown);
+}
+
 function hint(
   error: unknown,
   words: readonly string[],
@@ -176,12 +182,13 @@ export async function main(
     if (error instanceof OutputClosed) return EXIT.done;
     const debug = words.includes("--debug");
     const bare = words.length === 0 && asked === OWN_NAME;
+    const meant = await suggestion(error);
     out.say(
       `${bare ? "" : "shmim: "}${
         bare
           ? (error as Error).message
           : describe(withGrant(error, words, isNarrowed()), debug) +
-            hint(error, words, asked)
+            meant + hint(error, words, asked)
       }`,
     );
     return interruption.code || exitCode(error);

@@ -4,15 +4,20 @@
  * @module
  */
 
-import { fromFileUrl } from "@std/path";
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 12;
+export const HELPER_ABI = 15;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
   shmim_abi_version: { parameters: [], result: "i32" },
+  // int64_t shmim_call(uint32_t function, void *, void *, int64_t, int64_t,
+  //                    int64_t)
+  shmim_call: {
+    parameters: ["u32", "buffer", "buffer", "i64", "i64", "i64"],
+    result: "i64",
+  },
   // int32_t shmim_file_stat(const char *, int32_t follow, int64_t *out)
   shmim_file_stat: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
   // int32_t shmim_fd_stat(int32_t fd, int64_t *out)
@@ -430,8 +435,8 @@ const HELPER_SYMBOLS = {
 export type Helper = Deno.DynamicLibrary<typeof HELPER_SYMBOLS>["symbols"];
 
 /** Where the helper lies. */
-export const HELPER_PATH: string = fromFileUrl(
-  new URL("../native/build/libshmim.so", import.meta.url),
+export const HELPER_PATH: string = decodeURIComponent(
+  new URL("../native/build/libshmim.so", import.meta.url).pathname,
 );
 
 let loaded: Helper | undefined;
@@ -443,22 +448,24 @@ export function helperPath(): string {
 
 type SymbolName = keyof typeof HELPER_SYMBOLS;
 
-/** What every command calls to open a stream: bound in one go. */
-const OPENING: readonly SymbolName[] = [
+/** What the helper's one door leads to, in the order of `native/call.c`. */
+const BEHIND_DOOR = [
   "shmim_abi_version",
   "shmim_file_stat",
   "shmim_file_realpath",
   "shmim_file_open",
+  "shmim_dir_list",
   "shmim_fd_path",
   "shmim_fd_stat",
   "shmim_fd_close",
+  "shmim_tai_offset",
   "shmim_map",
   "shmim_map_load",
-  "shmim_stream_check",
-  "shmim_frame_record",
-  "shmim_tai_offset",
   "shmim_unmap",
-];
+  "shmim_stream_check",
+  "shmim_sem_values",
+  "shmim_frame_record",
+] as const satisfies readonly SymbolName[];
 
 function bind(path: string, names: readonly SymbolName[]): Helper {
   try {
@@ -475,10 +482,65 @@ function bind(path: string, names: readonly SymbolName[]): Helper {
   }
 }
 
+type Door = Helper["shmim_call"];
+type Argument = Parameters<Door>[1] | number | bigint;
+
+/** A function behind the door, called as if it were bound. */
+function behind(
+  door: Door,
+  name: SymbolName,
+  index: number,
+): (...args: readonly Argument[]) => number | bigint {
+  const { parameters, result } = HELPER_SYMBOLS[name];
+  const pointers: number[] = [];
+  const numbers: number[] = [];
+  parameters.forEach((type: string, i) =>
+    (type === "buffer" ? pointers : numbers).push(i)
+  );
+  const [a = -1, b = -1] = pointers;
+  const [i = -1, j = -1, k = -1] = numbers;
+  return (...args: readonly Argument[]): number | bigint => {
+    const answer = door(
+      index,
+      (args[a] ?? null) as Parameters<Door>[1],
+      (args[b] ?? null) as Parameters<Door>[2],
+      BigInt((args[i] ?? 0) as number),
+      BigInt((args[j] ?? 0) as number),
+      BigInt((args[k] ?? 0) as number),
+    );
+    if (result === "i32") return Number(answer);
+    return result === "u64" ? BigInt.asUintN(64, answer) : answer;
+  };
+}
+
+function requireVersion(
+  path: string,
+  symbols: Pick<Helper, "shmim_abi_version">,
+): void {
+  const abi = symbols.shmim_abi_version();
+  if (abi === HELPER_ABI) return;
+  throw new Error(
+    `The helper "${path}" has interface ${abi}, this shmim needs ` +
+      `${HELPER_ABI}: run \`deno task build\``,
+  );
+}
+
+function openDoor(path: string): Door {
+  try {
+    return bind(path, ["shmim_call"]).shmim_call;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      requireVersion(path, bind(path, ["shmim_abi_version"])); // an old one?
+    }
+    throw error;
+  }
+}
+
 /**
  * The helper, loaded at the first call and kept for the life of the process.
- * What every command needs is bound then, each other function when it is first
- * used: one by one they take 0.5 ms each, all of them together 17 ms.
+ * Deno compiles code for each function that it binds: 0.4 ms one by one, 17 ms
+ * for all. So what every command needs goes through one door, and the others
+ * are bound when they are first used.
  *
  * @returns Its functions.
  * @throws {Deno.errors.NotFound} where it was not built.
@@ -488,28 +550,21 @@ export function helper(): Helper {
   if (loaded !== undefined) return loaded;
   const path = helperPath();
   const symbols = {} as Helper;
-  const first = bind(path, OPENING);
+  const door = openDoor(path);
   for (const name of Object.keys(HELPER_SYMBOLS) as SymbolName[]) {
-    if (OPENING.includes(name)) {
-      Object.defineProperty(symbols, name, { value: first[name] });
-      continue;
-    }
     Object.defineProperty(symbols, name, {
       configurable: true,
       get(): Helper[SymbolName] {
-        const value = bind(path, [name])[name];
+        const index = BEHIND_DOOR.indexOf(name as typeof BEHIND_DOOR[number]);
+        const value = index < 0
+          ? bind(path, [name])[name]
+          : behind(door, name, index);
         Object.defineProperty(symbols, name, { value });
-        return value;
+        return value as Helper[SymbolName];
       },
     });
   }
-  const abi = symbols.shmim_abi_version();
-  if (abi !== HELPER_ABI) {
-    throw new Error(
-      `The helper "${path}" has interface ${abi}, this shmim needs ` +
-        `${HELPER_ABI}: run \`deno task build\``,
-    );
-  }
+  requireVersion(path, symbols);
   loaded = symbols;
   return symbols;
 }

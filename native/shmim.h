@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 12
+#define SHMIM_ABI 15
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -189,6 +189,28 @@ struct shmim_receive {
   int64_t priority;
   uint64_t cpus;
 };
+
+/* call.c: one door to what is called a few times in a process's life. First
+ * what is pointers, in order, then what is numbers. */
+enum shmim_function {
+  SHMIM_CALL_ABI_VERSION = 0,
+  SHMIM_CALL_FILE_STAT,
+  SHMIM_CALL_FILE_REALPATH,
+  SHMIM_CALL_FILE_OPEN,
+  SHMIM_CALL_DIR_LIST,
+  SHMIM_CALL_FD_PATH,
+  SHMIM_CALL_FD_STAT,
+  SHMIM_CALL_FD_CLOSE,
+  SHMIM_CALL_TAI_OFFSET,
+  SHMIM_CALL_MAP,
+  SHMIM_CALL_MAP_LOAD,
+  SHMIM_CALL_UNMAP,
+  SHMIM_CALL_STREAM_CHECK,
+  SHMIM_CALL_SEM_VALUES,
+  SHMIM_CALL_FRAME_RECORD,
+};
+SHMIM_API int64_t shmim_call(uint32_t function, void *a, void *b, int64_t i,
+                             int64_t j, int64_t k);
 
 /* sys.c: system calls with errno, scheduling, clocks. */
 SHMIM_API int32_t shmim_abi_version(void);

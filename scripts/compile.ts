@@ -7,7 +7,10 @@
 import { parseArgs } from "node:util";
 import { dirname, isAbsolute, join } from "@std/path";
 import config from "../deno.json" with { type: "json" };
+import { UsageError } from "../src/cli/errors.ts";
+import { LAZY } from "../src/cli/needs.ts";
 import { findCommand } from "../src/commands/find.ts";
+import { didYouMean } from "../src/words/suggest.ts";
 import { build, helperPath } from "./build.ts";
 import { bundle, HELPER_NAME } from "./compile/bundle.ts";
 import {
@@ -138,6 +141,7 @@ async function makePortable(options: Options, stage: string): Promise<void> {
       "--no-remote",
       "--no-npm",
       ...unstableFlags(),
+      LAZY,
       ...permissionFlags(command, `${FOLDER}/${HELPER_NAME}`, options),
       `${FOLDER}/${program.entry}`,
     ],
@@ -177,6 +181,13 @@ async function makeCompiled(options: Options, stage: string): Promise<void> {
   });
 }
 
+function explained(error: unknown): string {
+  const meant = error instanceof UsageError && error.unknown !== undefined
+    ? didYouMean(...error.unknown)
+    : "";
+  return (error as Error).message + meant;
+}
+
 async function main(): Promise<number> {
   const say = (text: string): void => {
     Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
@@ -186,7 +197,7 @@ async function main(): Promise<number> {
     options = parse(Deno.args);
   } catch (error) {
     // deno-lint-ignore no-console -- a build script has no Output
-    console.error(`shmim: ${(error as Error).message} (--help)`);
+    console.error(`shmim: ${explained(error)} (--help)`);
     return 2;
   }
   if (options === undefined) {

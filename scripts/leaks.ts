@@ -10,7 +10,8 @@
  * @module
  */
 
-import { basename, fromFileUrl } from "@std/path";
+import { basename } from "@std/path";
+import { fromFileUrl } from "@std/path/from-file-url";
 
 const CLI = fromFileUrl(new URL("../cli.ts", import.meta.url));
 

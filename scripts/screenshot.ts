@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { Stream } from "../src/stream/stream.ts";
 import type { DataType } from "../src/stream/types.ts";
 import { type Cell, Terminal } from "../tests/_support/terminal.ts";

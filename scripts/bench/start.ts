@@ -5,6 +5,7 @@
  * @module
  */
 
+import { LAZY } from "../../src/cli/needs.ts";
 import {
   type Bench,
   compare,
@@ -67,7 +68,7 @@ function makePortable(out: string): void {
 function install(root: string): string {
   const { success, stderr } = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["install", "-q", "-g", "-A", "--unstable-worker-options"],
+      ...["install", "-q", "-g", "-A", "--unstable-worker-options", LAZY],
       ...["-n", "shmim", "--root", root, "--import-map", "deno.json"],
       "cli.ts",
     ],

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { basename, dirname, fromFileUrl, join } from "@std/path";
+import { basename, dirname, join } from "@std/path";
+import { fromFileUrl } from "@std/path/from-file-url";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const TABLE = "src/commands/table.ts";
@@ -129,6 +130,7 @@ function relocate(text: string, outputs: Outputs): string {
     const folder = dirname(join(ROOT, source));
     return part.replace(BESIDE, (_, target: string) => {
       const path = join(folder, target);
+      if (path === ROOT) return 'new URL("./", import.meta.url)';
       const name = basename(path) === HELPER_NAME
         ? HELPER_NAME
         : outputs.get(path);

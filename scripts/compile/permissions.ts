@@ -4,9 +4,11 @@
  * @module
  */
 
+import { dirname } from "@std/path";
 import config from "../../deno.json" with { type: "json" };
 
 const HELPER = "./native/build/libshmim.so";
+const PROGRAM = "./";
 
 /** What the maker of a program adds to a command's set. */
 export interface Extra {
@@ -50,6 +52,11 @@ export function permissionFlags(
   if (set === undefined) {
     throw new RangeError(`There is no permission set for "${command}"`);
   }
+  const where: Record<string, string | undefined> = {
+    [HELPER]: helper ?? HELPER,
+    // Modules are found in the program itself where it is compiled.
+    [PROGRAM]: helper === undefined ? undefined : dirname(helper),
+  };
   const flags: string[] = [];
   for (const [name, value] of Object.entries(set)) {
     if (name === "net" && extra.net !== undefined) continue;
@@ -58,9 +65,10 @@ export function permissionFlags(
     } else if (Array.isArray(value)) {
       const own = name === "read" || name === "write" ? extra[name] ?? [] : [];
       const paths = value.map((path: string) =>
-        path === HELPER ? helper ?? path : path
-      );
-      flags.push(`--allow-${name}=${list([...paths, ...own])}`);
+        path === HELPER || path === PROGRAM ? where[path] : path
+      ).filter((path) => path !== undefined);
+      const all = [...paths, ...own];
+      if (all.length > 0) flags.push(`--allow-${name}=${list(all)}`);
     }
   }
   for (const name of ["read", "write"] as const) {
@@ -72,7 +80,7 @@ export function permissionFlags(
   return flags;
 }
 
-/** What of Deno is unstable and used, as flags. */
+/** What of Deno is unstable and used in what it compiles, as flags. */
 export function unstableFlags(): string[] {
   const { unstable = [] } = config as { unstable?: readonly string[] };
   return unstable.map((name) => `--unstable-${name}`);

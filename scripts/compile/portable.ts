@@ -6,7 +6,7 @@
  */
 
 import { crc32, deflateRawSync } from "node:zlib";
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { compile } from "../build.ts";
 import type { Target } from "./targets.ts";
 

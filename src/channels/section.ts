@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closestString, levenshteinDistance } from "@std/text";
+import { didYouMean } from "../words/suggest.ts";
 import { type Place, type Problem, TomlTable } from "./toml.ts";
 
 interface Reading {
@@ -174,12 +174,10 @@ export class Section {
     const known = [...this.#known];
     for (const key of this.#table.entries.keys()) {
       if (this.#known.has(key)) continue;
-      const near = known.length === 0 ? "" : closestString(key, known);
-      const meant = near !== "" &&
-          levenshteinDistance(key, near) <= Math.max(1, near.length / 3)
-        ? `; did you mean "${near}"?`
-        : "";
-      this.problem(key, `Unknown key "${key}" in "${this.name}"${meant}`);
+      this.problem(
+        key,
+        `Unknown key "${key}" in "${this.name}"${didYouMean(key, known)}`,
+      );
     }
   }
 }

@@ -4,19 +4,10 @@
  */
 
 import { parseArgs } from "@std/cli";
-import { closestString, levenshteinDistance } from "@std/text";
 import { UsageError } from "./errors.ts";
 import { COMMON_OPTIONS, type OptionSpec } from "./options.ts";
 
 export { COMMON_OPTIONS, type OptionSpec } from "./options.ts";
-
-/** Says what was perhaps meant, or nothing. */
-export function didYouMean(word: string, known: readonly string[]): string {
-  if (known.length === 0) return "";
-  const best = closestString(word, known);
-  const near = levenshteinDistance(word, best) <= Math.max(1, best.length / 3);
-  return near ? `; did you mean "${best}"?` : "";
-}
 
 /** A parsed command line. */
 export class Arguments {
@@ -87,8 +78,8 @@ export class Arguments {
     const found = choices.find((choice) => choice === value);
     if (found === undefined) {
       throw new UsageError(
-        `--${name} takes ${choices.join(", ")}, not "${value}"` +
-          didYouMean(value, choices),
+        `--${name} takes ${choices.join(", ")}, not "${value}"`,
+        { unknown: [value, choices] },
       );
     }
     return found;
@@ -181,7 +172,7 @@ function unknownOption(arg: string, all: readonly OptionSpec[]): UsageError {
   const known = all.flatMap(({ name, short }) =>
     short === undefined ? [`--${name}`] : [`--${name}`, `-${short}`]
   );
-  return new UsageError(`Unknown option ${word}${didYouMean(word, known)}`);
+  return new UsageError(`Unknown option ${word}`, { unknown: [word, known] });
 }
 
 /** `--count 3` becomes `--count=3`, so that values may begin with a dash. */

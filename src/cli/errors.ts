@@ -17,7 +17,24 @@ export const EXIT = {
 /** A command line that cannot be understood: exit code 2. */
 export class UsageError extends Error {
   override name = "UsageError";
+  /** A word that is unknown, and those that are known. */
+  readonly unknown: Unknown | undefined;
+
+  /**
+   * @param message One line: what is wrong, and what is taken instead.
+   * @param options With `unknown`, whoever prints it may say what was meant.
+   */
+  constructor(
+    message: string,
+    { unknown, ...options }: ErrorOptions & { unknown?: Unknown } = {},
+  ) {
+    super(message, options);
+    this.unknown = unknown;
+  }
 }
+
+/** A word that is unknown, and those that are known. */
+export type Unknown = readonly [word: string, known: readonly string[]];
 
 /** A failure whose message is all there is to say: exit code 1. */
 export class CommandError extends Error {

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { basename, dirname, fromFileUrl, resolve } from "@std/path";
-import { processExists } from "../../ffi/libc.ts";
+import { basename, resolve } from "@std/path";
+import { LIBC_PATHS, processExists } from "../../ffi/libc.ts";
 import { helperPath } from "../../ffi/helper.ts";
 import { NARROWED } from "./program.ts";
 import type { NarrowCall } from "./serve.ts";
-import { allVariables, libraries, type Needs } from "./needs.ts";
+import { allVariables, libraries, type Needs, PROGRAM } from "./needs.ts";
 
 type Descriptor = Deno.PermissionDescriptor;
 
@@ -94,7 +94,13 @@ export function requireNeeds(needs: Needs): void {
   if (missing !== undefined) {
     throw new Deno.errors.NotCapable(described(missing));
   }
-  if (needs.libc) processExists(Deno.pid); // any of its usual places will do
+  // Any of the C library's usual places will do. Loading it takes longer than
+  // looking; a refusal says it in the words of those who load it.
+  if (
+    needs.libc && !LIBC_PATHS.some((path) => granted({ name: "ffi", path }))
+  ) {
+    processExists(Deno.pid);
+  }
 }
 
 /**
@@ -104,7 +110,7 @@ export function requireNeeds(needs: Needs): void {
  */
 export function canNarrow({ whole = [] }: Needs, entry: string): boolean {
   return whole.length === 0 && (Deno.build.standalone ||
-    granted({ name: "read", path: dirname(fromFileUrl(entry)) }));
+    granted({ name: "read", path: new URL(".", entry) }));
 }
 
 /** Needs as the permissions of a Worker. */
@@ -123,7 +129,7 @@ export function workerPermissions(needs: Needs): Deno.PermissionOptionsObject {
     );
   const native = libraries(needs);
   return {
-    read: paths("read", needs.read),
+    read: paths("read", [...PROGRAM, ...needs.read ?? []]),
     write: paths("write", needs.write),
     net: some(needs.net ?? []),
     env: some(allVariables(needs)),

@@ -1,6 +1,5 @@
 /** `shmim completion`: what a shell offers behind each word. @module */
 
-import { didYouMean } from "../cli/args.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
@@ -44,8 +43,8 @@ export const command = defineCommand<Options>({
     const [shell = ""] = args.exactly("bash, zsh or fish");
     if (!isShell(shell)) {
       throw new UsageError(
-        `completion takes bash, zsh or fish, not "${shell}"` +
-          didYouMean(shell, Object.keys(SHELLS)),
+        `completion takes bash, zsh or fish, not "${shell}"`,
+        { unknown: [shell, Object.keys(SHELLS)] },
       );
     }
     return { shell };

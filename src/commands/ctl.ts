@@ -1,6 +1,6 @@
 /** `shmim ctl`: starts, stops, sets and looks at daemons. @module */
 
-import { Arguments, didYouMean } from "../cli/args.ts";
+import { Arguments } from "../cli/args.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import { GENERAL, type Needs, type Scope, union } from "../cli/needs.ts";
@@ -347,9 +347,8 @@ export const command = defineCommand<Options>({
     const action = ACTIONS.find((one) => one === word);
     if (action === undefined) {
       throw new UsageError(
-        `ctl takes ${ACTIONS.join(", ")}, not "${word}"${
-          didYouMean(word, ACTIONS)
-        }`,
+        `ctl takes ${ACTIONS.join(", ")}, not "${word}"`,
+        { unknown: [word, ACTIONS] },
       );
     }
     const limit = action in LIMITS;

@@ -1,6 +1,6 @@
 /** `shmim device`: the virtual device with its prompt. @module */
 
-import { type Arguments, didYouMean, numberFrom } from "../cli/args.ts";
+import { type Arguments, numberFrom } from "../cli/args.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs, Scope } from "../cli/needs.ts";
@@ -42,8 +42,8 @@ function settingsOf(args: Arguments): Settings {
   const wave = waveNamed(waveText);
   if (wave === undefined) {
     throw new UsageError(
-      `WAVE is ${WAVES.join(", ")}, not "${waveText}"` +
-        didYouMean(waveText.toUpperCase(), WAVES),
+      `WAVE is ${WAVES.join(", ")}, not "${waveText}"`,
+      { unknown: [waveText.toUpperCase(), WAVES] },
     );
   }
   return {

@@ -1,6 +1,5 @@
 /** Finds a command in the table. @module */
 
-import { didYouMean } from "../cli/args.ts";
 import type { CommandEntry } from "../cli/command.ts";
 import { UsageError } from "../cli/errors.ts";
 import { COMMANDS } from "./table.ts";
@@ -14,5 +13,5 @@ export function findCommand(name: string): CommandEntry {
   const entry = COMMANDS.find((candidate) => candidate.name === name);
   if (entry !== undefined) return entry;
   const known = COMMANDS.map((candidate) => candidate.name);
-  throw new UsageError(`Unknown command "${name}"${didYouMean(name, known)}`);
+  throw new UsageError(`Unknown command "${name}"`, { unknown: [name, known] });
 }

@@ -1,11 +1,12 @@
 /** `shmim install-names`: the names that people know. @module */
 
-import { fromFileUrl, join, resolve } from "@std/path";
+import { join, resolve } from "@std/path";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { variable } from "../../ffi/access.ts";
 import { makeLink } from "../../ffi/files.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT } from "../cli/errors.ts";
-import type { Needs, Scope } from "../cli/needs.ts";
+import { LAZY, type Needs, type Scope } from "../cli/needs.ts";
 import { CALLED_AS } from "../cli/program.ts";
 import { quote } from "../cli/refusal.ts";
 import { JSON_OPTION } from "../cli/shared_options.ts";
@@ -48,7 +49,7 @@ function wrapper(name: string): string {
 ${MARK}: ${name}
 deno=${quote(Deno.execPath())}
 [ -x "$deno" ] || deno=deno
-exec "$deno" run -q -A ${quote(cli)} ${CALLED_AS} ${name} "$@"
+exec "$deno" run -q -A ${LAZY} ${quote(cli)} ${CALLED_AS} ${name} "$@"
 `;
 }
 

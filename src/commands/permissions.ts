@@ -1,11 +1,11 @@
 /** `shmim permissions`: the exact `deno run` line of a call. @module */
 
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { Arguments } from "../cli/args.ts";
 import { type Command, defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
-import { exactNeeds, flags, readable } from "../cli/needs.ts";
+import { exactNeeds, flags, LAZY, readable } from "../cli/needs.ts";
 import { quote } from "../cli/refusal.ts";
 import { findCommand } from "./find.ts";
 
@@ -35,7 +35,15 @@ export async function runLine(words: readonly string[]): Promise<string[]> {
   const { command, options } = await asked(words);
   const cli = fromFileUrl(new URL("../../cli.ts", import.meta.url));
   const needs = await exactNeeds(command, options);
-  return ["deno", "run", "--no-prompt", ...flags(needs), cli, ...words];
+  return [
+    "deno",
+    "run",
+    "--no-prompt",
+    LAZY,
+    ...flags(needs),
+    cli,
+    ...words,
+  ];
 }
 
 /** The command. */

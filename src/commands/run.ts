@@ -6,7 +6,6 @@
 import { Arguments } from "../cli/args.ts";
 import type { Command, Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import { commandHelp } from "../cli/help.ts";
 import {
   canNarrow,
   requireNeeds,
@@ -76,6 +75,7 @@ export async function runCommand(
     : rest;
   const args = new Arguments(own, command.options);
   if (args.flag("help")) {
+    const { commandHelp } = await import("../cli/help.ts");
     for (const line of commandHelp(entry, command)) io.out.line(line);
     return EXIT.done;
   }

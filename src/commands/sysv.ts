@@ -1,6 +1,6 @@
 /** `shmim sysv`: the System V segments of this machine. @module */
 
-import { type Arguments, didYouMean } from "../cli/args.ts";
+import type { Arguments } from "../cli/args.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
@@ -233,9 +233,8 @@ export const command = defineCommand<Options>({
     const action = ACTIONS.find((one) => one === word);
     if (action === undefined) {
       throw new UsageError(
-        `sysv takes ls, rm or limits, not "${word}"${
-          didYouMean(word, ACTIONS)
-        }`,
+        `sysv takes ls, rm or limits, not "${word}"`,
+        { unknown: [word, ACTIONS] },
       );
     }
     if (action !== "rm") {

@@ -7,7 +7,6 @@ import type { Needs } from "../cli/needs.ts";
 import { columns as aligned, printable } from "../cli/output.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { COLOR_DEPTHS, type ColorDepth } from "../image/canvas.ts";
-import { didYouMean } from "../cli/args.ts";
 import { Board, type BoardOptions } from "../top/board.ts";
 import { currentUser } from "../../ffi/segment.ts";
 import { STATE_VARIABLE, stateFolder } from "../channels/place.ts";
@@ -30,8 +29,8 @@ const SIGINT = 2;
 function columnName(what: string, name: string): string {
   if (COLUMN_IDS.includes(name)) return name;
   throw new UsageError(
-    `${what} takes ${COLUMN_IDS.join(", ")}, not "${name}"` +
-      didYouMean(name, COLUMN_IDS),
+    `${what} takes ${COLUMN_IDS.join(", ")}, not "${name}"`,
+    { unknown: [name, COLUMN_IDS] },
   );
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { globToRegExp, join } from "@std/path";
+import { join } from "@std/path";
+import { globToRegExp } from "@std/path/glob-to-regexp";
 import { listFolder } from "../../ffi/files.ts";
 import { describeStream, type StreamDescription } from "./describe.ts";
 import type { AxisOrder } from "./format.ts";

@@ -6,7 +6,7 @@
 
 import { COMMANDS } from "../../src/commands/table.ts";
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path";
+import { fromFileUrl } from "@std/path/from-file-url";
 import { bindAll } from "../../ffi/helper.ts";
 
 bindAll(); // here, or the sanitizers blame the first test for the library

@@ -4,7 +4,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { dirname, fromFileUrl, join, normalize } from "@std/path";
+import { dirname, join, normalize } from "@std/path";
+import { fromFileUrl } from "@std/path/from-file-url";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 
