@@ -395,8 +395,11 @@ const CASES: Readonly<
   },
   async permissions(folder): Promise<void> {
     const out = good(await own(["permissions", "info", "cam"], folder));
-    const own = ROOT.replace(/\/$/, "");
-    assertStringIncludes(out, `--allow-read=${own},${folder.stream("cam")} `);
+    const program = ROOT.replace(/\/$/, "");
+    assertStringIncludes(
+      out,
+      `--allow-read=${program},${folder.stream("cam")} `,
+    );
   },
 };
 
