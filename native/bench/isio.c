@@ -77,6 +77,7 @@ struct isio isio_open(const char *path) {
   s.sems = (sem_t *)(s.keywords + s.keyword_bytes);
   s.writer_pids = (int32_t *)((uint8_t *)(s.sems + s.md->sem + 1) +
                               r8(4 * (uint64_t)s.md->sem));
+  s.ring = base + st.st_size - r8(s.md->ring_slots * s.md->data_bytes);
   /* Behind control and status words. */
   s.trace = (uint8_t *)s.writer_pids + 3 * r8(4 * (uint64_t)s.md->sem);
   return s;
@@ -99,7 +100,19 @@ static bool post(sem_t *sem) {
   return value < ISIO_SEM_MAX && sem_post(sem) == 0;
 }
 
+static void fill_ring(struct isio *s) {
+  uint32_t slot = s->md->ring_index + 1;
+  const bool wrapped = slot >= s->md->ring_slots;
+  slot = wrapped ? 0 : slot;
+  memcpy(s->ring + slot * s->md->data_bytes, s->pixels, s->md->data_bytes);
+  s->md->ring_cycle += wrapped;
+  s->md->ring_index = slot;
+}
+
 void isio_publish(struct isio *s) {
+  if (s->md->ring_slots > 0) {
+    fill_ring(s);
+  }
   struct timespec now;
   clock_gettime(CLOCK_TAI, &now);
   s->md->writetime = now;

@@ -57,6 +57,7 @@ struct isio {
   sem_t *sems;              /* md->sem of them, then the log semaphore */
   int32_t *writer_pids;
   const uint8_t *trace;     /* of the last writer */
+  uint8_t *ring;            /* slots of the circular buffer, the last block */
   uint64_t keyword_bytes;
   int32_t pid;
 };
@@ -68,7 +69,7 @@ struct isio isio_open(const char *path);
 int64_t isio_stamp(const struct isio *s);
 /* Raises the write flag: pixels change after this. */
 void isio_begin(struct isio *s);
-/* Times, counter, flag, posts: in milk's order. */
+/* Circular buffer, times, counter, flag, posts: in milk's order. */
 void isio_publish(struct isio *s);
 
 /* The calling program's way out. */

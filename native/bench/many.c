@@ -55,7 +55,7 @@ int main(int argc, char **argv) {
       uint64_t there;
       memcpy(&there, p->to.pixels, 8);
       if (f > 1 && there == f - 1 && p->to.md->write == 0) {
-        ns[seen++] = (uint32_t)(ns_of(&p->to.md->writetime) -
+        ns[seen++] = (uint32_t)(isio_stamp(&p->to) -
                                 ns_of(&p->from.md->writetime));
       }
     }
