@@ -6,7 +6,7 @@
 
 import { CLOCK, clockNs } from "../../ffi/clock.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
-import type { WaitSettings } from "../../ffi/wait_words.ts";
+import { nextFrame, type WaitSettings } from "../../ffi/wait.ts";
 import { limitUnsent } from "../../ffi/socket.ts";
 import { crc32c, WireControl, WirePump } from "../../ffi/wire_pump.ts";
 import type { Stream } from "../stream/stream.ts";
@@ -140,7 +140,8 @@ class Session {
     const { mapping } = this.#stream;
     while (!control.stopped && !this.#ended) {
       await this.#ping();
-      const facts = await mapping.next(
+      const facts = await nextFrame(
+        mapping,
         this.#settings.wait,
         this.#last,
         WAIT_MS,

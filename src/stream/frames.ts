@@ -5,6 +5,7 @@
 
 import { isSystemError } from "../../ffi/errno.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
+import { type NextFrame, nextFrame } from "../../ffi/wait.ts";
 import {
   type Layout,
   StreamChangedError,
@@ -126,9 +127,10 @@ export class Follower {
       );
     }
     const into = this.#fresh();
-    let facts: Awaited<ReturnType<typeof stream.mapping.next>>;
+    let facts: NextFrame;
     try {
-      facts = await stream.mapping.next(
+      facts = await nextFrame(
+        stream.mapping,
         this.#waiter.settings,
         this.#last,
         Math.min(SLICE_MS, limitMs),

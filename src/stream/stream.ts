@@ -8,6 +8,11 @@ import { SystemError } from "../../ffi/errno.ts";
 import { statFile } from "../../ffi/files.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import type { Mapping } from "../../ffi/mapping.ts";
+import {
+  nextFrameSync,
+  waitForFrame,
+  waitForFrameSync,
+} from "../../ffi/wait.ts";
 import { createFile, makeSemaphores } from "./create.ts";
 import {
   type AxisOrder,
@@ -410,9 +415,12 @@ export class Stream {
     const since = options.since ?? this.cnt0; // before the claim is seen
     using waiter = new Waiter(this.#mapping, options, this.name);
     const end = performance.now() + (options.timeoutMs ?? Infinity);
+    const mapping = this.#mapping;
     for (;;) {
       const slice = Math.min(100, Math.max(0, end - performance.now()));
-      if (await this.#mapping.wait(waiter.settings, since, slice)) return true;
+      if (await waitForFrame(mapping, waiter.settings, since, slice)) {
+        return true;
+      }
       if (options.signal?.aborted || performance.now() >= end) return false;
     }
   }
@@ -443,19 +451,20 @@ export class Stream {
     const waiter = new Waiter(this.#mapping, options, this.name);
     return {
       wait: (since, timeoutMs) =>
-        this.#mapping.waitSync(
+        waitForFrameSync(
+          this.#mapping,
           waiter.settings,
           since,
           Math.min(200, timeoutMs),
         ),
       next: (since, timeoutMs, into) => {
         const bytes = this.#buffer(into, this.#table.dataBytes);
-        const facts = this.#mapping.nextSync(
+        const facts = nextFrameSync(
+          this.#mapping,
           waiter.settings,
           since,
           Math.min(200, timeoutMs),
           bytes,
-          0,
         );
         return facts === undefined || facts === "stalled"
           ? undefined

@@ -4,6 +4,7 @@
  */
 
 import { isSystemError } from "../../ffi/errno.ts";
+import { nextFrame } from "../../ffi/wait.ts";
 import type { Stream } from "../stream/stream.ts";
 import { Waiter } from "../stream/wait.ts";
 
@@ -118,7 +119,8 @@ export class JitterMeter implements Disposable {
     let last = stream.cnt0;
     let seenNs: bigint | undefined;
     while (!signal.aborted && intervals.length < RUN) {
-      const facts = await stream.mapping.next(
+      const facts = await nextFrame(
+        stream.mapping,
         waiter.settings,
         last,
         WAIT_MS,
