@@ -12,7 +12,7 @@ import { THIS_HOST } from "../host/door.ts";
 import { examine, KERNEL_FOLDERS, type Peer } from "../host/examine.ts";
 import { type Finding, GRAVITIES } from "../host/finding.ts";
 import { DEFAULT_FOLDERS, streamFolder } from "../stream/names.ts";
-import { currentUser } from "../../ffi/segment.ts";
+import { currentUser } from "../../ffi/process.ts";
 import { STATE_VARIABLE, stateFolder } from "../channels/place.ts";
 
 interface Options {

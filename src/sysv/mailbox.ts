@@ -9,7 +9,7 @@
  * @module
  */
 
-import { processStartNs } from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import {
   DeviceError,
   DeviceSegment,

@@ -7,7 +7,7 @@
 
 import { join } from "@std/path";
 import { listNames, readText } from "../../ffi/host.ts";
-import { currentUser } from "../../ffi/segment.ts";
+import { currentUser } from "../../ffi/process.ts";
 import { stateFolder } from "../channels/place.ts";
 
 /** A bridge, as a row of a stream tells it. */
