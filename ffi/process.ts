@@ -7,7 +7,10 @@
 import { check } from "./errno.ts";
 import { helper } from "./helper.ts";
 
-/** The user whose rights this process has. */
+/**
+ * The user whose rights this process has, and whose the files are that it
+ * makes.
+ */
 export function currentUser(): number {
   return helper().shmim_user() >>> 0;
 }
