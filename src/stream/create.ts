@@ -17,7 +17,7 @@ import {
 } from "./format.ts";
 import { MAX_PATH_BYTES, SUFFIX } from "./names.ts";
 import type { CreateOptions } from "./stream_options.ts";
-import { pixelCount, TYPES } from "./types.ts";
+import { MAX_PIXELS, pixelCount, TYPES } from "./types.ts";
 
 const MAX_FILE_BYTES = 2n ** 50n;
 
@@ -64,7 +64,7 @@ export function requireSpec(spec: CreateSpec): void {
   const pixels = pixelCount(spec.size);
   const bytes = pixels * BigInt(TYPES[spec.type].bytes) *
     BigInt(spec.depth + spec.circularBuffer);
-  if (pixels > 10_000_000_000n || bytes > MAX_FILE_BYTES) {
+  if (pixels > MAX_PIXELS || bytes > MAX_FILE_BYTES) {
     throw new RangeError(
       `A stream of ${spec.size.join("x")} ${spec.type} is too large`,
     );
