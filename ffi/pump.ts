@@ -338,6 +338,9 @@ export interface Schedule {
   readonly cpus: readonly number[];
 }
 
+/** Neither priority nor cores are asked for. */
+export const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
+
 /** Cores as a mask; inside `ffi/` only. */
 export function mask(cpus: readonly number[]): bigint {
   return cpus.reduce((bits, cpu) => bits | 1n << BigInt(cpu), 0n);
