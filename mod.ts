@@ -83,6 +83,7 @@ export {
 } from "./src/stream/format.ts";
 export { FORMAT_NAMES, type FormatName } from "./src/stream/formats.ts";
 export type {
+  BlockingWaiter,
   FollowedFrame,
   Frame,
   FramesOptions,

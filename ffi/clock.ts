@@ -40,6 +40,23 @@ export async function sleepUntil(
   }
 }
 
+/**
+ * Waits, or less where the signal comes; on the timers of JavaScript, which
+ * are good to a millisecond or two.
+ */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
+}
+
 /** Resident memory of this process in bytes. */
 export function processMemory(): number {
   return check(helper().shmim_process_memory(), "read the memory in use");

@@ -171,3 +171,13 @@ export function mayUse(path: string, what: number): boolean {
 export function mayHavePriority(priority: number): boolean {
   return helper().shmim_schedule_try(BigInt(priority), 0n) === 0;
 }
+
+/** The name of this host, as the kernel has it. */
+export function hostName(): string {
+  const name = new Uint8Array(256);
+  check(
+    helper().shmim_host_name(name, BigInt(name.length)),
+    "ask for the host's name",
+  );
+  return decoder.decode(name.subarray(0, name.indexOf(0)));
+}

@@ -12,8 +12,6 @@ const LIBC_SYMBOLS = {
   memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
   // pid_t getpgid(pid_t)
   getpgid: { parameters: ["i32"], result: "i32" },
-  // uid_t geteuid(void)
-  geteuid: { parameters: [], result: "u32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /**
@@ -66,9 +64,4 @@ export function processExists(pid: number): boolean {
   if (pid <= 0) return false;
   const symbols = libc();
   return symbols.getpgid(pid) !== -1 || errno(symbols) !== ESRCH;
-}
-
-/** The user for whom this process works: what files that it makes belong to. */
-export function userId(): number {
-  return libc().geteuid();
 }

@@ -6,7 +6,6 @@
 
 import { check } from "./errno.ts";
 import type { OpenFile } from "./files.ts";
-import { type Conversion, conversionWords } from "./conversion.ts";
 import {
   FRAME_WORDS,
   type FrameFacts,
@@ -16,13 +15,6 @@ import {
 import { type Helper, helper } from "./helper.ts";
 import type { NamedSemaphores } from "./named_semaphores.ts";
 import { INDEX, MEMBERS, type StreamTable } from "./stream_table.ts";
-import {
-  packBatch,
-  type TileBatch,
-  type TileFailure,
-  tileFailure,
-} from "./tiles.ts";
-import { putWait, WAIT_WORDS, type WaitSettings } from "./wait_words.ts";
 
 /** Looked up once: a part of the way of every frame. */
 const OWN_COUNTER = INDEX.ownCounter;
@@ -30,7 +22,6 @@ const COPIED = INDEX.copied;
 /** No entry of the helper. */
 const NOT_HOT = 0xffffffff;
 const NO_FOREIGN = 0xffff_ffff_ffff_ffffn;
-const TIMED_OUT = -110;
 const AGAIN = -11;
 const NO_DATA = -61;
 
@@ -42,7 +33,6 @@ const NO_DATA = -61;
 export class Mapping {
   readonly #table = new BigUint64Array(new ArrayBuffer(MEMBERS.length * 8));
   readonly #helper: Helper;
-  readonly #waitWords = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
   readonly #frame = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
   readonly #path: string;
   /** The stream's entry in the helper: what hot calls name it by. */
@@ -102,7 +92,13 @@ export class Mapping {
     return Number(this.#table[INDEX.length]);
   }
 
-  #check(result: number, what: string): number {
+  /**
+   * Throws where a call on it failed, or it is closed; inside `ffi/` only.
+   *
+   * @param result What the helper returned.
+   * @param what What was being done, for the message.
+   */
+  check(result: number, what: string): number {
     if (this.closed) {
       throw new TypeError(`Cannot ${what} "${this.#path}": it is closed`);
     }
@@ -120,10 +116,10 @@ export class Mapping {
     }
     this.#table[INDEX.ownCounter] = NO_FOREIGN;
     this.#table[INDEX.foreign] = 0n;
-    this.#check(this.#helper.shmim_stream_check(this.#table), "use");
+    this.check(this.#helper.shmim_stream_check(this.#table), "use");
     this.#hot = Number(this.#table[INDEX.guard]);
     if (table.semNamed !== 0) {
-      this.#check(this.#helper.shmim_sem_reserve(this.#table), "use");
+      this.check(this.#helper.shmim_sem_reserve(this.#table), "use");
     }
   }
 
@@ -160,7 +156,7 @@ export class Mapping {
 
   /** Copies bytes out. */
   load(offset: number, into: Uint8Array<ArrayBuffer>): void {
-    this.#check(
+    this.check(
       this.#helper.shmim_map_load(
         this.#table,
         BigInt(offset),
@@ -173,7 +169,7 @@ export class Mapping {
 
   /** Copies bytes in, without publishing anything. */
   store(offset: number, bytes: Uint8Array<ArrayBuffer>): void {
-    this.#check(
+    this.check(
       this.#helper.shmim_map_store(
         this.#table,
         BigInt(offset),
@@ -186,7 +182,7 @@ export class Mapping {
 
   /** Throws where the file shrank since. */
   requireWhole(): void {
-    this.#check(this.#helper.shmim_map_status(this.#table), "use");
+    this.check(this.#helper.shmim_map_status(this.#table), "use");
   }
 
   /** The frame counter now; 0 when closed. */
@@ -196,13 +192,13 @@ export class Mapping {
 
   /** Prepares the semaphores of a stream that is being created. */
   initSemaphores(): void {
-    this.#check(this.#helper.shmim_sem_init(this.#table), "prepare");
+    this.check(this.#helper.shmim_sem_init(this.#table), "prepare");
   }
 
   /** Values of the semaphores; one more than there are adds the log's. */
   semaphoreValues(count: number): Int32Array {
     const values = new Int32Array(new ArrayBuffer(Math.max(4, count * 4)));
-    this.#check(
+    this.check(
       this.#helper.shmim_sem_values(this.#table, values, BigInt(count)),
       "read",
     );
@@ -219,7 +215,7 @@ export class Mapping {
     if (this.#named !== undefined) {
       const claimed = this.#named.claim(preferred);
       if (claimed !== undefined) {
-        this.#check(
+        this.check(
           this.#helper.shmim_sem_flush(this.#table, claimed),
           "claim a semaphore of",
         );
@@ -228,7 +224,7 @@ export class Mapping {
     }
     const result = this.#helper.shmim_sem_claim(this.#table, preferred);
     if (result === -16) return undefined; // EBUSY
-    return this.#check(result, "claim a semaphore of");
+    return this.check(result, "claim a semaphore of");
   }
 
   /**
@@ -239,7 +235,7 @@ export class Mapping {
   forgetClaim(index: number, pid: number): boolean {
     const result = this.#helper.shmim_sem_forget(this.#table, index, pid);
     if (result === -2 || result === -16) return false; // ENOENT, EBUSY
-    this.#check(result, "free a semaphore of");
+    this.check(result, "free a semaphore of");
     return true;
   }
 
@@ -257,7 +253,7 @@ export class Mapping {
     offset: number,
     tries: number,
   ): FrameFacts {
-    this.#check(
+    this.check(
       this.#helper.shmim_frame_read(
         this.#table,
         into,
@@ -283,7 +279,7 @@ export class Mapping {
     slice: number,
     atimeNs: bigint | undefined,
   ): FrameFacts {
-    this.#check(
+    this.check(
       this.#helper.shmim_frame_write(
         this.#table,
         bytes === undefined || bytes.byteLength === 0 ? null : bytes,
@@ -305,7 +301,7 @@ export class Mapping {
   publishWhole(pixels: ArrayBufferView<ArrayBuffer>): bigint {
     this.#publish ??= this.#helper.shmim_frame_publish;
     const result = this.#publish(this.#hot, pixels as Uint8Array<ArrayBuffer>);
-    if (result !== 0) this.#check(result, "write");
+    if (result !== 0) this.check(result, "write");
     return this.#table[OWN_COUNTER] ?? 0n;
   }
 
@@ -319,7 +315,7 @@ export class Mapping {
     this.#copy ??= this.#helper.shmim_frame_take;
     const result = this.#copy(this.#hot, into as Uint8Array<ArrayBuffer>);
     if (result === AGAIN) return undefined;
-    if (result !== 0) this.#check(result, "read");
+    if (result !== 0) this.check(result, "read");
     return this.#table[COPIED];
   }
 
@@ -342,7 +338,7 @@ export class Mapping {
     );
     if (result === NO_DATA) return undefined;
     if (result === AGAIN) return "again";
-    this.#check(result, "read");
+    this.check(result, "read");
     return frameFacts(this.#frame);
   }
 
@@ -363,7 +359,7 @@ export class Mapping {
       [...timespec(atimeNs) ?? []].map((word) => BigInt.asUintN(64, word)),
       3,
     );
-    this.#check(
+    this.check(
       this.#helper.shmim_frame_copy(
         this.#table,
         bytes,
@@ -381,7 +377,7 @@ export class Mapping {
     offset: number,
     packet: readonly (bigint | number)[],
   ): void {
-    this.#check(
+    this.check(
       this.#helper.shmim_frame_packet(
         this.#table,
         bytes,
@@ -409,7 +405,7 @@ export class Mapping {
     run: bigint,
   ): void {
     this.#frame.set(words.subarray(0, 7));
-    this.#check(
+    this.check(
       this.#helper.shmim_frame_put(
         this.#table,
         bytes,
@@ -425,7 +421,7 @@ export class Mapping {
 
   /** Raises the write flag, for pixels that are changed in several calls. */
   beginFrame(): void {
-    this.#check(this.#helper.shmim_frame_begin(this.#table), "write");
+    this.check(this.#helper.shmim_frame_begin(this.#table), "write");
   }
 
   /**
@@ -434,7 +430,7 @@ export class Mapping {
    * @param atimeNs Acquisition time, `undefined` = now.
    */
   endFrame(atimeNs?: bigint): FrameFacts {
-    this.#check(
+    this.check(
       this.#helper.shmim_frame_end(
         this.#table,
         1,
@@ -448,204 +444,36 @@ export class Mapping {
 
   /** Only lowers the write flag: the change failed. */
   abandonFrame(): void {
-    this.#check(
+    this.check(
       this.#helper.shmim_frame_end(this.#table, 0, null, null),
       "write",
     );
   }
 
-  /**
-   * Converts big-endian values of a file into the data block.
-   *
-   * @param offset In the data block.
-   * @param file The file, and where the values begin in it.
-   * @param count How many values.
-   * @throws {SystemError} `ENODATA` where the file ends early.
-   */
-  async convertFile(
-    offset: number,
-    file: { readonly file: OpenFile; readonly at: number },
-    count: number,
-    conversion: Conversion,
-  ): Promise<void> {
-    const words = conversionWords(conversion);
-    const result = await this.#during(() =>
-      file.file.use((fd) =>
-        this.#helper.shmim_convert_file(
-          this.#table,
-          BigInt(offset),
-          fd,
-          BigInt(file.at),
-          BigInt(count),
-          words,
-        )
-      )
-    );
-    check(result, "read", file.file.path);
-  }
-
-  /** Converts big-endian values in memory into the data block. */
-  async convertBytes(
-    offset: number,
-    bytes: Uint8Array<ArrayBuffer>,
-    count: number,
-    conversion: Conversion,
-  ): Promise<void> {
-    const words = conversionWords(conversion);
-    const result = await this.#during(() =>
-      this.#helper.shmim_convert_bytes(
-        this.#table,
-        BigInt(offset),
-        bytes,
-        BigInt(bytes.byteLength),
-        BigInt(count),
-        words,
-      )
-    );
-    this.#check(result, "write");
+  /** A call of the helper on this stream's table, inside `ffi/` only. */
+  call(
+    call: (helper: Helper, table: BigUint64Array<ArrayBuffer>) => number,
+  ): number {
+    return call(this.#helper, this.#table);
   }
 
   /**
-   * Decodes tiles of a FITS image into the data block; the caller has raised
-   * the write flag.
-   *
-   * @param offset Of the first wanted pixel, within the data block.
-   * @param batch The tiles.
-   * @param conversion What becomes of their pixels.
-   * @returns Which tile cannot be read; `undefined` where all went well.
+   * The same where it runs on a thread of its own: {@linkcode Mapping.close}
+   * waits for it.
    */
-  async loadTiles(
-    offset: number,
-    batch: TileBatch,
-    conversion: Conversion,
-  ): Promise<TileFailure | undefined> {
-    const words = conversionWords(conversion);
-    const { head, tiles, report, bytes } = packBatch(batch);
-    const result = await this.#during(() =>
-      this.#helper.shmim_tiles_load(
-        this.#table,
-        BigInt(offset),
-        head,
-        tiles,
-        bytes,
-        BigInt(bytes.byteLength),
-        words,
-        report,
-      )
-    );
-    const failure = tileFailure(result, report);
-    if (failure === undefined) this.#check(result, "write");
-    return failure;
-  }
-
-  /** Runs a nonblocking call; close() waits for it. */
-  async #during<T>(call: () => Promise<T>): Promise<T> {
-    this.#pending++;
-    try {
-      return await call();
-    } finally {
-      this.#pending--;
-      if (this.#closeLater && this.#pending === 0) this.#unmap();
-    }
-  }
-
-  /**
-   * Waits until the counter is not `last`, on a thread of its own.
-   *
-   * @returns False where the time was up first.
-   */
-  async wait(
-    settings: WaitSettings,
-    last: bigint,
-    timeoutMs: number,
-  ): Promise<boolean> {
-    const words = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
-    putWait(words, settings, last, timeoutMs);
-    const result = await this.#during(() =>
-      this.#helper.shmim_frame_wait(this.#table, words)
-    );
-    if (result === TIMED_OUT) return false;
-    this.#check(result, "wait for");
-    return true;
-  }
-
-  /** The same on the calling thread, which it blocks. */
-  waitSync(settings: WaitSettings, last: bigint, timeoutMs: number): boolean {
-    putWait(this.#waitWords, settings, last, timeoutMs);
-    const result = this.#helper.shmim_frame_wait_sync(
-      this.#table,
-      this.#waitWords,
-    );
-    if (result === TIMED_OUT) return false;
-    this.#check(result, "wait for");
-    return true;
-  }
-
-  /**
-   * Waits for the next frame and copies it in one call.
-   *
-   * @returns The frame; `undefined` where the time was up; `"stalled"` where
-   * its writer holds the write flag up.
-   */
-  async next(
-    settings: WaitSettings,
-    last: bigint,
-    timeoutMs: number,
-    into: Uint8Array<ArrayBuffer>,
-    offset: number,
-  ): Promise<FrameFacts | "stalled" | undefined> {
-    const words = new BigUint64Array(new ArrayBuffer(WAIT_WORDS * 8));
-    const frame = new BigUint64Array(new ArrayBuffer(FRAME_WORDS * 8));
-    putWait(words, settings, last, timeoutMs);
-    const result = await this.#during(() =>
-      this.#helper.shmim_frame_next(
-        this.#table,
-        words,
-        into,
-        BigInt(offset),
-        BigInt(into.byteLength),
-        frame,
-      )
-    );
-    if (result === TIMED_OUT) return undefined;
-    if (result === AGAIN) return "stalled";
-    this.#check(result, "read");
-    return frameFacts(frame);
-  }
-
-  /** The same on the calling thread, which it blocks. */
-  nextSync(
-    settings: WaitSettings,
-    last: bigint,
-    timeoutMs: number,
-    into: Uint8Array<ArrayBuffer>,
-    offset: number,
-  ): FrameFacts | "stalled" | undefined {
-    putWait(this.#waitWords, settings, last, timeoutMs);
-    const result = this.#helper.shmim_frame_next_sync(
-      this.#table,
-      this.#waitWords,
-      into,
-      BigInt(offset),
-      BigInt(into.byteLength),
-      this.#frame,
-    );
-    if (result === TIMED_OUT) return undefined;
-    if (result === AGAIN) return "stalled";
-    this.#check(result, "read");
-    return frameFacts(this.#frame);
-  }
-
-  /**
-   * Runs a pump of the helper on this stream, inside `ffi/` only.
-   */
-  pump(
+  async run(
     call: (
       helper: Helper,
       table: BigUint64Array<ArrayBuffer>,
     ) => Promise<number>,
   ): Promise<number> {
-    return this.#during(() => call(this.#helper, this.#table));
+    this.#pending++;
+    try {
+      return await call(this.#helper, this.#table);
+    } finally {
+      this.#pending--;
+      if (this.#closeLater && this.#pending === 0) this.#unmap();
+    }
   }
 
   /**
@@ -654,7 +482,7 @@ export class Mapping {
    * that shrinks shows as zeros.
    */
   view(offset: number, bytes: number): ArrayBuffer {
-    this.#check(0, "view");
+    this.check(0, "view");
     const pointer = this.#helper.shmim_map_address(
       this.#table,
       BigInt(offset),

@@ -8,7 +8,7 @@ import { SystemError } from "./errno.ts";
 import { helper } from "./helper.ts";
 import type { Mapping } from "./mapping.ts";
 import { type ConnectedSocket, takeSocket } from "./socket.ts";
-import { putWait, type WaitSettings } from "./wait_words.ts";
+import { putWait, type WaitSettings } from "./wait.ts";
 
 /** Buckets of the latency histogram: 16 for each power of two, from 1 ns. */
 const BUCKETS = 640;
@@ -338,6 +338,9 @@ export interface Schedule {
   readonly cpus: readonly number[];
 }
 
+/** Neither priority nor cores are asked for. */
+export const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
+
 /** Cores as a mask; inside `ffi/` only. */
 export function mask(cpus: readonly number[]): bigint {
   return cpus.reduce((bits, cpu) => bits | 1n << BigInt(cpu), 0n);
@@ -404,9 +407,7 @@ export function startTransmit(
     mask(settings.schedule.cpus),
   ], 6);
   return new Pump((control) =>
-    mapping.pump((helper, table) =>
-      helper.shmim_transmit(table, words, control)
-    )
+    mapping.run((helper, table) => helper.shmim_transmit(table, words, control))
   );
 }
 
@@ -439,7 +440,7 @@ export function startReceive(
     mask(settings.schedule.cpus),
   ]);
   return new Pump((control) =>
-    mapping.pump((helper, table) => helper.shmim_receive(table, words, control))
+    mapping.run((helper, table) => helper.shmim_receive(table, words, control))
   );
 }
 
@@ -471,8 +472,8 @@ export function startRelay(
     settings.counters ? 1n : 0n,
   ], 6);
   return new Pump((control) =>
-    from.pump((helper, source) =>
-      to.pump((_, target) => helper.shmim_relay(source, target, words, control))
+    from.run((helper, source) =>
+      to.run((_, target) => helper.shmim_relay(source, target, words, control))
     )
   );
 }
@@ -486,6 +487,6 @@ export function startObserve(
   const words = new BigUint64Array(new ArrayBuffer(6 * 8));
   putWait(words, wait, last, 0);
   return new Pump((control) =>
-    mapping.pump((helper, table) => helper.shmim_observe(table, words, control))
+    mapping.run((helper, table) => helper.shmim_observe(table, words, control))
   );
 }

@@ -7,7 +7,7 @@
 import { check } from "./errno.ts";
 import { helper } from "./helper.ts";
 import type { Mapping } from "./mapping.ts";
-import { putWait, type WaitSettings } from "./wait_words.ts";
+import { putWait, type WaitSettings } from "./wait.ts";
 import { mask, Pump, type Schedule } from "./pump.ts";
 
 /** Words of `struct shmim_ring`. */
@@ -217,7 +217,7 @@ export function startCapture(
     mask(settings.schedule.cpus),
   ], 6);
   return new Pump((control) =>
-    mapping.pump((helper, table) =>
+    mapping.run((helper, table) =>
       helper.shmim_capture(
         table,
         words,
@@ -268,7 +268,7 @@ export function startPlay(
     mask(settings.schedule.cpus),
   ]);
   return new Pump((control) =>
-    mapping.pump((helper, table) =>
+    mapping.run((helper, table) =>
       helper.shmim_play(
         table,
         words,

@@ -5,7 +5,7 @@
 
 import { helper } from "./helper.ts";
 import type { Mapping } from "./mapping.ts";
-import { putWait, type WaitSettings } from "./wait_words.ts";
+import { putWait, type WaitSettings } from "./wait.ts";
 import { Control, mask, Pump, type Schedule } from "./pump.ts";
 import { type ConnectedSocket, takeSocket } from "./socket.ts";
 
@@ -196,7 +196,7 @@ export function startWireTransmit(
     mask(settings.schedule.cpus),
   ], 6);
   return new WirePump((control) =>
-    mapping.pump((helper, table) =>
+    mapping.run((helper, table) =>
       helper.shmim_wire_transmit(table, words, control)
     )
   );
@@ -240,7 +240,7 @@ export function startWireReceive(
     mask(settings.schedule.cpus),
   ]);
   return new WirePump((control) =>
-    mapping.pump((helper, table) =>
+    mapping.run((helper, table) =>
       helper.shmim_wire_receive(table, words, control)
     )
   );

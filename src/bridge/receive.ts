@@ -6,6 +6,7 @@
 
 import { CLOCK, clockNs } from "../../ffi/clock.ts";
 import {
+  NO_SCHEDULE,
   type Pump,
   type PumpEnd,
   type Schedule,
@@ -71,7 +72,6 @@ export interface ReceiveOptions extends DestinationOptions {
   onEvent?: EventSink;
 }
 
-const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
 const LOOK_MS = 1000;
 const MAX_PEERS = 16;
 const MAX_GREETINGS = 64;

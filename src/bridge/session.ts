@@ -175,20 +175,6 @@ export class Backoff {
   }
 }
 
-/** Waits, or less where the signal comes. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
-}
-
 /** Runs something every so often until the returned function is called. */
 export function every(ms: number, action: () => void): () => void {
   const timer = setInterval(action, ms);

@@ -4,15 +4,17 @@
  * @module
  */
 
+import { pause } from "../../ffi/clock.ts";
 import { isSystemError } from "../../ffi/errno.ts";
 import {
+  NO_SCHEDULE,
   type Pump,
   type PumpEnd,
   type Schedule,
-  startTransmit,
   trySchedule,
 } from "../../ffi/pump.ts";
-import { startWireTransmit, WirePump } from "../../ffi/wire_pump.ts";
+import type { WaitSettings } from "../../ffi/wait.ts";
+import { WirePump } from "../../ffi/wire_pump.ts";
 import {
   type AxisOrder,
   StreamChangedError,
@@ -36,12 +38,16 @@ import {
   closeOnce,
   type EventSink,
   every,
-  pause,
   Tally,
 } from "./session.ts";
 import { type Agreement, offerStream } from "./offer.ts";
-import { PIECE_BYTES, type Policy, type Progress } from "./wire.ts";
-import { startZstdTransmit } from "./zstd_transmit.ts";
+import {
+  announcedKeywords,
+  PING_MS,
+  startMilkPump,
+  startOwnPump,
+} from "./transmit_pump.ts";
+import type { Policy, Progress } from "./wire.ts";
 
 /** Which slices of a cube are sent. */
 export type SliceMode = "auto" | "rolling" | "whole";
@@ -95,23 +101,12 @@ export interface TransmitOptions {
   onEvent?: EventSink;
 }
 
-const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
-const REPEAT_MS = 1000;
 const LOOK_MS = 1000;
 /** Longer than a peer that takes none needs to say so. */
 const SETTLED_MS = 1000;
 /** A host that does not answer is asked anew, not waited for two minutes. */
 const CONNECT_MS = 5000;
-const PING_MS = 1000;
-const SILENCE_MS = 5000;
-const QUEUE = 16;
 const GREETING_MS = 10_000;
-const SLICE_MODES: Readonly<Record<SliceMode, number>> = {
-  auto: 0,
-  rolling: 1,
-  whole: 2,
-};
-const DECLARED_RING = 3;
 
 /**
  * Whether the receiver is reached: `refused` where nobody listens there, or
@@ -299,7 +294,7 @@ export class Transmitter {
 
   /** One connection: agreement, then a pump until it ends. */
   async #serveOwn(connection: Deno.TcpConn): Promise<void> {
-    const keywords = this.#announcedKeywords();
+    const keywords = this.#announcedKeywords;
     const cnt0 = this.#stream.cnt0;
     const before = cnt0 > 0n ? cnt0 - 1n : 0n;
     const sent = this.#sent ?? before;
@@ -325,7 +320,14 @@ export class Transmitter {
     if (agreed.progress !== undefined) this.#reconcile(agreed.progress);
     this.#connected(agreed.authenticated ? ", which has our key" : "");
     const end = await this.#pumpOnce(
-      (waiter) => this.#startOwn(connection, waiter, keywords, agreed, base),
+      (wait) =>
+        startOwnPump(
+          this.#stream,
+          connection,
+          this.#options,
+          { wait, last: base, keywords },
+          agreed,
+        ),
     );
     await this.#goesOn(end, keywords);
   }
@@ -341,46 +343,10 @@ export class Transmitter {
     });
   }
 
-  #startOwn(
-    connection: Deno.TcpConn,
-    waiter: Waiter,
-    keywords: number,
-    { progress, zstd }: Agreement,
-    base: bigint,
-  ): WirePump {
-    if (zstd) {
-      return startZstdTransmit(this.#stream, connection, {
-        wait: waiter.settings,
-        last: progress?.last ?? base,
-        keywords,
-        pieceBytes: PIECE_BYTES,
-        pingMs: PING_MS,
-        silenceMs: SILENCE_MS,
-        shiftNs: this.#options.clockShiftNs ?? 0n,
-      });
-    }
-    return startWireTransmit(this.#stream.mapping, connection, {
-      wait: waiter.settings,
-      last: progress?.last ?? base,
-      sliceMode: this.#sliceMode(),
-      every: this.#options.policy === "every",
-      queue: this.#options.queue ?? QUEUE,
-      keywords,
-      keywordsUsed: this.#options.keywords === "used",
-      pieceBytes: PIECE_BYTES,
-      pingMs: PING_MS,
-      silenceMs: SILENCE_MS,
-      first: progress === undefined,
-      allowTorn: this.#options.allowTorn ?? false,
-      shiftNs: this.#options.clockShiftNs ?? 0n,
-      schedule: this.#options.schedule ?? NO_SCHEDULE,
-    });
-  }
-
   /** One connection: announcement, then pumps until it ends. */
   async #serveMilk(connection: Deno.TcpConn): Promise<void> {
     this.#connected("");
-    const keywords = this.#announcedKeywords();
+    const keywords = this.#announcedKeywords;
     const handshake = writeHandshake(this.#stream, keywords);
     try {
       await writeAll(connection, handshake, this.#abort.signal);
@@ -391,60 +357,28 @@ export class Transmitter {
     let fresh = true;
     while (!this.#abort.signal.aborted) {
       const repeat = fresh;
-      const end = await this.#pumpOnce((waiter) =>
-        this.#startMilk(connection, waiter, keywords, repeat)
-      );
+      const end = await this.#pumpOnce((wait) => {
+        // What was published before the first connection is nobody's loss.
+        if (this.#tally.status().frames === 0) this.#last = this.#stream.cnt0;
+        const start = { wait, last: this.#last, keywords, repeat };
+        return startMilkPump(this.#stream, connection, this.#options, start);
+      });
       fresh = false;
       if (!await this.#goesOn(end, keywords)) return;
     }
   }
 
-  #announcedKeywords(): number {
-    switch (this.#options.keywords ?? "all") {
-      case "all":
-        return this.#stream.layout.keywordCount;
-      case "used":
-        return this.#stream.keywords().length;
-      case "none":
-        return 0;
-    }
+  get #announcedKeywords(): number {
+    return announcedKeywords(this.#stream, this.#options.keywords);
   }
 
-  #sliceMode(): number {
-    const mode = this.#options.slices ?? "auto";
-    return mode === "auto" && this.#stream.layout.rolling
-      ? DECLARED_RING
-      : SLICE_MODES[mode];
-  }
-
-  #startMilk(
-    connection: Deno.TcpConn,
-    waiter: Waiter,
-    keywords: number,
-    repeat: boolean,
-  ): Pump {
-    // What was published before the first connection is nobody's loss.
-    if (this.#tally.status().frames === 0) this.#last = this.#stream.cnt0;
-    return startTransmit(this.#stream.mapping, connection, {
-      wait: waiter.settings,
-      last: this.#last,
-      sliceMode: this.#sliceMode(),
-      keywords,
-      keywordsUsed: this.#options.keywords === "used",
-      first: true,
-      repeatMs: repeat ? REPEAT_MS : 0,
-      allowTorn: this.#options.allowTorn ?? false,
-      schedule: this.#options.schedule ?? NO_SCHEDULE,
-    });
-  }
-
-  async #pumpOnce(start: (waiter: Waiter) => Pump): Promise<PumpEnd> {
+  async #pumpOnce(start: (wait: WaitSettings) => Pump): Promise<PumpEnd> {
     const stream = this.#stream;
     using waiter = new Waiter(stream.mapping, {
       ...this.#options.wait,
       onWarning: (message) => this.#tell("warning", message),
     }, stream.name);
-    const pump = start(waiter);
+    const pump = start(waiter.settings);
     this.#pump = pump;
     this.#tally.add(pump);
     if (this.#abort.signal.aborted) pump.stop();
@@ -538,6 +472,6 @@ export class Transmitter {
     this.#sent = 0n;
     const { frames, skipped } = this.#tally.status();
     this.#former = { frames, skipped };
-    return same && keywords === this.#announcedKeywords();
+    return same && keywords === this.#announcedKeywords;
   }
 }

@@ -7,7 +7,7 @@
 import { CLOCK, clockNs } from "../../ffi/clock.ts";
 import { isSystemError } from "../../ffi/errno.ts";
 import { END } from "../../ffi/pump.ts";
-import type { WireControl } from "../../ffi/wire_pump.ts";
+import { WireControl, WirePump } from "../../ffi/wire_pump.ts";
 import { closeOnce, every } from "./session.ts";
 
 /** Bytes of messages and their parts. */
@@ -131,21 +131,38 @@ export class Incoming {
   }
 }
 
-/** What a session does, until it throws or is asked to end. */
-export type Work = () => Promise<void>;
+/** One end of a connection at work. */
+export interface ZstdSession {
+  /** Goes on until it throws or is asked to end. */
+  work(): Promise<void>;
+}
 
 /**
- * Runs a session as a pump: its control block tells how it does, and when it
- * is asked to end the connection is closed under it.
+ * Starts a session as a pump: its control block tells how it does, and when
+ * it is asked to end the connection is closed under it.
  *
  * @param silenceMs Ends it where nothing came or left for so long.
- * @returns The negative errno of a pump.
+ * @param open Makes the session.
  */
-export async function asPump(
+export function startSession(
+  connection: Deno.TcpConn,
+  silenceMs: number,
+  open: (control: WireControl) => ZstdSession,
+): WirePump {
+  return new WirePump((words) => {
+    const control = new WireControl(words);
+    control.put("errorNs", undefined);
+    control.put("oneWayNs", undefined);
+    return runSession(connection, control, silenceMs, open(control));
+  });
+}
+
+/** @returns The negative errno of a pump. */
+async function runSession(
   connection: Deno.TcpConn,
   control: WireControl,
   silenceMs: number,
-  work: Work,
+  session: ZstdSession,
 ): Promise<number> {
   let asked: number | undefined;
   let silent = false;
@@ -161,7 +178,7 @@ export async function asPump(
   let end: number = END.stopped;
   let result = 0;
   try {
-    await work();
+    await session.work();
   } catch (error) {
     if (control.stopped) end = END.stopped;
     else if (silent) end = END.idle;

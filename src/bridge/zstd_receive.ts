@@ -4,21 +4,26 @@
  */
 
 import { CLOCK, clockNs } from "../../ffi/clock.ts";
-import { crc32c, WireControl, WirePump } from "../../ffi/wire_pump.ts";
+import {
+  crc32c,
+  type WireControl,
+  type WirePump,
+} from "../../ffi/wire_pump.ts";
 import type { Stream } from "../stream/stream.ts";
 import {
-  asPump,
   Breach,
   BYTES,
   COMPRESSED,
   decompress,
   Incoming,
   MARK,
+  startSession,
   TYPE,
   UNKNOWN,
   WHOLE,
   wireClock,
   writeAll,
+  type ZstdSession,
 } from "./zstd_common.ts";
 
 /** What the receiving end is told. */
@@ -37,7 +42,7 @@ export interface ZstdReceive {
 
 const FLAGS = 7;
 
-class Session {
+class Session implements ZstdSession {
   readonly #stream: Stream;
   readonly #connection: Deno.TcpConn;
   readonly #settings: ZstdReceive;
@@ -61,8 +66,6 @@ class Session {
     this.#in = new Incoming(connection, control);
     this.#records = new Uint8Array(settings.keywords * BYTES.record);
     this.#last = settings.last;
-    control.put("errorNs", undefined);
-    control.put("oneWayNs", undefined);
   }
 
   async work(): Promise<void> {
@@ -242,14 +245,9 @@ export function startZstdReceive(
   connection: Deno.TcpConn,
   settings: ZstdReceive,
 ): WirePump {
-  return new WirePump((words) => {
-    const control = new WireControl(words);
-    const session = new Session(stream, connection, settings, control);
-    return asPump(
-      connection,
-      control,
-      settings.silenceMs,
-      () => session.work(),
-    );
-  });
+  return startSession(
+    connection,
+    settings.silenceMs,
+    (control) => new Session(stream, connection, settings, control),
+  );
 }

@@ -6,24 +6,29 @@
 
 import { CLOCK, clockNs } from "../../ffi/clock.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
-import type { WaitSettings } from "../../ffi/wait_words.ts";
+import { nextFrame, type WaitSettings } from "../../ffi/wait.ts";
 import { limitUnsent } from "../../ffi/socket.ts";
-import { crc32c, WireControl, WirePump } from "../../ffi/wire_pump.ts";
+import {
+  crc32c,
+  type WireControl,
+  type WirePump,
+} from "../../ffi/wire_pump.ts";
 import type { Stream } from "../stream/stream.ts";
 import { closeOnce } from "./session.ts";
 import {
-  asPump,
   Breach,
   BYTES,
   compress,
   COMPRESSED,
   Incoming,
   MARK,
+  startSession,
   TYPE,
   UNKNOWN,
   WHOLE,
   wireClock,
   writeAll,
+  type ZstdSession,
 } from "./zstd_common.ts";
 
 /** What the transmitting end is told. */
@@ -59,7 +64,7 @@ interface Trip {
   readonly at: bigint;
 }
 
-class Session {
+class Session implements ZstdSession {
   readonly #stream: Stream;
   readonly #connection: Deno.TcpConn;
   readonly #settings: ZstdTransmit;
@@ -85,8 +90,6 @@ class Session {
     this.#pixels = new Uint8Array(stream.layout.table.dataBytes);
     this.#sent = new Uint8Array(settings.keywords * BYTES.record);
     this.#last = settings.last;
-    control.put("errorNs", undefined);
-    control.put("oneWayNs", undefined);
   }
 
   async work(): Promise<void> {
@@ -140,7 +143,8 @@ class Session {
     const { mapping } = this.#stream;
     while (!control.stopped && !this.#ended) {
       await this.#ping();
-      const facts = await mapping.next(
+      const facts = await nextFrame(
+        mapping,
         this.#settings.wait,
         this.#last,
         WAIT_MS,
@@ -269,14 +273,9 @@ export function startZstdTransmit(
   connection: Deno.TcpConn,
   settings: ZstdTransmit,
 ): WirePump {
-  return new WirePump((words) => {
-    const control = new WireControl(words);
-    const session = new Session(stream, connection, settings, control);
-    return asPump(
-      connection,
-      control,
-      settings.silenceMs,
-      () => session.work(),
-    );
-  });
+  return startSession(
+    connection,
+    settings.silenceMs,
+    (control) => new Session(stream, connection, settings, control),
+  );
 }

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { pause } from "../../ffi/clock.ts";
 import type { ChannelFiles, ChannelState } from "./state.ts";
 
 const LOOK_MS = 50;
@@ -76,7 +77,7 @@ export async function waitFor(
     const state = files.state();
     if (state.running ? done(state) : ended) return state;
     if (performance.now() > end) return state;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await pause(LOOK_MS);
   }
 }
 
@@ -95,7 +96,7 @@ export async function stopChannel(
     const end = performance.now() + timeoutMs;
     while (files.running) {
       if (performance.now() > end) return files.state();
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await pause(LOOK_MS);
     }
   }
   // A killed process has left its lock file: it goes with our own.

@@ -5,7 +5,7 @@
 
 import { join } from "@std/path";
 import { variable as permittedVariable } from "../../ffi/access.ts";
-import { userId } from "../../ffi/libc.ts";
+import { currentUser } from "../../ffi/process.ts";
 import { readText } from "../load/small_file.ts";
 
 /** The variable that names the folder for state. */
@@ -86,12 +86,9 @@ export function findTable(option: string | undefined): TableFile | undefined {
  * The folder for state and logs of this user's bridges on this host:
  * `$SHMIM_STATE_DIR`, else `/tmp/shmim-UID`. Not in the home folder, which
  * several hosts may share.
- *
- * @param user Asks for the user: of the C library, or, where a command does
- * without that, of the helper.
  */
-export function stateFolder(user: () => number = userId): string {
-  return variable(STATE_VARIABLE) ?? `/tmp/shmim-${user()}`;
+export function stateFolder(): string {
+  return variable(STATE_VARIABLE) ?? `/tmp/shmim-${currentUser()}`;
 }
 
 /**
@@ -113,7 +110,7 @@ export function requireStateFolder(path: string): void {
     );
   };
   if (!found.isDirectory) refuse("is no folder");
-  if (found.uid !== userId()) refuse("belongs to somebody else");
+  if (found.uid !== currentUser()) refuse("belongs to somebody else");
   if (((found.mode ?? 0) & 0o077) !== 0) {
     refuse("is open to others (chmod 700)");
   }

@@ -4,11 +4,8 @@
  * @module
  */
 
-import {
-  type BridgeEvent,
-  type BridgeStatus,
-  pause,
-} from "../bridge/session.ts";
+import { pause } from "../../ffi/clock.ts";
+import type { BridgeEvent, BridgeStatus } from "../bridge/session.ts";
 import { Receiver } from "../bridge/receive.ts";
 import { Transmitter } from "../bridge/transmit.ts";
 import { streamPlace } from "../stream/names.ts";

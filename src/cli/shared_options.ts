@@ -115,6 +115,20 @@ export function streamArgument(argument: string): string {
   return argument;
 }
 
+/** A stream that exists, by its name or path. */
+export interface NamedStream {
+  /** As it was typed. */
+  readonly name: string;
+  /** Where it is, and how to open it. */
+  readonly open: Place;
+}
+
+/** The one stream of a command line that names no more. */
+export function namedStream(args: Arguments): NamedStream {
+  const [name = ""] = args.exactly("NAME");
+  return { name: streamArgument(name), open: dirOf(args) };
+}
+
 /** How to wait; `undefined` where nothing was said. */
 export function waitOf(args: Arguments): WaitOptions | undefined {
   const mode = args.choice<WaitMode>("wait", WAIT_MODES);

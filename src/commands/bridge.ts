@@ -147,7 +147,6 @@ function channelNeeds(options: Options, scope: Scope): Needs {
       ? ["*"]
       : scope.host(plan.task.host, plan.task.port),
     env: PLACE_VARIABLES,
-    libc: true,
   };
 }
 
@@ -276,11 +275,11 @@ export const command = defineCommand<Options>({
     if (options.action === "foreground") return channelNeeds(options, scope);
     const state = scope.file(stateFolder());
     const table = tableFiles(options, scope);
-    const common = { env: PLACE_VARIABLES, libc: true };
+    const common = { env: PLACE_VARIABLES };
     const streams = scope.folder(options.channels[0], options.dir);
     switch (options.action) {
       case "list":
-        return { ...common, read: table, helper: false };
+        return { ...common, read: table };
       case "check":
         return { ...common, read: [...table, ...streams] };
       case "status":
@@ -289,7 +288,6 @@ export const command = defineCommand<Options>({
           ...common,
           read: [...state, ...table],
           write: state,
-          helper: false,
         };
       case "start":
         return {

@@ -1,6 +1,6 @@
 /** `shmim client`: reads the virtual device. @module */
 
-import { pause } from "../bridge/session.ts";
+import { pause } from "../../ffi/clock.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";

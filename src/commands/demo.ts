@@ -8,7 +8,7 @@ import type { Needs } from "../cli/needs.ts";
 import { columns } from "../cli/output.ts";
 import { patternFrame } from "../image/pattern.ts";
 import { drawPicture } from "../image/picture.ts";
-import { CLOCK, clockNs, sleepUntil } from "../../ffi/clock.ts";
+import { CLOCK, clockNs, pause, sleepUntil } from "../../ffi/clock.ts";
 import type { Frame } from "../stream/frames.ts";
 import { Stream } from "../stream/stream.ts";
 
@@ -153,7 +153,7 @@ async function connected(
   signal: AbortSignal,
 ): Promise<void> {
   while (!transmitter.status().connected && !signal.aborted) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(10);
   }
 }
 
@@ -168,7 +168,7 @@ async function settled(
     receiver.status().frames >= transmitter.status().frames &&
     inspector.last?.cnt0 === BigInt(receiver.status().frames);
   while (!done() && performance.now() < end) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    await pause(10);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { CommandError } from "../cli/errors.ts";
 import type { Output } from "../cli/output.ts";
-import { keepDescriptors } from "../../ffi/segment.ts";
+import { keepDescriptors } from "../../ffi/process.ts";
 import { runLine } from "./permissions.ts";
 
 /** Deno itself, as it may be started: a permission set can only name it. */

@@ -12,7 +12,6 @@ import { THIS_HOST } from "../host/door.ts";
 import { examine, KERNEL_FOLDERS, type Peer } from "../host/examine.ts";
 import { type Finding, GRAVITIES } from "../host/finding.ts";
 import { DEFAULT_FOLDERS, streamFolder } from "../stream/names.ts";
-import { currentUser } from "../../ffi/segment.ts";
 import { STATE_VARIABLE, stateFolder } from "../channels/place.ts";
 
 interface Options {
@@ -73,7 +72,7 @@ function folderOf(dir: string | undefined): string {
 
 /** The folder of state; somewhere else where the user is not known. */
 function stateOf(): string {
-  return findOut(() => stateFolder(currentUser), () => "/tmp/shmim-0");
+  return findOut(() => stateFolder(), () => "/tmp/shmim-0");
 }
 
 async function run(options: Options, { out }: Io): Promise<number> {

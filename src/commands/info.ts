@@ -7,19 +7,16 @@ import { columns, jsonValue } from "../cli/output.ts";
 import {
   AXIS_ORDER,
   DIR,
-  dirOf,
   JSON_OPTION,
   LOCAL_OPTION,
-  type Place,
-  streamArgument,
+  type NamedStream,
+  namedStream,
   timesOf,
 } from "../cli/shared_options.ts";
 import { describeStream, type StreamDescription } from "../stream/describe.ts";
 import { Stream } from "../stream/stream.ts";
 
-interface Options {
-  readonly name: string;
-  readonly open: Place;
+interface Options extends NamedStream {
   readonly json: boolean;
   readonly time: (iso: string) => string;
 }
@@ -118,10 +115,8 @@ export const command = defineCommand<Options>({
   examples: [["info dm01disp03", "one stream"]],
   samples: [["cam"]],
   parse(args): Options {
-    const [name = ""] = args.exactly("NAME");
     return {
-      name: streamArgument(name),
-      open: dirOf(args),
+      ...namedStream(args),
       json: args.flag("json"),
       time: timesOf(args),
     };

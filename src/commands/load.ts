@@ -1,6 +1,7 @@
 /** `shmim load`: a FITS file into a stream, where that is called for. @module */
 
 import { resolve } from "@std/path";
+import { pause } from "../../ffi/clock.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import { GENERAL, type Needs } from "../cli/needs.ts";
@@ -70,7 +71,7 @@ async function watch(options: Options, io: Io): Promise<void> {
       if (error instanceof Deno.errors.NotCapable) throw error;
       complain((error as Error).message); // perhaps it is half-written
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await pause(LOOK_MS);
   }
 }
 

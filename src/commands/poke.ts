@@ -5,15 +5,13 @@ import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import {
   DIR,
-  dirOf,
   JSON_OPTION,
-  streamArgument,
+  type NamedStream,
+  namedStream,
 } from "../cli/shared_options.ts";
 import { Stream } from "../stream/stream.ts";
 
-interface Options {
-  readonly name: string;
-  readonly open: { dir?: string };
+interface Options extends NamedStream {
   readonly json: boolean;
 }
 
@@ -26,10 +24,8 @@ export const command = defineCommand<Options>({
   examples: [["poke dm01disp03", "wake whoever waits for that stream"]],
   samples: [["cam"]],
   parse(args): Options {
-    const [name = ""] = args.exactly("NAME");
     return {
-      name: streamArgument(name),
-      open: dirOf(args),
+      ...namedStream(args),
       json: args.flag("json"),
     };
   },

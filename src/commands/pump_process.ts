@@ -1,7 +1,7 @@
 /** Starts the processes that carry streams between hosts. @module */
 
 import { CommandError } from "../cli/errors.ts";
-import { keepDescriptors } from "../../ffi/segment.ts";
+import { keepDescriptors } from "../../ffi/process.ts";
 import type { StartedPump } from "../partition/pumps.ts";
 import { denoProgram } from "./device_background.ts";
 import { runLine } from "./permissions.ts";

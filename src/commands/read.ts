@@ -7,10 +7,9 @@ import { jsonValue } from "../cli/output.ts";
 import {
   AXIS_ORDER,
   DIR,
-  dirOf,
   JSON_OPTION,
-  type Place,
-  streamArgument,
+  type NamedStream,
+  namedStream,
   WAIT,
   waitOf,
   waitWrites,
@@ -27,9 +26,7 @@ import { tornError, wholeFrame } from "../stream/whole.ts";
 
 const FORMATS = ["stats", "text", "json", "raw", "npy"] as const;
 
-interface Options {
-  readonly name: string;
-  readonly open: Place;
+interface Options extends NamedStream {
   readonly wait: WaitOptions | undefined;
   readonly count: number;
   readonly timeoutS: number | undefined;
@@ -168,14 +165,13 @@ export const command = defineCommand<Options>({
   ],
   samples: [["cam"], ["cam", "--wait", "semaphore"]],
   parse(args): Options {
-    const [name = ""] = args.exactly("NAME");
+    const named = namedStream(args);
     const format = args.choice("format", FORMATS) ?? "stats";
     if (args.flag("json") && format !== "stats" && format !== "json") {
       throw new UsageError(`--json does not go with --format ${format}`);
     }
     return {
-      name: streamArgument(name),
-      open: dirOf(args),
+      ...named,
       wait: waitOf(args),
       count: args.integer("count", 1) ?? 1,
       timeoutS: args.number("timeout", 0),

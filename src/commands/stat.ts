@@ -7,10 +7,9 @@ import { columns } from "../cli/output.ts";
 import {
   AXIS_ORDER,
   DIR,
-  dirOf,
   JSON_OPTION,
-  type Place,
-  streamArgument,
+  type NamedStream,
+  namedStream,
   WAIT,
   waitOf,
   waitWrites,
@@ -20,9 +19,7 @@ import { type Observation, observeStream } from "../stream/observe.ts";
 import { Stream } from "../stream/stream.ts";
 import type { WaitOptions } from "../stream/wait.ts";
 
-interface Options {
-  readonly name: string;
-  readonly open: Place;
+interface Options extends NamedStream {
   readonly seconds: number;
   readonly wait: WaitOptions;
   readonly json: boolean;
@@ -78,10 +75,8 @@ export const command = defineCommand<Options>({
   examples: [["stat wfs --duration 10", "is the camera steady?"]],
   samples: [["cam"], ["cam", "--wait", "semaphore"]],
   parse(args): Options {
-    const [name = ""] = args.exactly("NAME");
     return {
-      name: streamArgument(name),
-      open: dirOf(args),
+      ...namedStream(args),
       seconds: args.number("duration", 0.05, 86400) ?? 2,
       wait: waitOf(args) ?? { mode: "poll" },
       json: args.flag("json"),

@@ -6,11 +6,8 @@ import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns, type Output } from "../cli/output.ts";
 import { JSON_OPTION, LOCAL_OPTION, timesOf } from "../cli/shared_options.ts";
-import {
-  currentUser,
-  SEGMENT_TABLE,
-  segmentLimits,
-} from "../../ffi/segment.ts";
+import { currentUser } from "../../ffi/process.ts";
+import { SEGMENT_TABLE, segmentLimits } from "../../ffi/segment.ts";
 import { hexKey, type ListedSegment, listSegments } from "../sysv/info.ts";
 import { Segment } from "../sysv/segment.ts";
 

@@ -8,7 +8,6 @@ import { columns as aligned, printable } from "../cli/output.ts";
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { COLOR_DEPTHS, type ColorDepth } from "../image/canvas.ts";
 import { Board, type BoardOptions } from "../top/board.ts";
-import { currentUser } from "../../ffi/segment.ts";
 import { STATE_VARIABLE, stateFolder } from "../channels/place.ts";
 import { type CellContext, COLUMN_IDS, columnOf } from "../top/columns.ts";
 import { showTop, watchOnce } from "../top/live.ts";
@@ -132,7 +131,7 @@ export const command = defineCommand<Options>({
   },
   needs({ dir, once, json }, scope): Needs {
     const folders = scope.folder(undefined, dir);
-    const bridges = scope.file(stateFolder(currentUser));
+    const bridges = scope.file(stateFolder());
     return {
       read: [
         ...folders,

@@ -1,37 +1,15 @@
 /** `shmim unshare`: takes a shared stream back. @module */
 
-import { defineCommand } from "../cli/command.ts";
-import { EXIT } from "../cli/errors.ts";
-import {
-  askDaemon,
-  type Daemon,
-  daemonOf,
-  socketNeeds,
-  UNIT_OPTIONS,
-} from "../cli/partition_options.ts";
 import { requireName } from "../stream/names.ts";
-
-interface Options {
-  readonly which: Daemon;
-  readonly name: string;
-}
+import { letGo } from "./_let_go.ts";
 
 /** The command. */
-export const command = defineCommand<Options>({
-  usage: ["unshare STREAM"],
+export const command = letGo({
+  act: "unshare",
+  operand: "STREAM",
+  nameOf: requireName,
+  done: "no longer shares",
   description: "Ends the sharing of a stream: where it is mounted its name " +
     "goes away; programs that have it open keep what they have.",
-  options: UNIT_OPTIONS,
   examples: [["unshare wfs", "no partition finds it any more"]],
-  samples: [["cam"]],
-  parse(args): Options {
-    const [name = ""] = args.exactly("STREAM");
-    return { which: daemonOf(args), name: requireName(name) };
-  },
-  needs: ({ which }, scope) => socketNeeds(scope, which.run, [which.unit]),
-  async run({ which, name }, { out }): Promise<number> {
-    await askDaemon(which, { do: "unshare", name });
-    out.say(`no longer shares ${name}`);
-    return EXIT.done;
-  },
 });

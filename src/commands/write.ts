@@ -13,7 +13,7 @@ import {
 } from "../cli/shared_options.ts";
 import { isNpy, readNpy } from "../image/npy.ts";
 import { type Pattern, patternFrame, PATTERNS } from "../image/pattern.ts";
-import { CLOCK, clockNs, sleepUntil } from "../../ffi/clock.ts";
+import { CLOCK, clockNs, pause, sleepUntil } from "../../ffi/clock.ts";
 import { Stream } from "../stream/stream.ts";
 
 interface Options {
@@ -146,7 +146,7 @@ async function publish(
       const due = Math.round(written * NS / options.rate);
       await sleepUntil(start + BigInt(due), signal);
     } else if (written % 64 === 63) {
-      await new Promise((resolve) => setTimeout(resolve, 0)); // hear signals
+      await pause(0); // hear signals
     }
     if (signal.aborted || written === options.count) break;
     stream.write(

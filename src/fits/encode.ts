@@ -2,7 +2,7 @@
 
 import { swapInPlace } from "./convert.ts";
 import {
-  ELEMENT_BYTES,
+  elementBytes,
   type FitsBitpix,
   type FitsElementType,
   type FitsWidth,
@@ -58,7 +58,7 @@ export function encodePixels(
   count: number,
 ): Uint8Array<ArrayBuffer> {
   const { width, zero } = ENCODINGS[type];
-  const size = ELEMENT_BYTES[type];
+  const size = elementBytes(type);
   // A copy, which also starts at a multiple of 8 as swapping needs.
   const native = bytesOf(data).slice(from * size, (from + count) * size);
   const bytes = type === "f16" ? widenHalves(native) : native;

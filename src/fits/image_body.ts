@@ -4,7 +4,7 @@ import { Checksum } from "./checksum.ts";
 import { encodePixels } from "./encode.ts";
 import type { FitsCardInput } from "./format_card.ts";
 import { structureCards } from "./image_cards.ts";
-import { ELEMENT_BYTES, type FitsElementType } from "./types.ts";
+import { elementBytes, type FitsElementType } from "./types.ts";
 import { sealedHeader } from "./write_header.ts";
 
 /** Pixels encoded at a time. */
@@ -72,7 +72,7 @@ export class PlainBody implements ImageBody {
   async *encode(
     data: ArrayBufferView,
   ): AsyncGenerator<Uint8Array, void, void> {
-    const pixels = data.byteLength / ELEMENT_BYTES[this.#type];
+    const pixels = data.byteLength / elementBytes(this.#type);
     for (let from = 0; from < pixels; from += CHUNK_PIXELS) {
       const count = Math.min(CHUNK_PIXELS, pixels - from);
       const bytes = encodePixels(data, this.#type, from, count);

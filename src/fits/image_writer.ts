@@ -10,7 +10,7 @@ import {
 } from "./image_cards.ts";
 import { type FitsStreamKeyword, toHeaderKeywords } from "./keywords.ts";
 import { type FitsCompression, TileBody } from "./tile/write.ts";
-import { ELEMENT_BYTES, type FitsElementType } from "./types.ts";
+import { elementBytes, type FitsElementType } from "./types.ts";
 
 /** Pixels and what they are. */
 export interface FitsImageData {
@@ -64,7 +64,7 @@ function checkBytes(
   type: FitsElementType,
   pixels: number,
 ): void {
-  const wanted = pixels * ELEMENT_BYTES[type];
+  const wanted = pixels * elementBytes(type);
   if (data.byteLength !== wanted) {
     throw new RangeError(
       `Cannot write a frame of ${data.byteLength} bytes, ` +

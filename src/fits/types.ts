@@ -1,20 +1,9 @@
 /** The few types that every part of the FITS module speaks. @module */
 
-/** A stream's element type; the names are those of the whole project. */
-export type FitsElementType =
-  | "u8"
-  | "i8"
-  | "u16"
-  | "i16"
-  | "u32"
-  | "i32"
-  | "u64"
-  | "i64"
-  | "f16"
-  | "f32"
-  | "f64"
-  | "c64"
-  | "c128";
+import { type DataType, TYPES } from "../stream/types.ts";
+
+/** Type of an image's pixels in memory: that of a stream. */
+export type FitsElementType = DataType;
 
 /** The six values that BITPIX may have. */
 export type FitsBitpix = 8 | 16 | 32 | 64 | -32 | -64;
@@ -44,22 +33,10 @@ export const BLOCK_BYTES = 2880;
 /** Bytes of one header card. */
 export const CARD_BYTES = 80;
 
-/** Each element type's bytes per pixel. */
-export const ELEMENT_BYTES: Readonly<Record<FitsElementType, number>> = {
-  u8: 1,
-  i8: 1,
-  u16: 2,
-  i16: 2,
-  u32: 4,
-  i32: 4,
-  u64: 8,
-  i64: 8,
-  f16: 2,
-  f32: 4,
-  f64: 8,
-  c64: 8,
-  c128: 16,
-};
+/** Bytes of a pixel in memory. */
+export function elementBytes(type: FitsElementType): number {
+  return TYPES[type].bytes;
+}
 
 /**
  * Rounds a length up to whole blocks.

@@ -18,7 +18,7 @@ import {
   readText,
 } from "../../ffi/host.ts";
 import { isSystemError } from "../../ffi/errno.ts";
-import { currentUser } from "../../ffi/segment.ts";
+import { currentUser } from "../../ffi/process.ts";
 
 /** What of a file matters here. */
 export type FileFacts = Pick<FileInfo, "kind" | "mode" | "owner" | "size">;

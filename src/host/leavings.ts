@@ -8,7 +8,7 @@ import { basename, join } from "@std/path";
 import { isSystemError } from "../../ffi/errno.ts";
 import { removeFile, statFile } from "../../ffi/files.ts";
 import { listNames, readText } from "../../ffi/host.ts";
-import { currentUser } from "../../ffi/segment.ts";
+import { currentUser } from "../../ffi/process.ts";
 import { DEFAULT_FOLDERS, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import { hexKey, listSegments } from "../sysv/info.ts";

@@ -4,7 +4,12 @@
  */
 
 import { OpenFile } from "../../ffi/files.ts";
-import type { Conversion } from "../../ffi/conversion.ts";
+import {
+  type Conversion,
+  convertBytes,
+  convertFile,
+  convertTiles,
+} from "../../ffi/convert.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import type {
   FitsConversion,
@@ -61,7 +66,7 @@ async function fillSlices(
     if (type === image.type) {
       const raw = await image.readRawSlice(k);
       const count = raw.byteLength / image.conversion.width;
-      await mapping.convertBytes(k * bytes, raw, count, conversion);
+      await convertBytes(mapping, k * bytes, raw, count, conversion);
     } else {
       const pixels = castPixels(await image.readSlice(k), type);
       mapping.store(
@@ -100,7 +105,7 @@ async function fillTiles(
   const conversion = helperConversion(image.conversion);
   for await (const batch of tiles.batches(from, pixels)) {
     signal?.throwIfAborted();
-    const failure = await stream.mapping.loadTiles(0, batch, conversion);
+    const failure = await convertTiles(stream.mapping, 0, batch, conversion);
     if (failure !== undefined) throw tiles.failure(failure);
   }
 }
@@ -170,7 +175,8 @@ export async function fillStream(
   let done = false;
   try {
     if (span !== undefined && isDirect(image, stream.type)) {
-      await mapping.convertFile(
+      await convertFile(
+        mapping,
         0,
         { file: source, at: span.offset },
         valuesOf(image, image.pixels),

@@ -4,15 +4,16 @@
  */
 
 import { dirname } from "@std/path";
+import { pause } from "../../ffi/clock.ts";
 import { OpenFile, statFile } from "../../ffi/files.ts";
 import { identityOf } from "../stream/open.ts";
 import { Stream } from "../stream/stream.ts";
 
 const PAUSE_MS = 5;
 
-function pause(signal: AbortSignal | undefined): Promise<void> {
+function again(signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
-  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  return pause(PAUSE_MS);
 }
 
 /** Whether a path still leads to an open file. */
@@ -49,7 +50,7 @@ export async function lockFile(
   path: string,
   signal?: AbortSignal,
 ): Promise<Disposable> {
-  for (;; await pause(signal)) {
+  for (;; await again(signal)) {
     const file = openLockFile(path);
     if (file === undefined) continue;
     // Who had it before may have removed it between the two calls.
@@ -82,7 +83,7 @@ export async function openLocked(
   path: string,
   signal?: AbortSignal,
 ): Promise<LockedStream> {
-  for (;; await pause(signal)) {
+  for (;; await again(signal)) {
     const stream = Stream.open(path, { writable: true });
     using open = new DisposableStack();
     open.use(stream);

@@ -3,7 +3,8 @@
  * @module
  */
 
-import { hostName, processStartNs } from "../../ffi/segment.ts";
+import { hostName } from "../../ffi/host.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import type { EventSink } from "../bridge/session.ts";
 import { PartitionError, StateFileError } from "./errors.ts";
 import type { Peer } from "./peers.ts";

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { processStartNs } from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import type { Segment } from "../sysv/segment.ts";
 import { PartitionError } from "./errors.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { endProcess, processStartNs } from "../../ffi/segment.ts";
+import { endProcess, processStartNs } from "../../ffi/process.ts";
 
 /** A process that carries a stream. */
 export interface Pump {

@@ -7,7 +7,7 @@
 
 import { join } from "@std/path";
 import { isSystemError } from "../../ffi/errno.ts";
-import { processStartNs } from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import type { SegmentInfo } from "../sysv/info.ts";
 import { Segment } from "../sysv/segment.ts";
 import { flag, list, text, whole } from "./check.ts";

@@ -7,7 +7,7 @@
  */
 
 import { dirname } from "@std/path";
-import { processStartNs } from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import { statFile } from "../../ffi/files.ts";
 import type { Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";

@@ -5,7 +5,7 @@
  */
 
 import { join, resolve } from "@std/path";
-import { currentUser } from "../../ffi/segment.ts";
+import { currentUser } from "../../ffi/process.ts";
 import { PartitionError, StateFileError } from "./errors.ts";
 
 /** The version of every state file in the folder. */

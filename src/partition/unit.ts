@@ -6,7 +6,7 @@
  */
 
 import { join } from "@std/path";
-import { processStartNs } from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import { flag, list, positive, text, whole } from "./check.ts";
 import { PartitionError, PartitionLimitError } from "./errors.ts";
 import type { Peer } from "./peers.ts";

@@ -5,7 +5,7 @@
  */
 
 import { ERRNO } from "../../ffi/errno.ts";
-import { processStartNs } from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import { SegmentError } from "../sysv/errors.ts";
 import { Segment } from "../sysv/segment.ts";
 import { PartitionLimitError } from "./errors.ts";

@@ -16,7 +16,8 @@ import {
   type StreamFormat,
 } from "./format.ts";
 import { MAX_PATH_BYTES, SUFFIX } from "./names.ts";
-import { pixelCount, TYPES } from "./types.ts";
+import type { CreateOptions } from "./stream_options.ts";
+import { MAX_PIXELS, pixelCount, TYPES } from "./types.ts";
 
 const MAX_FILE_BYTES = 2n ** 50n;
 
@@ -63,11 +64,48 @@ export function requireSpec(spec: CreateSpec): void {
   const pixels = pixelCount(spec.size);
   const bytes = pixels * BigInt(TYPES[spec.type].bytes) *
     BigInt(spec.depth + spec.circularBuffer);
-  if (pixels > 10_000_000_000n || bytes > MAX_FILE_BYTES) {
+  if (pixels > MAX_PIXELS || bytes > MAX_FILE_BYTES) {
     throw new RangeError(
       `A stream of ${spec.size.join("x")} ${spec.type} is too large`,
     );
   }
+}
+
+/** What a new stream is to be, with what was left open. */
+export function specOf(name: string, options: CreateOptions): CreateSpec {
+  const { imageType } = options;
+  return {
+    name: options.nameInFile ?? name,
+    size: options.size,
+    type: options.type,
+    keywords: options.keywords ?? 50,
+    semaphores: options.semaphores ?? 10,
+    circularBuffer: options.circularBuffer ?? 0,
+    circular: options.circular ?? false,
+    ...imageType === undefined ? {} : { imageType },
+    depth: options.depth ?? 1,
+    axisOrder: options.axisOrder ?? "python",
+  };
+}
+
+/**
+ * What an existing stream is that cannot serve as the one to be made;
+ * `undefined` where it can.
+ */
+export function differenceOf(
+  there: Layout,
+  planned: Layout,
+  depth: number | undefined,
+): string | undefined {
+  if (
+    there.format === planned.format && there.type === planned.type &&
+    there.storedSize.join("x") === planned.storedSize.join("x") &&
+    (depth === undefined || Math.max(1, there.table.segments) === depth)
+  ) return undefined;
+  const other = there.format === planned.format
+    ? ""
+    : ` of format ${there.format}`;
+  return ` as ${there.size.join("x")} ${there.type}${other}`;
 }
 
 function temporaryName(path: string): string {

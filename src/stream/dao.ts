@@ -35,14 +35,13 @@ import {
   StreamFormatError,
 } from "./format.ts";
 import { putText, text, viewOf } from "./header_bytes.ts";
+import { encodeKeywords } from "./keywords.ts";
 import { pixelCount } from "./types.ts";
 
 const SEMAPHORES = 10;
 const SEMAPHORE_MAX = 1;
 /** Each named semaphore has a page; this is the largest. */
 const SEMAPHORE_STRIDE = 65536;
-const KEYWORD_TYPE_AT = 16;
-const UNUSED = 0x4E; // "N"
 
 /**
  * The base name of the semaphores: the file's name up to its first dot,
@@ -305,11 +304,8 @@ export const dao: StreamFormat = {
     facts: CreateFacts,
   ): void {
     const { table } = layout;
-    const records = new Uint8Array(table.keywordBytes);
-    for (let at = 0; at < records.length; at += KEYWORD_BYTES) {
-      records[at + KEYWORD_TYPE_AT] = UNUSED;
-    }
-    store(table.keywords, records);
+    const count = table.keywordBytes / KEYWORD_BYTES;
+    store(table.keywords, encodeKeywords([], count, KEYWORD_BYTES));
     const claims = claimsOf(facts.path, spec);
     for (let k = spec.depth - 1; k >= 0; k--) {
       store(k * RECORD_BYTES, recordBytes(claims, spec, facts, k === 0));

@@ -5,7 +5,13 @@
  */
 
 import { text, viewOf } from "./header_bytes.ts";
-import { type DataType, pixelCount, TYPES } from "./types.ts";
+import {
+  type DataType,
+  MAX_PIXELS,
+  pixelCount,
+  TYPE_CODES,
+  TYPES,
+} from "./types.ts";
 
 /** Offsets in a metadata record. */
 export const AT = {
@@ -45,24 +51,9 @@ export const PACKETS = 512;
 /** Frames of a FIFO that anybody would keep. */
 export const DEPTH_MAX = 65536;
 
-const MAX_ELEMENTS = 10_000_000_000n;
-
 /** Data types by code; there is no half-precision float. */
-export const CODES: readonly (DataType | undefined)[] = [
-  undefined,
-  "u8",
-  "i8",
-  "u16",
-  "i16",
-  "u32",
-  "i32",
-  "u64",
-  "i64",
-  "f32",
-  "f64",
-  "c64",
-  "c128",
-];
+export const CODES: readonly (DataType | undefined)[] = TYPE_CODES
+  .filter((type) => type !== "f16");
 
 /** What a record says of the whole file. */
 export interface Claims {
@@ -144,11 +135,11 @@ export function readClaims(record: Uint8Array<ArrayBuffer>): Claims | Fault {
       elements,
     );
   }
-  if (product > MAX_ELEMENTS) {
+  if (product > MAX_PIXELS) {
     return fault(
       "the number of pixels",
       AT.elements,
-      `at most ${MAX_ELEMENTS}`,
+      `at most ${MAX_PIXELS}`,
       product,
     );
   }

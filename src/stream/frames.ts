@@ -1,10 +1,17 @@
 /**
- * Following a stream: every new frame, across re-creations.
+ * Frames one after another: each new one across re-creations, those that come
+ * while a thread waits, and those that a stream keeps.
  * @module
  */
 
-import { isSystemError } from "../../ffi/errno.ts";
+import { isSystemError, SystemError } from "../../ffi/errno.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
+import {
+  type NextFrame,
+  nextFrame,
+  nextFrameSync,
+  waitForFrameSync,
+} from "../../ffi/wait.ts";
 import {
   type Layout,
   StreamChangedError,
@@ -74,6 +81,29 @@ export function toFrame(
   };
 }
 
+/**
+ * The memory that a frame is copied to.
+ *
+ * @param name The stream's, for the message.
+ * @param into What the caller gave.
+ * @param bytes Bytes needed.
+ * @throws {RangeError} where it is of another size.
+ */
+export function frameBuffer(
+  name: string,
+  into: Uint8Array<ArrayBuffer> | undefined,
+  bytes: number,
+): Uint8Array<ArrayBuffer> {
+  if (into === undefined) return new Uint8Array(new ArrayBuffer(bytes));
+  if (into.byteLength !== bytes) {
+    throw new RangeError(
+      `A frame of "${name}" is ${bytes} bytes, \`into\` has ` +
+        `${into.byteLength}`,
+    );
+  }
+  return into;
+}
+
 const SLICE_MS = 100;
 const LOOK_MS = 500;
 const STALL_MS = 1000;
@@ -126,9 +156,10 @@ export class Follower {
       );
     }
     const into = this.#fresh();
-    let facts: Awaited<ReturnType<typeof stream.mapping.next>>;
+    let facts: NextFrame;
     try {
-      facts = await stream.mapping.next(
+      facts = await nextFrame(
+        stream.mapping,
         this.#waiter.settings,
         this.#last,
         Math.min(SLICE_MS, limitMs),
@@ -237,4 +268,88 @@ export async function* followFrames(
   } finally {
     follower.close();
   }
+}
+
+/** A reader that blocks its thread, in a Worker. */
+export interface BlockingWaiter {
+  /**
+   * Waits for a frame newer than `since`, at most 200 ms.
+   *
+   * @returns False where the time was up first.
+   */
+  wait(since: bigint, timeoutMs: number): boolean;
+  /**
+   * Waits so and copies the frame.
+   *
+   * @returns The frame; `undefined` where the time was up, or its writer
+   * holds the write flag up.
+   */
+  next(
+    since: bigint,
+    timeoutMs: number,
+    into?: Uint8Array<ArrayBuffer>,
+  ): Frame | undefined;
+  /** Gives the semaphore back. */
+  close(): void;
+}
+
+const BLOCK_MS = 200;
+
+/** {@linkcode Stream.blockingWaiter}. */
+export function blockingWaiter(
+  stream: Stream,
+  options: WaitOptions,
+): BlockingWaiter {
+  if (!("WorkerGlobalScope" in globalThis)) {
+    throw new TypeError(
+      "A blocking wait would hold back signals: use it in a Worker",
+    );
+  }
+  const { mapping, layout, name } = stream;
+  const waiter = new Waiter(mapping, options, name);
+  const { settings } = waiter;
+  return {
+    wait: (since, timeoutMs) =>
+      waitForFrameSync(mapping, settings, since, Math.min(BLOCK_MS, timeoutMs)),
+    next: (since, timeoutMs, into) => {
+      const bytes = frameBuffer(name, into, layout.table.dataBytes);
+      const limitMs = Math.min(BLOCK_MS, timeoutMs);
+      const facts = nextFrameSync(mapping, settings, since, limitMs, bytes);
+      return facts === undefined || facts === "stalled"
+        ? undefined
+        : toFrame(layout, bytes, facts, undefined);
+    },
+    close: () => waiter.close(),
+  };
+}
+
+/** {@linkcode Stream.history}. */
+export function pastFrames(
+  stream: Stream,
+  count: number,
+  tries: number,
+): Frame[] {
+  for (let left = tries;; left--) {
+    const frames = tryPastFrames(stream, count);
+    if (frames !== undefined) return frames;
+    if (left === 0) throw new SystemError(11, "read", stream.path);
+  }
+}
+
+/** `undefined` where a writer came in between. */
+function tryPastFrames(stream: Stream, count: number): Frame[] | undefined {
+  const { layout, mapping, name } = stream;
+  const frames: Frame[] = [];
+  for (let back = count - 1; back >= 0; back--) {
+    const bytes = new Uint8Array(new ArrayBuffer(layout.table.dataBytes));
+    const facts = mapping.pastFrame(bytes, back);
+    if (facts === "again") return undefined;
+    if (facts === undefined) {
+      throw new RangeError(`Stream "${name}" keeps fewer than ${count} frames`);
+    }
+    const last = frames.at(-1);
+    if (last !== undefined && facts.cnt0 !== last.cnt0 + 1n) return undefined;
+    frames.push(toFrame(layout, bytes, facts, undefined));
+  }
+  return frames;
 }

@@ -17,8 +17,15 @@ import {
   type StreamFormat,
   StreamFormatError,
 } from "./format.ts";
+import { encodeKeywords } from "./keywords.ts";
 import { printable, putText, text, timeAt, viewOf } from "./header_bytes.ts";
-import { type DataType, pixelCount, TYPES } from "./types.ts";
+import {
+  type DataType,
+  MAX_PIXELS,
+  pixelCount,
+  TYPE_CODES,
+  TYPES,
+} from "./types.ts";
 
 /** Offsets in the metadata block. */
 const AT = {
@@ -65,8 +72,6 @@ const TRACE_ENTRIES = 10;
 const TRACE_SEMAPHORE_AT = 48;
 const SEMAPHORE_MAX = 10;
 const FRAME_RECORD_BYTES = 48;
-const KEYWORD_TYPE_AT = 16;
-const MAX_ELEMENTS = 10_000_000_000n;
 
 const ROLLING_MASK = 0xFn;
 const ROLLING = 1n;
@@ -82,24 +87,6 @@ export const IMAGETYPE_CIRCULAR: bigint = SLICE_ARRAYS;
 export function isRolling(imageType: bigint): boolean {
   return (imageType & ROLLING_MASK) === ROLLING;
 }
-
-/** Data types by code. */
-const CODES: readonly (DataType | undefined)[] = [
-  undefined,
-  "u8",
-  "i8",
-  "u16",
-  "i16",
-  "u32",
-  "i32",
-  "u64",
-  "i64",
-  "f32",
-  "f64",
-  "c64",
-  "c128",
-  "f16",
-];
 
 /** What the sizes of all blocks depend on, read from a header. */
 export interface Shape {
@@ -282,7 +269,7 @@ export function readShape(
     size.push(length);
   }
   const code = view.getUint8(AT.type);
-  const type = CODES[code];
+  const type = TYPE_CODES[code];
   if (type === undefined) {
     throw wrong(AT.type, "the data type code", "1 to 13", code);
   }
@@ -296,11 +283,11 @@ export function readShape(
       elements,
     );
   }
-  if (product > MAX_ELEMENTS) {
+  if (product > MAX_PIXELS) {
     throw wrong(
       AT.elements,
       "the number of pixels",
-      `at most ${MAX_ELEMENTS}`,
+      `at most ${MAX_PIXELS}`,
       product,
     );
   }
@@ -384,7 +371,7 @@ export function metadataBytes(
   spec.size.forEach((axis, i) => view.setUint32(AT.size + 4 * i, axis, true));
   const elements = pixelCount(spec.size);
   view.setBigUint64(AT.elements, elements, true);
-  view.setUint8(AT.type, CODES.indexOf(spec.type));
+  view.setUint8(AT.type, TYPE_CODES.indexOf(spec.type));
   view.setBigUint64(AT.imageType, shape.imageType, true);
   const now = facts.nowNs ?? 0n;
   for (const offset of [AT.creationTime, AT.accessTime]) {
@@ -489,11 +476,7 @@ export const imageStreamIo: StreamFormat = {
     facts: CreateFacts,
   ): void {
     const { table } = layout;
-    const records = new Uint8Array(table.keywordBytes);
-    for (let at = 0; at < records.length; at += KEYWORD_BYTES) {
-      records[at + KEYWORD_TYPE_AT] = 0x4E; // "N": unused
-    }
-    store(table.keywords, records);
+    store(table.keywords, encodeKeywords([], spec.keywords, KEYWORD_BYTES));
     const nobody = new Uint8Array(4 * table.semCount).fill(0xFF); // -1
     store(table.readerPids, nobody);
     store(table.writerPids, nobody);

@@ -6,6 +6,7 @@
 
 import { join } from "@std/path";
 import { globToRegExp } from "@std/path/glob-to-regexp";
+import { pause } from "../../ffi/clock.ts";
 import { listFolder } from "../../ffi/files.ts";
 import { describeStream, type StreamDescription } from "./describe.ts";
 import type { AxisOrder } from "./format.ts";
@@ -111,7 +112,7 @@ export async function listStreams(
 async function watch(streams: readonly Watched[], ms: number): Promise<void> {
   const end = performance.now() + ms;
   while (streams.length > 0 && performance.now() < end) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await pause(LOOK_MS);
     for (const one of streams) {
       const counter = one.stream.cnt0;
       if (counter === one.counter) continue;

@@ -18,6 +18,7 @@ import {
 } from "./format.ts";
 import { NamedSemaphores, semaphorePath } from "../../ffi/named_semaphores.ts";
 import { FORMATS } from "./formats.ts";
+import type { Presence } from "./stream_options.ts";
 
 /** A file that is mapped and understood. */
 export interface Opened {
@@ -38,6 +39,21 @@ export interface Opened {
 /** Device and inode of a file as one text. */
 export function identityOf(file: { device: bigint; inode: bigint }): string {
   return `${file.device}:${file.inode}`;
+}
+
+/** Whether a name still leads to what was opened. */
+export function presenceOf(opened: Opened, path: string): Presence {
+  const now = statFile(path);
+  if (now === undefined) return "gone";
+  const { identity, incarnation, format, mapping } = opened;
+  if (identityOf(now) !== identity) return "replaced";
+  if (incarnation === undefined) return "same";
+  try {
+    const found = format.incarnation?.(loader(mapping));
+    return found === incarnation ? "same" : "replaced";
+  } catch {
+    return "replaced"; // it shrank
+  }
 }
 
 const SMALLEST = 384 + 32;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { pause } from "../../ffi/clock.ts";
 import { StreamFormatError, StreamNotFoundError } from "./format.ts";
 import type { Stream } from "./stream.ts";
 
@@ -31,6 +32,6 @@ export async function reopenSettled(
         error instanceof StreamFormatError;
       if (!passing || signal?.aborted || performance.now() > end) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, TRY_MS));
+    await pause(TRY_MS);
   }
 }

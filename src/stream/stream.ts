@@ -4,14 +4,13 @@
  */
 
 import { taiOffset } from "../../ffi/clock.ts";
-import { SystemError } from "../../ffi/errno.ts";
 import { statFile } from "../../ffi/files.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import type { Mapping } from "../../ffi/mapping.ts";
-import { createFile, makeSemaphores } from "./create.ts";
+import { waitForFrame } from "../../ffi/wait.ts";
+import { createFile, differenceOf, makeSemaphores, specOf } from "./create.ts";
 import {
   type AxisOrder,
-  type CreateSpec,
   type HeaderFields,
   type Layout,
   StreamExistsError,
@@ -19,15 +18,19 @@ import {
 } from "./format.ts";
 import { formatNamed } from "./formats.ts";
 import {
+  type BlockingWaiter,
+  blockingWaiter,
   type FollowedFrame,
   followFrames,
   type Frame,
+  frameBuffer,
   type FramesOptions,
+  pastFrames,
   toFrame,
 } from "./frames.ts";
 import { decodeKeywords, encodeKeywords, type Keyword } from "./keywords.ts";
 import { streamPlace } from "./names.ts";
-import { identityOf, loader, type Opened, openFile } from "./open.ts";
+import { loader, type Opened, openFile, presenceOf } from "./open.ts";
 import type {
   CreateOptions,
   OpenOptions,
@@ -134,20 +137,7 @@ export class Stream {
       throw new StreamExistsError(path);
     }
     const format = formatNamed(options.format ?? "isio");
-    const spec: CreateSpec = {
-      name: options.nameInFile ?? name,
-      size: options.size,
-      type: options.type,
-      keywords: options.keywords ?? 50,
-      semaphores: options.semaphores ?? 10,
-      circularBuffer: options.circularBuffer ?? 0,
-      circular: options.circular ?? false,
-      ...options.imageType === undefined
-        ? {}
-        : { imageType: options.imageType },
-      depth: options.depth ?? 1,
-      axisOrder: options.axisOrder ?? "python",
-    };
+    const spec = specOf(name, options);
     const mode = options.mode ?? 0o666;
     if (there !== undefined && existing === "reuse") {
       const planned = format.plan(path, spec);
@@ -171,18 +161,10 @@ export class Stream {
   ): Stream {
     makeSemaphores(planned, mode);
     const stream = new Stream(name, path, { writable: true });
-    const { layout } = stream;
-    if (
-      layout.format !== planned.format || layout.type !== planned.type ||
-      layout.storedSize.join("x") !== planned.storedSize.join("x") ||
-      (depth !== undefined && Math.max(1, layout.table.segments) !== depth)
-    ) {
-      const found = `${stream.size.join("x")} ${stream.type}`;
-      const other = layout.format === planned.format
-        ? ""
-        : ` of format ${layout.format}`;
+    const difference = differenceOf(stream.layout, planned, depth);
+    if (difference !== undefined) {
       stream.close();
-      throw new StreamExistsError(path, ` as ${found}${other}`);
+      throw new StreamExistsError(path, difference);
     }
     return stream;
   }
@@ -282,20 +264,6 @@ export class Stream {
     return { offset: slice * sliceBytes, bytes: sliceBytes };
   }
 
-  #buffer(
-    into: Uint8Array<ArrayBuffer> | undefined,
-    bytes: number,
-  ): Uint8Array<ArrayBuffer> {
-    if (into === undefined) return new Uint8Array(new ArrayBuffer(bytes));
-    if (into.byteLength !== bytes) {
-      throw new RangeError(
-        `A frame of "${this.name}" is ${bytes} bytes, \`into\` has ` +
-          `${into.byteLength}`,
-      );
-    }
-    return into;
-  }
-
   /**
    * Copies the frame that is in the stream now.
    *
@@ -305,7 +273,7 @@ export class Stream {
    */
   read(options: ReadOptions = {}): Frame {
     const { offset, bytes } = this.#sliceRange(options.slice);
-    const into = this.#buffer(options.into, bytes);
+    const into = frameBuffer(this.name, options.into, bytes);
     const facts = this.#mapping.readFrame(
       into,
       offset,
@@ -410,9 +378,12 @@ export class Stream {
     const since = options.since ?? this.cnt0; // before the claim is seen
     using waiter = new Waiter(this.#mapping, options, this.name);
     const end = performance.now() + (options.timeoutMs ?? Infinity);
+    const mapping = this.#mapping;
     for (;;) {
       const slice = Math.min(100, Math.max(0, end - performance.now()));
-      if (await this.#mapping.wait(waiter.settings, since, slice)) return true;
+      if (await waitForFrame(mapping, waiter.settings, since, slice)) {
+        return true;
+      }
       if (options.signal?.aborted || performance.now() >= end) return false;
     }
   }
@@ -426,43 +397,8 @@ export class Stream {
    * waits so and copies the frame in the same call, so that nothing but the
    * copy lies between the wake-up and the pixels; and `close`.
    */
-  blockingWaiter(options: WaitOptions = {}): {
-    wait(since: bigint, timeoutMs: number): boolean;
-    next(
-      since: bigint,
-      timeoutMs: number,
-      into?: Uint8Array<ArrayBuffer>,
-    ): Frame | undefined;
-    close(): void;
-  } {
-    if (!("WorkerGlobalScope" in globalThis)) {
-      throw new TypeError(
-        "A blocking wait would hold back signals: use it in a Worker",
-      );
-    }
-    const waiter = new Waiter(this.#mapping, options, this.name);
-    return {
-      wait: (since, timeoutMs) =>
-        this.#mapping.waitSync(
-          waiter.settings,
-          since,
-          Math.min(200, timeoutMs),
-        ),
-      next: (since, timeoutMs, into) => {
-        const bytes = this.#buffer(into, this.#table.dataBytes);
-        const facts = this.#mapping.nextSync(
-          waiter.settings,
-          since,
-          Math.min(200, timeoutMs),
-          bytes,
-          0,
-        );
-        return facts === undefined || facts === "stalled"
-          ? undefined
-          : toFrame(this.layout, bytes, facts, undefined);
-      },
-      close: () => waiter.close(),
-    };
+  blockingWaiter(options: WaitOptions = {}): BlockingWaiter {
+    return blockingWaiter(this, options);
   }
 
   /**
@@ -546,32 +482,7 @@ export class Stream {
    * @throws {SystemError} `EAGAIN` where its writer never pauses.
    */
   history(count: number): Frame[] {
-    for (let tries = DEFAULT_TRIES;; tries--) {
-      const frames = this.#past(count);
-      if (frames !== undefined) return frames;
-      if (tries === 0) throw new SystemError(11, "read", this.path);
-    }
-  }
-
-  /** `undefined` where a writer came in between. */
-  #past(count: number): Frame[] | undefined {
-    const frames: Frame[] = [];
-    for (let back = count - 1; back >= 0; back--) {
-      const bytes = this.#buffer(undefined, this.#table.dataBytes);
-      const facts = this.#mapping.pastFrame(bytes, back);
-      if (facts === "again") return undefined;
-      if (facts === undefined) {
-        throw new RangeError(
-          `Stream "${this.name}" keeps fewer than ${count} frames`,
-        );
-      }
-      const last = frames.at(-1);
-      if (last !== undefined && facts.cnt0 !== last.cnt0 + 1n) {
-        return undefined;
-      }
-      frames.push(toFrame(this.layout, bytes, facts, undefined));
-    }
-    return frames;
+    return pastFrames(this, count, DEFAULT_TRIES);
   }
 
   /** The keywords as they are now. */
@@ -642,17 +553,7 @@ export class Stream {
 
   /** Whether the name still leads to the file that is open here. */
   presence(): Presence {
-    const now = statFile(this.path);
-    if (now === undefined) return "gone";
-    const { identity, incarnation } = this.#opened;
-    if (identityOf(now) !== identity) return "replaced";
-    if (incarnation === undefined) return "same";
-    try {
-      const found = this.#format.incarnation?.(loader(this.#mapping));
-      return found === incarnation ? "same" : "replaced";
-    } catch {
-      return "replaced"; // it shrank
-    }
+    return presenceOf(this.#opened, this.path);
   }
 
   /** Opens what the name leads to now. */

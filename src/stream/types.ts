@@ -171,6 +171,27 @@ export const TYPES: Readonly<Record<DataType, TypeInfo>> = {
   ),
 };
 
+/** Data types by the numbers that stream files have for them. */
+export const TYPE_CODES: readonly (DataType | undefined)[] = [
+  undefined,
+  "u8",
+  "i8",
+  "u16",
+  "i16",
+  "u32",
+  "i32",
+  "u64",
+  "i64",
+  "f32",
+  "f64",
+  "c64",
+  "c128",
+  "f16",
+];
+
+/** More pixels than any frame has: beyond, a size is damaged. */
+export const MAX_PIXELS = 10_000_000_000n;
+
 const SPELLINGS = new Map<string, DataType>(
   Object.values(TYPES).flatMap((type) =>
     [type.name, ...type.spellings].map((text) => [text, type.name] as const)

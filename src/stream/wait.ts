@@ -5,7 +5,7 @@
  */
 
 import type { Mapping } from "../../ffi/mapping.ts";
-import type { WaitSettings } from "../../ffi/wait_words.ts";
+import type { WaitSettings } from "../../ffi/wait.ts";
 
 /**
  * How to wait: `semaphore` sleeps on a claimed one; `spin` watches the

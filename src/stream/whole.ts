@@ -3,6 +3,7 @@
  * @module
  */
 
+import { pause } from "../../ffi/clock.ts";
 import { lastWriter } from "./describe.ts";
 import type { Frame } from "./frames.ts";
 import type { Stream } from "./stream.ts";
@@ -43,6 +44,6 @@ export async function wholeFrame(
     const frame = stream.read(slice === undefined ? {} : { slice });
     if (!frame.torn) return frame;
     if (performance.now() > end) throw tornError(stream, frame);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await pause(2);
   }
 }

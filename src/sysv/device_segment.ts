@@ -6,7 +6,7 @@
 
 import { isSystemError } from "../../ffi/errno.ts";
 import { realPath, statFile } from "../../ffi/files.ts";
-import { processStartNs } from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import { hexKey } from "./info.ts";
 import {
   AT,

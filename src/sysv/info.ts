@@ -3,11 +3,8 @@
  * @module
  */
 
-import {
-  processStartNs,
-  type SegmentFacts,
-  segmentTable,
-} from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
+import { type SegmentFacts, segmentTable } from "../../ffi/segment.ts";
 
 const REMOVED = 0o1000;
 const LOCKED = 0o2000;

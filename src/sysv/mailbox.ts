@@ -9,7 +9,8 @@
  * @module
  */
 
-import { processStartNs } from "../../ffi/segment.ts";
+import { pause } from "../../ffi/clock.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import {
   DeviceError,
   DeviceSegment,
@@ -167,7 +168,7 @@ export class RemotePrompt {
       if (performance.now() > end) {
         throw new DeviceError(`The device (pid ${header.pid}) does not answer`);
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await pause(LOOK_MS);
     }
     const flags = u32(this.device, AT.replyFlags);
     if ((flags & ENDED) !== 0) await this.#gone(end);
@@ -181,7 +182,7 @@ export class RemotePrompt {
   /** Waits until the device's process has ended, too, or the time is up. */
   async #gone(end: number): Promise<void> {
     while (this.device.alive && performance.now() < end) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await pause(LOOK_MS);
     }
   }
 

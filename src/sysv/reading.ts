@@ -3,7 +3,7 @@
  * @module
  */
 
-import { CLOCK, clockNs } from "../../ffi/clock.ts";
+import { CLOCK, clockNs, pause } from "../../ffi/clock.ts";
 import { isSystemError } from "../../ffi/errno.ts";
 import { DeviceSegment, type FileKey } from "./device_segment.ts";
 import type { SampleRecord } from "./layout.ts";
@@ -108,7 +108,7 @@ export class DeviceReader {
         return this.#last;
       }
       if (!this.#device.alive) break;
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await pause(1);
     }
     // It died or was halted in the middle of a sample: the one before counts.
     if (this.#last === undefined) {

@@ -7,7 +7,6 @@
 
 import { join } from "@std/path";
 import { listNames, readText } from "../../ffi/host.ts";
-import { currentUser } from "../../ffi/segment.ts";
 import { stateFolder } from "../channels/place.ts";
 
 /** A bridge, as a row of a stream tells it. */
@@ -91,7 +90,7 @@ export function bridgeLine(
 /** All bridges of this user, by the folder's names. */
 export function bridgeLines(
   alive: (pid: number) => boolean,
-  folder: string = stateFolder(currentUser),
+  folder: string = stateFolder(),
 ): BridgeLine[] {
   return (listNames(folder) ?? []).flatMap((name) => {
     if (!name.endsWith(REPORT)) return [];

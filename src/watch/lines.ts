@@ -1,8 +1,8 @@
 /** Without a terminal: one line, or one object, a second. @module */
 
+import { pause } from "../../ffi/clock.ts";
 import type { Output } from "../cli/output.ts";
 import { cursorValue, jitterText, rateText, short } from "./text.ts";
-import { rest } from "./meter.ts";
 import { measure } from "./scene.ts";
 import type { Session } from "./session.ts";
 import type { Source } from "./source.ts";
@@ -105,7 +105,7 @@ export async function printLines(
   { json, count, atOnce, signal }: LinesOptions,
 ): Promise<void> {
   session.look();
-  if (!atOnce) await rest(PERIOD_MS, signal);
+  if (!atOnce) await pause(PERIOD_MS, signal);
   let due = performance.now();
   for (let printed = 0; printed < count && !signal.aborted;) {
     session.look();
@@ -113,6 +113,6 @@ export async function printLines(
     else out.line(text(session, source));
     if (++printed === count) return;
     due = Math.max(due + PERIOD_MS, performance.now());
-    await rest(due - performance.now(), signal);
+    await pause(due - performance.now(), signal);
   }
 }

@@ -3,7 +3,9 @@
  * @module
  */
 
+import { pause } from "../../ffi/clock.ts";
 import { isSystemError } from "../../ffi/errno.ts";
+import { nextFrame } from "../../ffi/wait.ts";
 import type { Stream } from "../stream/stream.ts";
 import { Waiter } from "../stream/wait.ts";
 
@@ -100,7 +102,7 @@ export class JitterMeter implements Disposable {
       lookUs = Math.round(
         Math.min(SLOWEST_LOOK_US, Math.max(FASTEST_LOOK_US, 20 * shortest)),
       );
-      if (!signal.aborted) await rest(restMs, signal);
+      if (!signal.aborted) await pause(restMs, signal);
     }
   }
 
@@ -118,7 +120,8 @@ export class JitterMeter implements Disposable {
     let last = stream.cnt0;
     let seenNs: bigint | undefined;
     while (!signal.aborted && intervals.length < RUN) {
-      const facts = await stream.mapping.next(
+      const facts = await nextFrame(
+        stream.mapping,
         waiter.settings,
         last,
         WAIT_MS,
@@ -128,7 +131,7 @@ export class JitterMeter implements Disposable {
       if (facts === undefined && pollUs < SLOWEST_LOOK_US) break;
       if (facts === undefined) continue;
       if (facts === "stalled") {
-        await rest(WAIT_MS, signal);
+        await pause(WAIT_MS, signal);
         continue;
       }
       if (seenNs !== undefined) {
@@ -148,18 +151,4 @@ export class JitterMeter implements Disposable {
   [Symbol.dispose](): void {
     this.#stop.abort();
   }
-}
-
-/** Waits; a signal ends it early. */
-export function rest(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

@@ -12,7 +12,7 @@ export function onTable(
   stream: Stream,
   call: (helper: Helper, table: BigUint64Array<ArrayBuffer>) => number,
 ): Promise<number> {
-  return stream.mapping.pump((helper, table) =>
+  return stream.mapping.run((helper, table) =>
     Promise.resolve(call(helper, table))
   );
 }

@@ -6,7 +6,7 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { processStartNs } from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import { DeviceSegment } from "../../src/sysv/device_segment.ts";
 import { Segment } from "../../src/sysv/segment.ts";
 import { Stream } from "../../src/stream/stream.ts";

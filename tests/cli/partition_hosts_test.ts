@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { MAGIC } from "../../src/bridge/handshake.ts";
 import { Stream } from "../../src/stream/stream.ts";
-import { endProcess } from "../../ffi/segment.ts";
+import { endProcess } from "../../ffi/process.ts";
 import { command as receive } from "../../src/commands/receive.ts";
 import {
   done,

@@ -10,7 +10,7 @@ import {
   FitsFile,
   writeFits,
 } from "../../src/fits/mod.ts";
-import { ELEMENT_BYTES } from "../../src/fits/types.ts";
+import { elementBytes } from "../../src/fits/types.ts";
 import {
   assertSame,
   astropyPixels,
@@ -34,7 +34,7 @@ function pixelsOf(
   kind: number,
 ): Uint8Array<ArrayBuffer> {
   const random = seeded(kind + 1);
-  const bytes = ELEMENT_BYTES[type];
+  const bytes = elementBytes(type);
   const out = new Uint8Array(size.reduce((all, axis) => all * axis, bytes));
   for (let i = 0; i < out.length; i++) {
     const wild = kind === 0 || (kind === 2 && Math.floor(i / bytes) % 9 === 8);
@@ -149,7 +149,7 @@ Deno.test("what no codec holds is refused, and no file is left", async () => {
       writeFits(`${folder}/a.fits.fz`, {
         type,
         size: [4],
-        data: new Uint8Array(4 * ELEMENT_BYTES[type]),
+        data: new Uint8Array(4 * elementBytes(type)),
       }, { compression });
     await assertRejects(
       () => write("f32", RICE),

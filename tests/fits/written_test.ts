@@ -7,7 +7,7 @@ import {
   toStreamKeywords,
   writeFits,
 } from "../../src/fits/mod.ts";
-import { ELEMENT_BYTES } from "../../src/fits/types.ts";
+import { elementBytes } from "../../src/fits/types.ts";
 import { seeded } from "./fits_bytes.ts";
 import {
   type AstropyFile,
@@ -66,7 +66,7 @@ const LONG = "A string that takes several cards, it's long & all. ".repeat(6)
 /** Pixels of every pattern of bits that is no NaN. */
 function pixels(type: FitsElementType, count: number): Uint8Array<ArrayBuffer> {
   const random = seeded(count * 31 + type.length);
-  const bytes = new Uint8Array(count * ELEMENT_BYTES[type]);
+  const bytes = new Uint8Array(count * elementBytes(type));
   for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(random() * 256);
   if (type === "f16") bytes.forEach((b, i) => bytes[i] = i % 2 ? b & 0xbb : b);
   return bytes;

@@ -1,7 +1,7 @@
 /** A host with partitions, in a run folder that goes with the test. */
 
 import "../_support/load.ts";
-import { processStartNs } from "../../ffi/segment.ts";
+import { processStartNs } from "../../ffi/process.ts";
 import { makeRunFolder } from "../../src/partition/run_folder.ts";
 import {
   readRegistry,

@@ -14,7 +14,11 @@ import {
 } from "@std/assert";
 import { SystemError } from "../../ffi/errno.ts";
 import { OpenFile } from "../../ffi/files.ts";
-import type { Conversion } from "../../ffi/conversion.ts";
+import {
+  type Conversion,
+  convertBytes,
+  convertFile,
+} from "../../ffi/convert.ts";
 import { listStreams } from "../../src/stream/list.ts";
 import { observeStream } from "../../src/stream/observe.ts";
 import { Relay } from "../../src/stream/relay.ts";
@@ -102,7 +106,7 @@ Deno.test("listStreams() says that a stream shrank while it was watched", async 
 
 const BYTES: Conversion = { width: 2, flipSign: false, stored: "integer" };
 
-Deno.test("Mapping.convertBytes() and convertFile() report that the stream shrank", async () => {
+Deno.test("convertBytes() and convertFile() report that the stream shrank", async () => {
   using folder = new Folder();
   const file = folder.file("pixels");
   Deno.writeFileSync(file, new Uint8Array(80_000));
@@ -112,10 +116,10 @@ Deno.test("Mapping.convertBytes() and convertFile() report that the stream shran
     stream.mapping.beginFrame();
     Deno.truncateSync(stream.path, left);
     await assertBroken(
-      stream.mapping.convertBytes(0, new Uint8Array(80_000), 40_000, BYTES),
+      convertBytes(stream.mapping, 0, new Uint8Array(80_000), 40_000, BYTES),
     );
     await assertBroken(
-      stream.mapping.convertFile(0, { file: source, at: 0 }, 40_000, BYTES),
+      convertFile(stream.mapping, 0, { file: source, at: 0 }, 40_000, BYTES),
     );
     for (const end of ["endFrame", "abandonFrame", "beginFrame"] as const) {
       await assertBroken((async () => await stream.mapping[end]())());
@@ -123,7 +127,7 @@ Deno.test("Mapping.convertBytes() and convertFile() report that the stream shran
   }
 });
 
-Deno.test("Mapping.convertFile() says that the file to convert shrank", async () => {
+Deno.test("convertFile() says that the file to convert shrank", async () => {
   using folder = new Folder();
   using stream = camera(folder);
   const file = folder.file("pixels");
@@ -131,7 +135,8 @@ Deno.test("Mapping.convertFile() says that the file to convert shrank", async ()
   using source = OpenFile.open(file, { writable: false });
   Deno.truncateSync(file, 3);
   const error = await assertRejects(
-    () => stream.mapping.convertFile(0, { file: source, at: 0 }, 40_000, BYTES),
+    () =>
+      convertFile(stream.mapping, 0, { file: source, at: 0 }, 40_000, BYTES),
     SystemError,
   );
   assertEquals(error.code, "ENODATA");

@@ -8,7 +8,7 @@ import { encodePixels, ENCODINGS } from "../encode.ts";
 import type { FitsCardInput } from "../format_card.ts";
 import { structureCards } from "../image_cards.ts";
 import type { ImageBody } from "../image_body.ts";
-import { ELEMENT_BYTES, type FitsElementType } from "../types.ts";
+import { elementBytes, type FitsElementType } from "../types.ts";
 import { sealedHeader } from "../write_header.ts";
 
 /**
@@ -321,7 +321,7 @@ export class TileBody implements ImageBody {
   /** Numbers in a frame: a complex pixel has two. */
   #values(data: ArrayBufferView): number {
     const { pair } = ENCODINGS[this.#type];
-    return data.byteLength / ELEMENT_BYTES[this.#type] *
+    return data.byteLength / elementBytes(this.#type) *
       (pair === true ? 2 : 1);
   }
 
@@ -347,7 +347,7 @@ export class TileBody implements ImageBody {
     const { width, pair } = ENCODINGS[this.#type];
     // In pixels, of which complex ones have two numbers.
     const step = this.#perTile / (pair === true ? 2 : 1);
-    const pixels = data.byteLength / ELEMENT_BYTES[this.#type];
+    const pixels = data.byteLength / elementBytes(this.#type);
     for (let from = 0; from < pixels; from += step * AT_A_TIME) {
       const tiles: Promise<Uint8Array>[] = [];
       for (

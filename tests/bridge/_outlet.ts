@@ -1,0 +1,84 @@
+/**
+ * A source, a transmitter of it, and a recorder of what it sends: what most
+ * tests of the transmitter begin with.
+ * @module
+ */
+
+import type { TransmitOptions } from "../../src/bridge/transmit.ts";
+import { type CreateOptions, Stream } from "../../src/stream/stream.ts";
+import {
+  flat,
+  framesOf,
+  HANDSHAKE,
+  Recorder,
+  type Recording,
+  type TakenFrame,
+  Transmitting,
+} from "../_support/bridge.ts";
+import { Folder, until } from "../_support/cli.ts";
+
+/** The stream `cam`, 4x3 u16 without keywords unless said otherwise. */
+export function source(
+  folder: Folder,
+  options: Partial<CreateOptions> = {},
+): Stream {
+  return Stream.create("cam", {
+    dir: folder.path,
+    size: [4, 3],
+    type: "u16",
+    keywords: 0,
+    ...options,
+  });
+}
+
+/** Waits for so many frames of a connection. */
+export async function frames(
+  recording: Recording,
+  count: number,
+): Promise<TakenFrame[]> {
+  await until(
+    () => `${count} frames, ${framesOf(recording.bytes).length} came`,
+    () =>
+      recording.length >= HANDSHAKE &&
+      framesOf(recording.bytes).length >= count,
+  );
+  return framesOf(recording.bytes);
+}
+
+/** Source, transmitter and recorder. */
+export class Outlet implements AsyncDisposable {
+  readonly #stack = new AsyncDisposableStack();
+  readonly folder: Folder;
+  readonly cam: Stream;
+  readonly recorder: Recorder;
+  readonly transmitting: Transmitting;
+
+  /**
+   * @param stream How the source differs from {@linkcode source}; `first`
+   * fills a frame that is there before the transmitter.
+   * @param options For the transmitter.
+   */
+  constructor(
+    { first, ...stream }: Partial<CreateOptions> & { first?: number } = {},
+    options: Partial<TransmitOptions> = {},
+  ) {
+    this.folder = this.#stack.use(new Folder());
+    this.cam = this.#stack.use(source(this.folder, stream));
+    if (first !== undefined) this.cam.write(flat(first));
+    this.recorder = this.#stack.use(new Recorder());
+    this.transmitting = this.#stack.use(
+      new Transmitting(this.folder, "cam", this.recorder.port, options),
+    );
+  }
+
+  /** The connection, once its announcement has come. */
+  async begun(): Promise<Recording> {
+    const recording = await this.recorder.connection();
+    await recording.take(HANDSHAKE);
+    return recording;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
