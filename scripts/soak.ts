@@ -21,6 +21,8 @@ import { buildFuzzers, NATIVE_TARGETS, runFuzzer } from "./fuzz_native.ts";
 import { recordSoak } from "./soak_record.ts";
 import type { EndStatus } from "./soak_end.ts";
 
+const USAGE = "soak [--short] [--seed N]";
+
 const SCRIPTS = new URL("./", import.meta.url).pathname;
 const SIZE = [500, 500];
 const PIXELS = 250_000;
@@ -272,9 +274,17 @@ async function script(name: string, args: readonly string[]): Promise<void> {
 
 if (import.meta.main) {
   const args = parseArgs(Deno.args, {
-    boolean: ["short"],
+    boolean: ["short", "help"],
     string: ["seed"],
+    unknown: (word) => {
+      print(`"${word}" is unknown: ${USAGE}`);
+      Deno.exit(2);
+    },
   });
+  if (args.help) {
+    print(USAGE);
+    Deno.exit();
+  }
   const seed = Number(args.seed ?? Date.now() % 1_000_000);
   const cases = args.short ? 30_000 : 1_000_000;
   const fuzzSeconds = args.short ? 5 : 60;
