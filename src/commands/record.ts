@@ -16,14 +16,17 @@ import {
   waitOf,
   waitWrites,
 } from "../cli/shared_options.ts";
-import { GZIP, type Packer, packFile, writeTimes } from "../record/pack.ts";
+import { isFull } from "../record/complete.ts";
+import { GZIP, type Packer, packFile } from "../record/pack.ts";
+import { TILES } from "../record/pack_tiles.ts";
 import type { Recorded } from "../record/recorder.ts";
 import {
   type RecordOptions,
   type RecordProgress,
   recordStreams,
 } from "../record/record.ts";
-import { recover } from "../record/recover.ts";
+import { countUnfinished, recover, type Recovered } from "../record/recover.ts";
+import { writeTimes } from "../record/times_text.ts";
 import {
   makeTrigger,
   parseTrigger,
@@ -69,12 +72,40 @@ function summary(
     `${files.length === 1 ? "file" : "files"}, ${missed} missed${full}`;
 }
 
+/** Packs a file; says so where it stays as it is. */
+async function packed(
+  file: string,
+  packer: Packer | undefined,
+  onWarning: (message: string) => void,
+): Promise<string> {
+  if (packer === undefined) return file;
+  const done = await packFile(file, packer);
+  for (const loss of done.losses) onWarning(`${done.file}: ${loss}`);
+  return done.file;
+}
+
+function unpacked(file: string, error: unknown): string {
+  const why = isFull(error) ? "no space left" : (error as Error).message;
+  return `"${file}" is whole, and stays as it is: ${why}`;
+}
+
 /** Completes what a crash left; exit code 1 where something cannot be. */
 async function recoverIn(
-  { record: { dir }, json }: Options,
+  { record: { dir }, packer, json }: Options,
   { out }: Io,
 ): Promise<number> {
-  const found = await recover(dir);
+  const warn = (message: string): void => out.say(`shmim: ${message}`);
+  const found: Recovered[] = [];
+  for (const one of await recover(dir)) {
+    try {
+      const file = one.error === undefined
+        ? await packed(one.file, packer, warn)
+        : one.file;
+      found.push({ ...one, file });
+    } catch (error) {
+      found.push({ ...one, error: unpacked(one.file, error) });
+    }
+  }
   if (json) out.json(found);
   for (const { file, frames, error } of json ? [] : found) {
     if (error === undefined) out.line(`${file}: ${frames} frames`);
@@ -86,10 +117,26 @@ async function recoverIn(
     : EXIT.done;
 }
 
+/** Says that an earlier recording was cut short, and what to do. */
+async function mentionUnfinished(
+  dir: string,
+  onWarning: (message: string) => void,
+): Promise<void> {
+  const count = await countUnfinished(dir);
+  if (count === 0) return;
+  onWarning(
+    `"${dir}" has ${count} unfinished ${count === 1 ? "file" : "files"} of a ` +
+      `recording that was cut short: "shmim record --recover ${dir}" ` +
+      "completes them",
+  );
+}
+
 async function run(options: Options, io: Io): Promise<number> {
   if (options.recover) return await recoverIn(options, io);
   const { names, open, wait, packer, text, trigger } = options;
+  const onWarning = (message: string): void => io.out.say(`shmim: ${message}`);
   const streams: Stream[] = [];
+  let asWanted = true;
   using held = new DisposableStack();
   try {
     for (const name of names) {
@@ -98,6 +145,8 @@ async function run(options: Options, io: Io): Promise<number> {
         ...wait === undefined ? {} : { writable: waitWrites(wait) },
       }));
     }
+    for (const { type } of streams) packer?.check(type);
+    await mentionUnfinished(options.record.dir, onWarning);
     const recorded = await recordStreams(streams, {
       ...options.record,
       ...wait === undefined ? {} : { wait },
@@ -106,10 +155,16 @@ async function run(options: Options, io: Io): Promise<number> {
         : { trigger: (all) => held.use(makeTrigger(trigger, all, open)) },
       signal: io.signal,
       finish: async (file, cube, firstIndex) => {
-        if (text) await writeTimes(file, cube, firstIndex);
-        return packer === undefined ? file : await packFile(file, packer);
+        try { // what is recorded is safe: the recording goes on
+          if (text) await writeTimes(file, cube, firstIndex);
+          return await packed(file, packer, onWarning);
+        } catch (error) {
+          asWanted = false;
+          onWarning(unpacked(file, error));
+          return file;
+        }
       },
-      onWarning: (message) => io.out.say(`shmim: ${message}`),
+      onWarning,
       onFile: (file, frames) => {
         if (!options.json) io.out.line(`${file}: ${frames} frames`);
       },
@@ -117,7 +172,8 @@ async function run(options: Options, io: Io): Promise<number> {
     });
     if (options.json) io.out.json(recorded);
     else for (const one of recorded) io.out.say(summary(one));
-    return recorded.some(({ missed }) => missed > 0) ? EXIT.failed : EXIT.done;
+    const missed = recorded.some(({ missed }) => missed > 0);
+    return missed || !asWanted ? EXIT.failed : EXIT.done;
   } finally {
     for (const stream of streams) stream.close();
   }
@@ -152,6 +208,11 @@ export const command = defineCommand<Options>({
         "next frame of another stream",
     },
     { name: "gzip", help: "pack each file when it is complete" },
+    {
+      name: "rice",
+      help: "compress each file when it is complete, without loss: .fits.fz, " +
+        "integers with RICE_1, floats with GZIP_2",
+    },
     { name: "text", help: "the times as text beside each file, too" },
     { name: "milk", help: "folders and names as milk-logshim; with --text" },
     { name: "recover", help: "complete what a crash left in DIR" },
@@ -187,11 +248,16 @@ export const command = defineCommand<Options>({
     const buffer = number("buffer", 0.01);
     const trigger = args.text("trigger");
     const milk = args.flag("milk");
+    const gzip = args.flag("gzip");
+    const rice = args.flag("rice");
+    if (gzip && rice) {
+      throw new UsageError("Give either --gzip or --rice, not both");
+    }
     return {
       names: names.map(streamArgument),
       open: dirOf(args),
       wait: waitOf(args),
-      packer: args.flag("gzip") ? GZIP : undefined,
+      packer: gzip ? GZIP : rice ? TILES : undefined,
       recover: recovers,
       trigger: trigger === undefined ? undefined : parseTrigger(trigger),
       text: milk || args.flag("text"),

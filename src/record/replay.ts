@@ -140,9 +140,7 @@ export async function replay(
   options: ReplayOptions = {},
 ): Promise<Replayed> {
   for (const one of recordings) {
-    if (one.type === stream.type && one.size.join() === stream.size.join()) {
-      continue;
-    }
+    if (one.fits(stream)) continue;
     throw new RangeError(
       `"${one.path}" holds frames of ${one.size.join("x")} ${one.type}, ` +
         `"${stream.name}" is ${stream.size.join("x")} ${stream.type}`,

@@ -50,9 +50,7 @@ export function openReplayTarget(
   };
   if (statFile(path) === undefined) return create("refuse");
   const there = Stream.open(target.name, { ...dir, writable: true });
-  if (there.type === type && there.size.join("x") === size.join("x")) {
-    return there;
-  }
+  if (recording.fits(there)) return there;
   const found = `${there.size.join("x")} ${there.type}`;
   there.close();
   if (target.force) return create("replace");

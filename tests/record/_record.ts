@@ -1,6 +1,7 @@
 /** What the tests of recordings share. @module */
 
 import "../_support/load.ts";
+import { decodeTiles } from "../../ffi/tiles.ts";
 import { FitsFile, readFrameTable } from "../../src/fits/mod.ts";
 import type { Recorded, Recorder } from "../../src/record/recorder.ts";
 import { AT_ONCE } from "../../src/record/gate.ts";
@@ -80,7 +81,7 @@ export async function contentOf(path: string): Promise<{
   cnt0: bigint[];
   arrived: bigint[];
 }> {
-  using file = await FitsFile.open(path, { verify: true });
+  using file = await FitsFile.open(path, { verify: true, tiles: decodeTiles });
   const table = await readFrameTable(file);
   return {
     size: file.image.size,
