@@ -17,7 +17,7 @@ import {
 } from "../fits/mod.ts";
 import { castPixels } from "../load/cast.ts";
 import { naturalType } from "../load/own_file.ts";
-import { type DataType, TYPES } from "../stream/types.ts";
+import { type DataType, sameAxes, TYPES } from "../stream/types.ts";
 
 /** Which of the times of a frame tells when it is played. */
 export type FrameClock = "acquired" | "written" | "arrived";
@@ -140,10 +140,7 @@ export class Recording implements Disposable {
 
   /** Whether its frames go into a stream; axes of 1 at the end do not count. */
   fits({ type, size }: Pick<Recording, "type" | "size">): boolean {
-    const axes = Math.max(size.length, this.size.length);
-    const same = Array.from({ length: axes }, (_, i) => i)
-      .every((i) => (size[i] ?? 1) === (this.size[i] ?? 1));
-    return same && type === this.type;
+    return type === this.type && sameAxes(size, this.size);
   }
 
   /** The times by one clock, where all of them are known and in order. */

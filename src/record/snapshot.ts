@@ -8,6 +8,7 @@ import { globToRegExp, join } from "@std/path";
 import { listFolder } from "../../ffi/files.ts";
 import { writeFits } from "../fits/mod.ts";
 import { linkTarget } from "../stream/describe.ts";
+import { type FormatName, formatName } from "../stream/formats.ts";
 import type { Keyword } from "../stream/keywords.ts";
 import { streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
@@ -36,8 +37,8 @@ export interface SnapshotStream {
   name: string;
   /** Its FITS file, in the same folder. */
   file: string;
-  /** Its format. */
-  format: string;
+  /** Its format, as `--format` takes it. */
+  format: FormatName;
   /** Data type. */
   type: DataType;
   /** Axes, fastest first. */
@@ -50,6 +51,8 @@ export interface SnapshotStream {
   keywordCapacity: number;
   /** Semaphores. */
   semaphores: number;
+  /** Frames that a DAO stream's FIFO keeps; 1 of the others. */
+  depth: number;
   /** Slots of the circular buffer. */
   circularBuffer: number;
   /** Whether the last axis is a ring of slices. */
@@ -130,13 +133,14 @@ async function saveOne(
   return {
     name,
     file,
-    format: stream.layout.format,
+    format: formatName(stream.layout),
     type: stream.type,
     size: stream.size,
     counters: [`${frame.cnt0}`, `${frame.cnt1}`, `${frame.cnt2}`],
     acquired: `${acquired}`,
     keywordCapacity: stream.layout.keywordCount,
     semaphores: stream.layout.table.semCount,
+    depth: Math.max(1, stream.layout.table.segments),
     circularBuffer: stream.layout.circularBuffer,
     rolling: stream.layout.rolling,
     keywords: keywords.map((keyword) => ({

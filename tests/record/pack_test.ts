@@ -9,13 +9,10 @@ import {
 } from "@std/assert";
 import { decodeTiles } from "../../ffi/tiles.ts";
 import { FitsFile, readFrameTable, writeFits } from "../../src/fits/mod.ts";
-import { GZIP, packFile } from "../../src/record/pack.ts";
+import { packFile } from "../../src/record/pack.ts";
 import { TILES } from "../../src/record/pack_tiles.ts";
 import { Recording } from "../../src/record/recording.ts";
 import { countUnfinished, recover } from "../../src/record/recover.ts";
-import { replay } from "../../src/record/replay.ts";
-import { parseMoment } from "../../src/record/score.ts";
-import type { Keyword } from "../../src/stream/keywords.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { type DataType, TYPES } from "../../src/stream/types.ts";
 import { Folder, hasProgram } from "../_support/cli.ts";
@@ -26,46 +23,7 @@ import {
   ourPixels,
   run,
 } from "../fits/_compressed.ts";
-import { Session } from "./_record.ts";
-
-const KEYWORDS: Keyword[] = [
-  { name: "GAIN", type: "D", value: 2.5, comment: "e/adu" },
-  { name: "odd name", type: "S", value: "it's", comment: "by HIERARCH" },
-  { name: "BIG", type: "L", value: -(2n ** 62n), comment: "" },
-];
-
-/** Bytes of a frame; of floats, none that is NaN. */
-function frameOf(type: DataType, bytes: number, n: number): Uint8Array<
-  ArrayBuffer
-> {
-  const mask = /^[fc]/.test(type) ? 0x3f : 0xff;
-  return new Uint8Array(bytes).map((_, i) => (i * i + n * 31) & mask);
-}
-
-/** Records frames of `frameOf`. */
-async function recorded(
-  folder: Folder,
-  type: DataType,
-  size: readonly number[],
-  frames: number,
-): Promise<string> {
-  using cam = Stream.create("cam", {
-    dir: folder.path,
-    size,
-    type,
-    existing: "replace",
-  });
-  cam.setKeywords(KEYWORDS);
-  const session = new Session([cam.reopen()], [cam], {
-    dir: folder.file("log"),
-    frames,
-    cubes: 1,
-  });
-  const { dataBytes } = cam.layout.table;
-  await session.write(frames, (n) => frameOf(type, dataBytes, n));
-  const [done] = await session.done;
-  return done?.files[0] ?? "";
-}
+import { frameOf, recorded, Session } from "./_record.ts";
 
 /** Everything that a recording says. */
 async function contents(path: string): Promise<Record<string, unknown>> {
@@ -206,76 +164,6 @@ Deno.test("what cannot be packed stays as it is, and nothing else is left", asyn
   await assertRejects(() => packFile(plain, TILES), RangeError);
   assertEquals(Deno.readFileSync(plain), before);
   assertEquals([...Deno.readDirSync(folder.file("log"))].length, 1);
-});
-
-Deno.test("replay plays packed and compressed recordings, whole, in part, and round after round", async () => {
-  using folder = new Folder();
-  const frames = 12;
-  const plain = await recorded(folder, "u16", [6, 4], frames);
-  const copy = `${plain}.copy.fits`;
-  Deno.copyFileSync(plain, copy);
-  const files = [
-    (await packFile(plain, TILES)).file,
-    (await packFile(copy, GZIP)).file,
-  ];
-  for (const file of files) {
-    using recording = await Recording.open(file);
-    using out = Stream.create("out", {
-      dir: folder.path,
-      size: [6, 4],
-      type: "u16",
-      existing: "replace",
-    });
-    const all = await replay(out, [recording], { rateHz: 1000 });
-    assertEquals([all.frames, out.cnt0], [frames, BigInt(frames)]);
-    assertEquals(out.read().bytes, frameOf("u16", 48, frames - 1));
-    // By the table: the third to the sixth, which are renumbered.
-    const arrived = recording.table?.arrived;
-    const at = (n: number): bigint => arrived?.[n] ?? 0n;
-    const part = await replay(out, [recording], {
-      clock: "arrived",
-      from: { at: at(2) },
-      to: { after: at(5) - at(0) },
-      speed: 100,
-    });
-    assertEquals([part.frames, out.cnt0], [4, BigInt(frames + 4)]);
-    assertEquals(out.read().bytes, frameOf("u16", 48, 5));
-    // With memory for less than all of it, and more than one round.
-    const end = new AbortController();
-    const looped = replay(out, [recording], {
-      rateHz: 2000,
-      loop: true,
-      memoryBytes: 5 * 48,
-      signal: end.signal,
-    });
-    while (out.cnt0 < BigInt(frames + 4 + 3 * frames)) {
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-    end.abort();
-    const { frames: played } = await looped;
-    assert(played >= 3 * frames, `${played}`);
-    assertEquals(
-      out.read().bytes,
-      frameOf("u16", 48, (played - 1) % frames),
-      file,
-    );
-  }
-});
-
-Deno.test("parseMoment() reads seconds and UTC, to the nanosecond", () => {
-  assertEquals(parseMoment("0"), { after: 0n });
-  assertEquals(parseMoment("+12.5"), { after: 12_500_000_000n });
-  assertEquals(parseMoment("1.000000001s"), { after: 1_000_000_001n });
-  const at = BigInt(Date.UTC(2026, 0, 31, 22, 15)) * 1_000_000n;
-  for (const text of ["2026-01-31T22:15", "2026-01-31T22:15:00Z"]) {
-    assertEquals(parseMoment(text), { at });
-  }
-  assertEquals(parseMoment("2026-01-31T22:15:00.123456789"), {
-    at: at + 123_456_789n,
-  });
-  for (const text of ["", "-1", "noon", "2026-01-31", "2026-13-31T22:15:00"]) {
-    assertThrows(() => parseMoment(text), SyntaxError, "Not a time");
-  }
 });
 
 Deno.test("recover() removes what was only made of a whole file, and nothing that is new", async () => {
