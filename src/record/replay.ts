@@ -19,7 +19,10 @@ export interface ReplayOptions extends ScoreOptions {
   readonly keepCounters?: boolean;
   /** Acquisition times of the recording, instead of now. */
   readonly keepTimes?: boolean;
-  /** How long before each frame the thread spins, µs. Default 100. */
+  /**
+   * How long before each frame the thread spins, µs. Default 100, at most a
+   * fifth of the mean spacing.
+   */
   readonly spinUs?: number;
   /** Priority and cores of the thread. */
   readonly schedule?: Schedule;
@@ -162,9 +165,10 @@ export async function replay(
   }
   if (whole) ring.close();
   const loop = options.loop ?? false;
+  const spacingUs = Number(score.cycleNs) / notes.length / 1000;
   const pump = startPlay(stream.mapping, ring, {
     leadUs: LEAD_US,
-    spinUs: options.spinUs ?? SPIN_US,
+    spinUs: options.spinUs ?? Math.min(SPIN_US, spacingUs / 5),
     loops: whole ? loop ? ENDLESS : 1n : 0n,
     cycleNs: score.cycleNs,
     keepCounters: options.keepCounters ?? false,
