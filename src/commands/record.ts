@@ -16,33 +16,18 @@ import {
   waitOf,
   waitWrites,
 } from "../cli/shared_options.ts";
-import { isFull } from "../record/complete.ts";
-import { GZIP, type Packer, packFile } from "../record/pack.ts";
-import { TILES } from "../record/pack_tiles.ts";
+import type { RecordProgress } from "../record/record.ts";
 import type { Recorded } from "../record/recorder.ts";
 import {
+  record,
   type RecordOptions,
-  type RecordProgress,
-  recordStreams,
-} from "../record/record.ts";
-import { countUnfinished, recover, type Recovered } from "../record/recover.ts";
-import { writeTimes } from "../record/times_text.ts";
-import {
-  makeTrigger,
-  parseTrigger,
-  type TriggerChoice,
-} from "../record/trigger.ts";
-import { Stream } from "../stream/stream.ts";
-import type { WaitOptions } from "../stream/wait.ts";
+  recoverRecordings,
+} from "../record/session.ts";
+import { parseTrigger } from "../record/trigger.ts";
 
 interface Options {
   readonly names: readonly string[];
-  readonly open: { dir?: string };
-  readonly wait: WaitOptions | undefined;
   readonly record: RecordOptions;
-  readonly packer: Packer | undefined;
-  readonly text: boolean;
-  readonly trigger: TriggerChoice | undefined;
   readonly recover: boolean;
   readonly json: boolean;
 }
@@ -72,40 +57,15 @@ function summary(
     `${files.length === 1 ? "file" : "files"}, ${missed} missed${full}`;
 }
 
-/** Packs a file; says so where it stays as it is. */
-async function packed(
-  file: string,
-  packer: Packer | undefined,
-  onWarning: (message: string) => void,
-): Promise<string> {
-  if (packer === undefined) return file;
-  const done = await packFile(file, packer);
-  for (const loss of done.losses) onWarning(`${done.file}: ${loss}`);
-  return done.file;
-}
-
-function unpacked(file: string, error: unknown): string {
-  const why = isFull(error) ? "no space left" : (error as Error).message;
-  return `"${file}" is whole, and stays as it is: ${why}`;
-}
-
 /** Completes what a crash left; exit code 1 where something cannot be. */
 async function recoverIn(
-  { record: { dir }, packer, json }: Options,
+  { record: { dir, packing }, json }: Options,
   { out }: Io,
 ): Promise<number> {
-  const warn = (message: string): void => out.say(`shmim: ${message}`);
-  const found: Recovered[] = [];
-  for (const one of await recover(dir)) {
-    try {
-      const file = one.error === undefined
-        ? await packed(one.file, packer, warn)
-        : one.file;
-      found.push({ ...one, file });
-    } catch (error) {
-      found.push({ ...one, error: unpacked(one.file, error) });
-    }
-  }
+  const found = await recoverRecordings(dir, {
+    ...packing === undefined ? {} : { packing },
+    onWarning: (message) => out.say(`shmim: ${message}`),
+  });
   if (json) out.json(found);
   for (const { file, frames, error } of json ? [] : found) {
     if (error === undefined) out.line(`${file}: ${frames} frames`);
@@ -117,66 +77,20 @@ async function recoverIn(
     : EXIT.done;
 }
 
-/** Says that an earlier recording was cut short, and what to do. */
-async function mentionUnfinished(
-  dir: string,
-  onWarning: (message: string) => void,
-): Promise<void> {
-  const count = await countUnfinished(dir);
-  if (count === 0) return;
-  onWarning(
-    `"${dir}" has ${count} unfinished ${count === 1 ? "file" : "files"} of a ` +
-      `recording that was cut short: "shmim record --recover ${dir}" ` +
-      "completes them",
-  );
-}
-
 async function run(options: Options, io: Io): Promise<number> {
   if (options.recover) return await recoverIn(options, io);
-  const { names, open, wait, packer, text, trigger } = options;
-  const onWarning = (message: string): void => io.out.say(`shmim: ${message}`);
-  const streams: Stream[] = [];
-  let asWanted = true;
-  using held = new DisposableStack();
-  try {
-    for (const name of names) {
-      streams.push(Stream.open(name, {
-        ...open,
-        ...wait === undefined ? {} : { writable: waitWrites(wait) },
-      }));
-    }
-    for (const { type } of streams) packer?.check(type);
-    await mentionUnfinished(options.record.dir, onWarning);
-    const recorded = await recordStreams(streams, {
-      ...options.record,
-      ...wait === undefined ? {} : { wait },
-      ...trigger === undefined
-        ? {}
-        : { trigger: (all) => held.use(makeTrigger(trigger, all, open)) },
-      signal: io.signal,
-      finish: async (file, cube, firstIndex) => {
-        try { // what is recorded is safe: the recording goes on
-          if (text) await writeTimes(file, cube, firstIndex);
-          return await packed(file, packer, onWarning);
-        } catch (error) {
-          asWanted = false;
-          onWarning(unpacked(file, error));
-          return file;
-        }
-      },
-      onWarning,
-      onFile: (file, frames) => {
-        if (!options.json) io.out.line(`${file}: ${frames} frames`);
-      },
-      onProgress: (progress) => io.out.live(progressLine(progress)),
-    });
-    if (options.json) io.out.json(recorded);
-    else for (const one of recorded) io.out.say(summary(one));
-    const missed = recorded.some(({ missed }) => missed > 0);
-    return missed || !asWanted ? EXIT.failed : EXIT.done;
-  } finally {
-    for (const stream of streams) stream.close();
-  }
+  const { streams, complete } = await record(options.names, {
+    ...options.record,
+    signal: io.signal,
+    onWarning: (message) => io.out.say(`shmim: ${message}`),
+    onFile: (file, frames) => {
+      if (!options.json) io.out.line(`${file}: ${frames} frames`);
+    },
+    onProgress: (progress) => io.out.live(progressLine(progress)),
+  });
+  if (options.json) io.out.json(streams);
+  else for (const one of streams) io.out.say(summary(one));
+  return complete ? EXIT.done : EXIT.failed;
 }
 
 /** A thread that only sleeps and copies may have the priority it needs. */
@@ -253,33 +167,35 @@ export const command = defineCommand<Options>({
     if (gzip && rice) {
       throw new UsageError("Give either --gzip or --rice, not both");
     }
+    const { dir: streamDir } = dirOf(args);
+    const wait = waitOf(args);
     return {
       names: names.map(streamArgument),
-      open: dirOf(args),
-      wait: waitOf(args),
-      packer: gzip ? GZIP : rice ? TILES : undefined,
       recover: recovers,
-      trigger: trigger === undefined ? undefined : parseTrigger(trigger),
-      text: milk || args.flag("text"),
       json: args.flag("json"),
       record: {
         dir,
+        ...streamDir === undefined ? {} : { streamDir },
+        ...wait === undefined ? {} : { wait },
         ...frames === undefined ? {} : { frames },
         ...cubes === undefined ? {} : { cubes },
         ...duration === undefined ? {} : { durationMs: duration * 1000 },
         ...buffer === undefined ? {} : { bufferSeconds: buffer },
+        ...trigger === undefined ? {} : { trigger: parseTrigger(trigger) },
+        ...gzip ? { packing: "gzip" } : rice ? { packing: "tiles" } : {},
+        text: milk || args.flag("text"),
         naming: milk ? "milk" : "plain",
         schedule: scheduleFrom(args),
         strict: args.flag("strict"),
       },
     };
   },
-  needs({ names, open, wait, record, trigger }, scope): Needs {
+  needs({ names, record: { dir, streamDir, wait, trigger } }, scope): Needs {
     const watched = trigger?.kind === "stream" ? [trigger.name] : [];
     const files = [...names, ...watched].flatMap((name) =>
-      scope.stream(name, open.dir)
+      scope.stream(name, streamDir)
     );
-    const target = scope.file(record.dir);
+    const target = scope.file(dir);
     const waits = wait === undefined || waitWrites(wait);
     return {
       read: [...files, ...target],

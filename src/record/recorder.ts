@@ -79,6 +79,7 @@ function infoOf(caught: CaughtFrame, clockOffset: number): FitsFrameInfo {
 
 /** A full disk, or another failure that ended a stream's recording. */
 export class RecordingError extends Error {
+  /** Name of the class. */
   override name = "RecordingError";
 }
 

@@ -110,10 +110,13 @@ export class Recording implements Disposable {
   }
 
   /**
-   * Opens a recording, or any cube.
+   * Opens a recording, or any cube. Needs the permission to read the file;
+   * ffi.
    *
    * @param name The file, plain, packed or compressed.
+   * @returns The open file; close it with `using`.
    * @throws {FitsError} where it is damaged.
+   * @throws {RangeError} where its table has another number of frames.
    */
   static async open(name: string | FitsName): Promise<Recording> {
     const file = await FitsFile.open(name, {

@@ -129,13 +129,37 @@ class Feeder {
 }
 
 /**
- * Plays recordings of the stream's type and size.
+ * Plays recordings of the stream's type and size, each frame at its time. A
+ * thread of the helper keeps the time; what has no room in memory is read
+ * meanwhile. Needs no permission beyond those for the open stream and files.
  *
  * @param stream The stream, open for writing.
- * @param recordings In this order.
+ * @param recordings In this order; the times between them count.
  * @param options How.
  * @returns What was played.
- * @throws {RangeError} where shapes differ, or times are missing.
+ * @throws {RangeError} where shapes differ, times are missing, or no frame is
+ * left between `from` and `to`.
+ *
+ * @example A cube, at 1 kHz
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { FitsCubeWriter, openReplayTarget, Recording, replay } from "@shmim/shmim";
+ *
+ * const dir = await Deno.makeTempDir();
+ * {
+ *   await using cube = await FitsCubeWriter.create(`${dir}/c.fits`, "u8", [2]);
+ *   await cube.write(new Uint8Array([1, 2]), { cnt0: 10n });
+ *   await cube.write(new Uint8Array([3, 4]), { cnt0: 11n });
+ *   await cube.finish();
+ * }
+ * {
+ *   using recording = await Recording.open(`${dir}/c.fits`);
+ *   using stream = openReplayTarget(recording, { name: "again", dir });
+ *   const { frames } = await replay(stream, [recording], { rateHz: 1000 });
+ *   assertEquals([frames, [...stream.read().pixels]], [2, [3, 4]]);
+ * }
+ * await Deno.remove(dir, { recursive: true });
+ * ```
  */
 export async function replay(
   stream: Stream,

@@ -203,10 +203,14 @@ function restoreLink(one: SnapshotLink, folder: string): Restored {
 /**
  * Restores the streams of a snapshot: in place where type and size fit, with
  * their keywords, counters and acquisition times. Readers see one new frame.
+ * Needs the permission to read `from` and to read and write the streams'
+ * folder, for DAO's streams `/dev/shm`, too; ffi.
  *
  * @param from The folder of the snapshot.
  * @param options Where to.
  * @returns What became of each; one that fails leaves the others.
+ * @throws {SyntaxError} where the list is none.
+ * @throws {Deno.errors.NotFound} where there is no snapshot.
  */
 export async function restore(
   from: string,

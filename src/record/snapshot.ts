@@ -81,6 +81,16 @@ export interface SnapshotList {
   links: SnapshotLink[];
 }
 
+/** Of which streams to make a snapshot. */
+export interface SnapshotOptions {
+  /** The folder of streams. */
+  dir?: string;
+  /** Which names, with `*` and `?`. Default: all. */
+  pattern?: string;
+  /** Ends it between two streams. */
+  signal?: AbortSignal;
+}
+
 /** What a snapshot came to. */
 export interface SnapshotReport extends SnapshotList {
   /** Streams that could not be saved, and why. */
@@ -165,15 +175,37 @@ async function writeWhole(path: string, text: string): Promise<void> {
 }
 
 /**
- * Saves the streams of a folder.
+ * Saves the streams of a folder: a FITS file each, and a list of what FITS
+ * cannot say. Streams that fail are named in the report, the others are saved.
+ * Needs the permission to read the streams' folder and to read and write
+ * `dir`; ffi.
  *
  * @param dir Where to; made where it is missing.
- * @param options The folder of streams, and which names (`*` and `?`).
+ * @param options Which streams.
+ * @returns The list, and what could not be saved.
  * @throws {Deno.errors.AlreadyExists} where a snapshot is there already.
+ *
+ * @example A stream, and back
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { restore, snapshot, Stream } from "@shmim/shmim";
+ *
+ * const dir = await Deno.makeTempDir();
+ * {
+ *   using mirror = Stream.create("mirror", { dir, size: [2], type: "i16" });
+ *   mirror.write(new Int16Array([1, -1]));
+ *   await snapshot(`${dir}/before`, { dir });
+ *   mirror.write(new Int16Array([5, 5]));
+ *   await restore(`${dir}/before`, { dir });
+ *   const { cnt0, pixels } = mirror.read();
+ *   assertEquals([cnt0, [...pixels]], [1n, [1, -1]]);
+ * }
+ * await Deno.remove(dir, { recursive: true });
+ * ```
  */
 export async function snapshot(
   dir: string,
-  options: { dir?: string; pattern?: string; signal?: AbortSignal } = {},
+  options: SnapshotOptions = {},
 ): Promise<SnapshotReport> {
   const folder = streamFolder(options.dir);
   const glob = globToRegExp(options.pattern ?? "*");

@@ -25,8 +25,12 @@ export interface ReplayTarget {
 
 /**
  * Opens the stream to play into; makes it where it is missing, with the
- * keywords of the recording.
+ * keywords of the recording. Needs the permission to read and write the
+ * stream's folder; ffi.
  *
+ * @param recording What is to be played.
+ * @param target Where to.
+ * @returns The stream, open for writing.
  * @throws {StreamExistsError} where one of another type or size is there.
  */
 export function openReplayTarget(

@@ -5,7 +5,7 @@ import { decodeTiles } from "../../ffi/tiles.ts";
 import { FitsFile, readFrameTable } from "../../src/fits/mod.ts";
 import type { Recorded, Recorder } from "../../src/record/recorder.ts";
 import { AT_ONCE } from "../../src/record/gate.ts";
-import { type RecordOptions, recordStreams } from "../../src/record/record.ts";
+import { recordStreams, type StreamsOptions } from "../../src/record/record.ts";
 import type { Keyword } from "../../src/stream/keywords.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import type { DataType } from "../../src/stream/types.ts";
@@ -26,7 +26,7 @@ export class Session {
   constructor(
     streams: readonly Stream[],
     own: readonly Stream[],
-    options: RecordOptions,
+    options: StreamsOptions,
   ) {
     this.#streams = own;
     const { promise, resolve } = Promise.withResolvers<readonly Recorder[]>();
