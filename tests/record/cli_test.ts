@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Recording } from "../../src/record/recording.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import {
+  CLI,
   done,
   Folder,
   hasProgram,
@@ -13,6 +14,7 @@ import {
   until,
 } from "../_support/cli.ts";
 import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
+import { Terminal } from "../_support/terminal.ts";
 import { contentOf } from "./_record.ts";
 
 const u16 = (n: number, count: number): Uint16Array<ArrayBuffer> =>
@@ -269,6 +271,53 @@ Deno.test("record --milk names files as milk-logshim and writes its seven column
   });
   assertEquals(rows[0]?.[2], "0.000000000");
 });
+
+testWhere(
+  "record shows how far it is, and ends with exit 1 where it missed frames",
+  program("tmux", "tmux"),
+  async () => {
+    using folder = new Folder();
+    using cam = Stream.create("cam", {
+      dir: folder.path,
+      size: [4, 4],
+      type: "u16",
+    });
+    await using terminal = await Terminal.open({
+      columns: 110,
+      rows: 24,
+      cwd: folder.path,
+      env: {
+        MILK_SHM_DIR: folder.path,
+        DENO_DIR: Deno.env.get("DENO_DIR") ??
+          `${Deno.env.get("HOME")}/.cache/deno`,
+      },
+    });
+    const shows = (what: RegExp): Promise<unknown> =>
+      until(`${what}`, async () => what.test(await terminal.text()));
+    await terminal.type(
+      `'${Deno.execPath()}' run -q -A '${CLI}' record cam log --cubes 1 ` +
+        `--frames 5; echo "[$?]"`,
+    );
+    await until(
+      "a claim",
+      () => cam.semaphores().some(({ readerPid }) => readerPid > 0),
+    );
+    await shows(/ s {2}cam: 0 frames, 0\.0 MB, buffer 0 %, 0 missed/);
+    const write = async (): Promise<void> => {
+      cam.write(u16(1, 16));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    };
+    for (let n = 0; n < 3; n++) await write();
+    await shows(/cam: 3 frames, 0\.0 MB, buffer 0 %, 0 missed/);
+    cam.mapping.beginFrame(); // seven frames in one blow
+    const counter = new Uint8Array(new BigUint64Array([10n]).buffer);
+    cam.mapping.store(cam.layout.table.cnt0, counter);
+    cam.mapping.endFrame();
+    await shows(/cam: 4 frames, 0\.0 MB, buffer 0 %, 7 missed/);
+    await write();
+    await shows(/cam: 5 frames, 0\.0 MB in 1 file, 7 missed\n\[1\]/);
+  },
+);
 
 Deno.test("replay makes the stream, plays what was asked for, and keeps or renumbers", async () => {
   using folder = new Folder();
