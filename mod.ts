@@ -143,6 +143,44 @@ export {
   type LoadResult,
 } from "./src/load/load.ts";
 export { saveFrames, type SaveOptions } from "./src/load/save.ts";
+export type { Naming } from "./src/record/names.ts";
+export type { RecordProgress, RecordSettings } from "./src/record/record.ts";
+export { type Recorded, RecordingError } from "./src/record/recorder.ts";
+export { type FrameClock, Recording } from "./src/record/recording.ts";
+export type { Recovered } from "./src/record/recover.ts";
+export {
+  replay,
+  type Replayed,
+  type ReplayOptions,
+} from "./src/record/replay.ts";
+export {
+  restore,
+  type Restored,
+  type RestoreOptions,
+} from "./src/record/restore.ts";
+export {
+  type Moment,
+  parseMoment,
+  type ScoreOptions,
+} from "./src/record/score.ts";
+export {
+  type Packing,
+  record,
+  type RecordOptions,
+  type RecordReport,
+  recoverRecordings,
+} from "./src/record/session.ts";
+export {
+  type ListedKeyword,
+  snapshot,
+  type SnapshotLink,
+  type SnapshotList,
+  type SnapshotOptions,
+  type SnapshotReport,
+  type SnapshotStream,
+} from "./src/record/snapshot.ts";
+export { openReplayTarget, type ReplayTarget } from "./src/record/target.ts";
+export { parseTrigger, type TriggerChoice } from "./src/record/trigger.ts";
 export { SegmentError } from "./src/sysv/errors.ts";
 export {
   Segment,

@@ -364,6 +364,21 @@ int32_t publish_as(struct shmim_stream *s, int64_t slice,
   return guard_status(s);
 }
 
+/* Readers of a FIFO take the greater of the last two counters for the newest:
+ * where a copy's counter went back, what was there before is forgotten. */
+static void forget_later(const struct shmim_stream *s, uint64_t k,
+                         uint64_t counter) {
+  if (segment_counter(s, segment_before(s, k)) < counter) {
+    return;
+  }
+  for (uint64_t i = 0; i < s->segments; i++) {
+    if (i != k && segment_counter(s, i) >= counter) {
+      atomic_store_explicit(word(s, s->cnt0 + i * s->segment_record), 0,
+                            memory_order_release);
+    }
+  }
+}
+
 /*
  * In the order that readers rely on: ring, times, counters, flag, in a FIFO
  * the index, posts. `write_time` gets the time of publication; returns where
@@ -408,6 +423,9 @@ static uint64_t put(struct shmim_stream *s, int64_t slice,
   if (s->segments > 1) {
     atomic_store_explicit((_Atomic uint32_t *)at(s, s->segment_index),
                           (uint32_t)segment, memory_order_release);
+    if (trigger != NULL && trigger->copy != NULL) {
+      forget_later(s, segment, counter);
+    }
   }
   post_all(s);
   return record;

@@ -8,6 +8,9 @@
 #define EMPTY_US 200
 /* Later than this for want of frames: all that follow move with it. */
 #define LATE_NS 1000000ull
+/* A larger frame would push itself out of the cache. */
+#define WARM_BYTES 262144ull
+#define CACHE_LINE 64
 
 struct player {
   struct shmim_stream *s;
@@ -25,8 +28,20 @@ static uint64_t get(const uint64_t *from) {
   return __atomic_load_n(from, __ATOMIC_ACQUIRE);
 }
 
+/* Brings a frame near the core while there is nothing else to do: a copy out
+ * of memory takes several us more or less than one out of a cache. */
+static void warm(const struct player *p, const uint8_t *pixels) {
+  if (p->c->bytes > WARM_BYTES) {
+    return;
+  }
+  for (uint64_t i = 0; i < p->c->bytes; i += CACHE_LINE) {
+    __builtin_prefetch(pixels + i);
+  }
+}
+
 /* Sleeps, and spins for the last part: waking up takes some 50 us. */
-static int32_t wait_until(const struct player *p, uint64_t due) {
+static int32_t wait_until(const struct player *p, uint64_t due,
+                          const uint8_t *pixels) {
   for (;;) {
     if (stopped(&p->ctl->stop)) {
       return -ECANCELED;
@@ -42,6 +57,7 @@ static int32_t wait_until(const struct player *p, uint64_t due) {
                                .tv_nsec = (long)(until % NS_PER_S)};
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
   }
+  warm(p, pixels);
   while (monotonic_ns() < due) {
     relax();
   }
@@ -93,6 +109,7 @@ static int32_t await_frame(const struct player *p, uint64_t n) {
 /* One frame at its time; `offset` is after the very first one. */
 static int32_t play(struct player *p, uint64_t slot, uint64_t offset,
                     bool waited) {
+  const uint8_t *pixels = p->pixels + slot * p->c->bytes;
   const uint64_t now = monotonic_ns();
   if (p->base == 0) {
     p->base = now + p->c->lead_ns;
@@ -108,7 +125,7 @@ static int32_t play(struct player *p, uint64_t slot, uint64_t offset,
   const uint64_t apart = p->last != 0 ? (offset - p->last_offset) / 2 : 0;
   const uint64_t earliest = p->last + apart;
   p->ctl->state = SHMIM_STATE_WAITING;
-  int32_t rc = wait_until(p, due > earliest ? due : earliest);
+  int32_t rc = wait_until(p, due > earliest ? due : earliest, pixels);
   if (rc != 0) {
     return rc;
   }
@@ -116,7 +133,7 @@ static int32_t play(struct player *p, uint64_t slot, uint64_t offset,
   p->last_offset = offset;
   pump_latency(p->ctl, p->last - due);
   p->ctl->state = SHMIM_STATE_BUSY;
-  rc = write_frame(p, &p->records[slot], p->pixels + slot * p->c->bytes);
+  rc = write_frame(p, &p->records[slot], pixels);
   p->ctl->frames++;
   p->ctl->last_cnt0 = load_counter(p->s);
   p->ctl->last_ns = monotonic_ns();

@@ -14,6 +14,8 @@ import { integerFrom } from "./args.ts";
 import { UsageError } from "./errors.ts";
 import type { Schedule } from "../../ffi/pump.ts";
 
+export { waitWrites } from "../stream/wait.ts";
+
 /** `--dir`. */
 export const DIR: OptionSpec = {
   name: "dir",
@@ -138,11 +140,6 @@ export function waitOf(args: Arguments): WaitOptions | undefined {
     mode: mode ?? "semaphore",
     ...semaphore === undefined ? {} : { semaphore },
   };
-}
-
-/** Whether waiting so changes the stream's file. */
-export function waitWrites(wait: WaitOptions | undefined): boolean {
-  return wait?.mode === "semaphore" || wait?.mode === "adaptive";
 }
 
 /** Priority and cores. */

@@ -16,30 +16,18 @@ import {
   waitOf,
   waitWrites,
 } from "../cli/shared_options.ts";
-import { GZIP, type Packer, packFile, writeTimes } from "../record/pack.ts";
+import type { RecordProgress } from "../record/record.ts";
 import type { Recorded } from "../record/recorder.ts";
 import {
+  record,
   type RecordOptions,
-  type RecordProgress,
-  recordStreams,
-} from "../record/record.ts";
-import { recover } from "../record/recover.ts";
-import {
-  makeTrigger,
-  parseTrigger,
-  type TriggerChoice,
-} from "../record/trigger.ts";
-import { Stream } from "../stream/stream.ts";
-import type { WaitOptions } from "../stream/wait.ts";
+  recoverRecordings,
+} from "../record/session.ts";
+import { parseTrigger } from "../record/trigger.ts";
 
 interface Options {
   readonly names: readonly string[];
-  readonly open: { dir?: string };
-  readonly wait: WaitOptions | undefined;
   readonly record: RecordOptions;
-  readonly packer: Packer | undefined;
-  readonly text: boolean;
-  readonly trigger: TriggerChoice | undefined;
   readonly recover: boolean;
   readonly json: boolean;
 }
@@ -71,10 +59,13 @@ function summary(
 
 /** Completes what a crash left; exit code 1 where something cannot be. */
 async function recoverIn(
-  { record: { dir }, json }: Options,
+  { record: { dir, packing }, json }: Options,
   { out }: Io,
 ): Promise<number> {
-  const found = await recover(dir);
+  const found = await recoverRecordings(dir, {
+    ...packing === undefined ? {} : { packing },
+    onWarning: (message) => out.say(`shmim: ${message}`),
+  });
   if (json) out.json(found);
   for (const { file, frames, error } of json ? [] : found) {
     if (error === undefined) out.line(`${file}: ${frames} frames`);
@@ -88,39 +79,18 @@ async function recoverIn(
 
 async function run(options: Options, io: Io): Promise<number> {
   if (options.recover) return await recoverIn(options, io);
-  const { names, open, wait, packer, text, trigger } = options;
-  const streams: Stream[] = [];
-  using held = new DisposableStack();
-  try {
-    for (const name of names) {
-      streams.push(Stream.open(name, {
-        ...open,
-        ...wait === undefined ? {} : { writable: waitWrites(wait) },
-      }));
-    }
-    const recorded = await recordStreams(streams, {
-      ...options.record,
-      ...wait === undefined ? {} : { wait },
-      ...trigger === undefined
-        ? {}
-        : { trigger: (all) => held.use(makeTrigger(trigger, all, open)) },
-      signal: io.signal,
-      finish: async (file, cube, firstIndex) => {
-        if (text) await writeTimes(file, cube, firstIndex);
-        return packer === undefined ? file : await packFile(file, packer);
-      },
-      onWarning: (message) => io.out.say(`shmim: ${message}`),
-      onFile: (file, frames) => {
-        if (!options.json) io.out.line(`${file}: ${frames} frames`);
-      },
-      onProgress: (progress) => io.out.live(progressLine(progress)),
-    });
-    if (options.json) io.out.json(recorded);
-    else for (const one of recorded) io.out.say(summary(one));
-    return recorded.some(({ missed }) => missed > 0) ? EXIT.failed : EXIT.done;
-  } finally {
-    for (const stream of streams) stream.close();
-  }
+  const { streams, complete } = await record(options.names, {
+    ...options.record,
+    signal: io.signal,
+    onWarning: (message) => io.out.say(`shmim: ${message}`),
+    onFile: (file, frames) => {
+      if (!options.json) io.out.line(`${file}: ${frames} frames`);
+    },
+    onProgress: (progress) => io.out.live(progressLine(progress)),
+  });
+  if (options.json) io.out.json(streams);
+  else for (const one of streams) io.out.say(summary(one));
+  return complete ? EXIT.done : EXIT.failed;
 }
 
 /** A thread that only sleeps and copies may have the priority it needs. */
@@ -152,6 +122,11 @@ export const command = defineCommand<Options>({
         "next frame of another stream",
     },
     { name: "gzip", help: "pack each file when it is complete" },
+    {
+      name: "rice",
+      help: "compress each file when it is complete, without loss: .fits.fz, " +
+        "integers with RICE_1, floats with GZIP_2",
+    },
     { name: "text", help: "the times as text beside each file, too" },
     { name: "milk", help: "folders and names as milk-logshim; with --text" },
     { name: "recover", help: "complete what a crash left in DIR" },
@@ -187,33 +162,40 @@ export const command = defineCommand<Options>({
     const buffer = number("buffer", 0.01);
     const trigger = args.text("trigger");
     const milk = args.flag("milk");
+    const gzip = args.flag("gzip");
+    const rice = args.flag("rice");
+    if (gzip && rice) {
+      throw new UsageError("Give either --gzip or --rice, not both");
+    }
+    const { dir: streamDir } = dirOf(args);
+    const wait = waitOf(args);
     return {
       names: names.map(streamArgument),
-      open: dirOf(args),
-      wait: waitOf(args),
-      packer: args.flag("gzip") ? GZIP : undefined,
       recover: recovers,
-      trigger: trigger === undefined ? undefined : parseTrigger(trigger),
-      text: milk || args.flag("text"),
       json: args.flag("json"),
       record: {
         dir,
+        ...streamDir === undefined ? {} : { streamDir },
+        ...wait === undefined ? {} : { wait },
         ...frames === undefined ? {} : { frames },
         ...cubes === undefined ? {} : { cubes },
         ...duration === undefined ? {} : { durationMs: duration * 1000 },
         ...buffer === undefined ? {} : { bufferSeconds: buffer },
+        ...trigger === undefined ? {} : { trigger: parseTrigger(trigger) },
+        ...gzip ? { packing: "gzip" } : rice ? { packing: "tiles" } : {},
+        text: milk || args.flag("text"),
         naming: milk ? "milk" : "plain",
         schedule: scheduleFrom(args),
         strict: args.flag("strict"),
       },
     };
   },
-  needs({ names, open, wait, record, trigger }, scope): Needs {
+  needs({ names, record: { dir, streamDir, wait, trigger } }, scope): Needs {
     const watched = trigger?.kind === "stream" ? [trigger.name] : [];
     const files = [...names, ...watched].flatMap((name) =>
-      scope.stream(name, open.dir)
+      scope.stream(name, streamDir)
     );
-    const target = scope.file(record.dir);
+    const target = scope.file(dir);
     const waits = wait === undefined || waitWrites(wait);
     return {
       read: [...files, ...target],

@@ -1,5 +1,7 @@
 /** `shmim replay`: recorded cubes into a stream. @module */
 
+import type { Schedule } from "../../ffi/pump.ts";
+import type { Arguments } from "../cli/args.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
@@ -27,11 +29,20 @@ const CLOCK_NAMES: Readonly<Record<string, FrameClock>> = {
   arrival: "arrived",
 };
 
+/** Of the thread that plays, where the system allows it. */
+const PRIORITY = 20;
+
 interface Options {
   readonly files: readonly string[];
   readonly target: { name: string; dir?: string; force: boolean };
   readonly replay: ReplayOptions;
   readonly json: boolean;
+}
+
+/** The thread spins for a fifth of the time at most. */
+function scheduleFrom(args: Arguments): Schedule {
+  const { priority, cpus } = scheduleOf(args);
+  return { priority: priority || PRIORITY, cpus };
 }
 
 async function run(
@@ -149,7 +160,7 @@ export const command = defineCommand<Options>({
           : { clock: CLOCK_NAMES[clock] ?? FRAME_CLOCKS[0] as FrameClock },
         keepCounters: keep.includes("counters"),
         keepTimes: keep.includes("times"),
-        schedule: scheduleOf(args),
+        schedule: scheduleFrom(args),
       },
     };
   },

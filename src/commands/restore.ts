@@ -37,8 +37,11 @@ export const command = defineCommand<Options>({
     };
   },
   needs({ from, open }, scope): Needs {
-    const streams = scope.folder(undefined, open.dir);
-    return { read: [...streams, ...scope.file(from)], write: streams };
+    const made = [
+      ...scope.folder(undefined, open.dir),
+      ...scope.companions("dao"), // what is in the list is not known yet
+    ];
+    return { read: [...made, ...scope.file(from)], write: made };
   },
   async run({ from, open, force, json }, { out, signal }): Promise<number> {
     const restored = await restore(from, { ...open, force, signal });

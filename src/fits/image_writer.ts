@@ -9,6 +9,7 @@ import {
   stateCards,
 } from "./image_cards.ts";
 import { type FitsStreamKeyword, toHeaderKeywords } from "./keywords.ts";
+import { isTileKeyword } from "./tile/restore.ts";
 import { type FitsCompression, TileBody } from "./tile/write.ts";
 import { elementBytes, type FitsElementType } from "./types.ts";
 
@@ -79,9 +80,14 @@ export function contentCards(
   structure: readonly FitsCardInput[],
 ): { cards: FitsCardInput[]; losses: readonly string[] } {
   const own = [...stateCards(options), ...options.cards ?? []];
-  const mapped = toHeaderKeywords(options.keywords ?? [], {
+  const keywords = options.keywords ?? [];
+  const reserved = [...structure, ...own].map(({ keyword }) => keyword);
+  if (options.compression !== undefined) {
+    reserved.push(...keywords.map(({ name }) => name).filter(isTileKeyword));
+  }
+  const mapped = toHeaderKeywords(keywords, {
     strict: options.strict ?? false,
-    reserved: [...structure, ...own].map((card) => card.keyword.toUpperCase()),
+    reserved: reserved.map((keyword) => keyword.toUpperCase()),
   });
   return { cards: [...own, ...mapped.cards], losses: mapped.losses };
 }

@@ -11,4 +11,6 @@ export {
   putArrivalRow,
 } from "./frame_table.ts";
 export { GrowingHeader } from "./growing_cube.ts";
-export { fillingAfter, formatTime } from "./image_cards.ts";
+export { fillingAfter, formatTime, structureCards } from "./image_cards.ts";
+export { isTileKeyword } from "./tile/restore.ts";
+export { paddedBytes } from "./types.ts";

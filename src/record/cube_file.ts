@@ -130,7 +130,8 @@ export class CubeFile {
     undo.defer(() => removeIfThere(part));
     await writeAll(data, made.header.bytes);
     const lock = undo.use(OpenFile.open(part, { writable: true }));
-    lock.lock(); // says to whoever tidies up that somebody is at work
+    // Says to whoever tidies up that somebody is at work; he may be looking.
+    while (!lock.lock()) await new Promise((resolve) => setTimeout(resolve, 1));
     const patch = await Deno.open(part, { write: true });
     undo.move();
     return new CubeFile(place, made, { data, patch, side }, lock);

@@ -11,7 +11,7 @@ import type { Naming } from "./names.ts";
 import { type Finish, type Recorded, Recorder } from "./recorder.ts";
 
 /** How to record. */
-export interface RecordOptions {
+export interface RecordSettings {
   /** The folder of the files; made where it is missing. */
   dir: string;
   /** Frames of a cube. Default 10000, at most 2 GiB. */
@@ -26,10 +26,6 @@ export interface RecordOptions {
   bufferFrames?: number;
   /** How files are named. Default `plain`. */
   naming?: Naming;
-  /** What becomes of each complete file. */
-  finish?: Finish;
-  /** What begins it. Default: it begins at once. */
-  trigger?: (recorders: readonly Recorder[]) => Trigger;
   /** How to wait for frames. */
   wait?: WaitOptions;
   /** Priority and cores of the threads that catch frames. */
@@ -46,6 +42,14 @@ export interface RecordOptions {
   onFile?: (file: string, frames: number) => void;
   /** Told five times a second. */
   onProgress?: (progress: RecordProgress) => void;
+}
+
+/** How to record open streams. */
+export interface StreamsOptions extends RecordSettings {
+  /** What becomes of each complete file. */
+  finish?: Finish;
+  /** What begins it. Default: it begins at once. */
+  trigger?: (recorders: readonly Recorder[]) => Trigger;
 }
 
 /** How far a recording is. */
@@ -76,7 +80,7 @@ function pause(ms: number): Promise<void> {
 /** How many slots each stream's ring gets. */
 async function slotsOf(
   streams: readonly Stream[],
-  { bufferSeconds: seconds, bufferFrames }: RecordOptions,
+  { bufferSeconds: seconds, bufferFrames }: RecordSettings,
 ): Promise<number[]> {
   if (bufferFrames !== undefined) return streams.map(() => bufferFrames);
   const first = streams.map((stream) => stream.cnt0);
@@ -111,7 +115,7 @@ function cubeFrames(stream: Stream): number {
  */
 export async function recordStreams(
   streams: readonly Stream[],
-  options: RecordOptions,
+  options: StreamsOptions,
 ): Promise<Recorded[]> {
   const slots = await slotsOf(streams, options);
   const recorders: Recorder[] = [];

@@ -79,6 +79,7 @@ function infoOf(caught: CaughtFrame, clockOffset: number): FitsFrameInfo {
 
 /** A full disk, or another failure that ended a stream's recording. */
 export class RecordingError extends Error {
+  /** Name of the class. */
   override name = "RecordingError";
 }
 
@@ -95,6 +96,7 @@ export class Recorder {
   #overflow = 0n;
   readonly #files: (string | undefined)[] = []; // by cube, done or not
   #finishing: Promise<void>[] = [];
+  #packing: Promise<unknown> = Promise.resolve();
   #failure: unknown;
   #lookedAt = performance.now();
   #warnedGone = false;
@@ -193,7 +195,12 @@ export class Recorder {
     const task = async (): Promise<void> => {
       const file = await cube.finish();
       if (file === undefined) return;
-      const done = await this.#options.finish(file, cube, first);
+      // One at a time: packing takes longer than recording, perhaps.
+      const packed = this.#packing.then(() =>
+        this.#options.finish(file, cube, first)
+      );
+      this.#packing = packed.catch(() => {});
+      const done = await packed;
       this.#files[number] = done;
       this.#options.onFile(done, frames);
     };

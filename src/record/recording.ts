@@ -4,17 +4,20 @@
  */
 
 import { type PixelOrder, toNative } from "../../ffi/ring.ts";
+import { decodeTiles } from "../../ffi/tiles.ts";
 import {
   FitsFile,
   type FitsFrameColumns,
+  type FitsName,
   type FitsStreamKeyword,
   readFrameTable,
+  TileSource,
   toStreamKeywords,
   UNKNOWN_TIME,
 } from "../fits/mod.ts";
 import { castPixels } from "../load/cast.ts";
 import { naturalType } from "../load/own_file.ts";
-import { type DataType, TYPES } from "../stream/types.ts";
+import { type DataType, sameAxes, TYPES } from "../stream/types.ts";
 
 /** Which of the times of a frame tells when it is played. */
 export type FrameClock = "acquired" | "written" | "arrived";
@@ -26,11 +29,27 @@ export const FRAME_CLOCKS: readonly FrameClock[] = [
   "arrived",
 ];
 
-/** Where frames lie one behind the other in a plain file. */
+/** Where frames lie one behind the other: in a plain file, or in tiles. */
 interface Direct {
-  readonly file: Deno.FsFile;
+  readonly file: Deno.FsFile | TileSource;
   readonly offset: number;
   readonly order: PixelOrder;
+}
+
+/** Fills memory from a file; less than all where it ends. */
+async function readAt(
+  file: Deno.FsFile | TileSource,
+  offset: number,
+  into: Uint8Array<ArrayBuffer>,
+): Promise<number> {
+  if (file instanceof TileSource) return await file.read(offset, into);
+  await file.seek(offset, Deno.SeekMode.Start);
+  for (let done = 0; done < into.length;) {
+    const count = await file.read(done === 0 ? into : into.subarray(done));
+    if (count === null) return done;
+    done += count;
+  }
+  return into.length;
 }
 
 /** An open recording. */
@@ -77,27 +96,33 @@ export class Recording implements Disposable {
     this.size = along && each > 1 ? [...axes, each] : axes;
     const pixels = this.size.reduce((all, axis) => all * axis, 1);
     this.frameBytes = pixels * TYPES[this.type].bytes;
-    const { conversion, mappable } = image;
+    const { conversion, stored, tiles } = image;
     if (
-      mappable !== undefined && conversion.kind === "exact" &&
-      this.type === image.type
+      stored !== undefined && conversion.kind === "exact" &&
+      this.type === image.type && file.storage !== "gzip"
     ) {
       this.#direct = {
-        file: Deno.openSync(file.path, { read: true }),
-        offset: mappable.offset,
+        file: tiles ?? Deno.openSync(file.path, { read: true }),
+        offset: stored.offset,
         order: conversion,
       };
     }
   }
 
   /**
-   * Opens a recording, or any cube.
+   * Opens a recording, or any cube. Needs the permission to read the file;
+   * ffi.
    *
-   * @param path The file.
+   * @param name The file, plain, packed or compressed.
+   * @returns The open file; close it with `using`.
    * @throws {FitsError} where it is damaged.
+   * @throws {RangeError} where its table has another number of frames.
    */
-  static async open(path: string): Promise<Recording> {
-    const file = await FitsFile.open(path, { flatten: true });
+  static async open(name: string | FitsName): Promise<Recording> {
+    const file = await FitsFile.open(name, {
+      flatten: true,
+      tiles: decodeTiles,
+    });
     try {
       return new Recording(file, await readFrameTable(file));
     } catch (error) {
@@ -114,6 +139,11 @@ export class Recording implements Disposable {
   /** The stream's keywords when it began. */
   keywords(): readonly FitsStreamKeyword[] {
     return toStreamKeywords(this.#file.image.header).keywords;
+  }
+
+  /** Whether its frames go into a stream; axes of 1 at the end do not count. */
+  fits({ type, size }: Pick<Recording, "type" | "size">): boolean {
+    return type === this.type && sameAxes(size, this.size);
   }
 
   /** The times by one clock, where all of them are known and in order. */
@@ -142,13 +172,9 @@ export class Recording implements Disposable {
       return;
     }
     const { file, offset, order } = this.#direct;
-    await file.seek(offset + from * this.frameBytes, Deno.SeekMode.Start);
-    for (let done = 0; done < into.length;) {
-      const count = await file.read(done === 0 ? into : into.subarray(done));
-      if (count === null) {
-        throw new RangeError(`"${this.path}" became shorter`);
-      }
-      done += count;
+    const count = await readAt(file, offset + from * this.frameBytes, into);
+    if (count < into.length) {
+      throw new RangeError(`"${this.path}" became shorter`);
     }
     await toNative(into, order);
   }
@@ -188,7 +214,7 @@ export class Recording implements Disposable {
 
   /** Closes the file. */
   [Symbol.dispose](): void {
-    this.#direct?.file.close();
+    this.#direct?.file.close(); // of tiles: nothing, they are the file's
     this.#file.close();
   }
 }

@@ -23,6 +23,9 @@ export interface Recovered {
 
 const CHUNK_BYTES = 4 << 20;
 
+/** Somebody who makes a file has locked it long before that. */
+const FRESH_MS = 60_000;
+
 async function sumOf(
   path: string,
   from: number,
@@ -106,32 +109,105 @@ async function isEmpty(part: string): Promise<boolean> {
   return new RegExp(`NAXIS${axes}  = +0 `).test(text);
 }
 
+/** Something that is unfinished: a cube, or what was made of a whole one. */
+interface Leftover {
+  /** The file. */
+  readonly path: string;
+  /** The later place of a cube. */
+  readonly place?: CubePlace;
+  /** The whole file that it was made of. */
+  readonly source?: string;
+}
+
+/** What a hidden file is; `undefined` where it is none of ours. */
+function leftoverOf(folder: string, name: string): Leftover | undefined {
+  const path = join(folder, name);
+  const place = placeOfPart(folder, name);
+  if (place !== undefined) return { path, place };
+  const made = /^\.(.+)\.(?:fits\.(?:gz|fz)|txt)\.part$/.exec(name)?.[1] ??
+    /^\.(.+)\.fits\.rows$/.exec(name)?.[1];
+  return made === undefined
+    ? undefined
+    : { path, source: join(folder, `${made}.fits`) };
+}
+
+/** Unfinished files of a folder, and of those below it down to a depth. */
+async function* leftovers(
+  dir: string,
+  depth = Infinity,
+): AsyncGenerator<Leftover> {
+  for await (const { name, isDirectory } of Deno.readDir(dir)) {
+    if (isDirectory && depth > 0 && !name.startsWith(".")) {
+      yield* leftovers(join(dir, name), depth - 1);
+    }
+    const found = isDirectory ? undefined : leftoverOf(dir, name);
+    if (found !== undefined) yield found;
+  }
+}
+
+/** Whoever is at work on a file may not have locked it yet. */
+async function isFresh(path: string): Promise<boolean> {
+  const { mtime } = await Deno.stat(path);
+  return Date.now() - (mtime?.getTime() ?? 0) < FRESH_MS;
+}
+
+function exists(path: string): Promise<boolean> {
+  return Deno.stat(path).then(() => true, () => false);
+}
+
+/** Completes or removes one; `undefined`: it is not ours to touch, or is gone. */
+async function tidy(
+  { path, place, source }: Leftover,
+): Promise<Recovered | undefined> {
+  using lock = OpenFile.open(path, { writable: true });
+  if (!lock.lock()) return undefined;
+  if (place !== undefined) {
+    if (!await isEmpty(path)) return await complete(place);
+    if (await isFresh(path)) return undefined;
+    await removeIfThere(path);
+    await removeIfThere(rowsPath(path));
+    return undefined;
+  }
+  if (await isFresh(path) || !await exists(source ?? "")) return undefined;
+  await removeIfThere(path); // the whole file has all that is in it
+  return undefined;
+}
+
 /**
  * Completes every unfinished cube of a folder, and of those below it, that
- * nobody is at work on.
+ * nobody is at work on. Needs the permission to read and write the folder.
  *
  * @param dir The folder.
+ * @returns What became of each.
  */
 export async function recover(dir: string): Promise<Recovered[]> {
   const results: Recovered[] = [];
-  for await (const entry of Deno.readDir(dir)) {
-    if (entry.isDirectory && !entry.name.startsWith(".")) {
-      results.push(...await recover(join(dir, entry.name)));
-      continue;
-    }
-    const place = placeOfPart(dir, entry.name);
-    if (place === undefined) continue;
-    const part = partPath(place);
-    using lock = OpenFile.open(part, { writable: true });
-    if (!lock.lock()) continue;
+  for (const one of await Array.fromAsync(leftovers(dir))) {
     try {
-      if (await isEmpty(part)) {
-        await removeIfThere(part);
-        await removeIfThere(rowsPath(part));
-      } else results.push(await complete(place));
+      const done = await tidy(one);
+      if (done !== undefined) results.push(done);
     } catch (error) {
-      results.push({ file: part, frames: 0, error: (error as Error).message });
+      if (!await exists(one.path)) continue; // was completed meanwhile
+      const { message } = error as Error;
+      results.push({ file: one.path, frames: 0, error: message });
     }
   }
   return results.sort((a, b) => a.file < b.file ? -1 : 1);
+}
+
+/**
+ * Counts the unfinished cubes of a folder that nobody is at work on, down to
+ * the folders by date and stream that milk's names have.
+ *
+ * @param dir The folder; one that is missing has none.
+ */
+export async function countUnfinished(dir: string): Promise<number> {
+  let count = 0;
+  if (!await exists(dir)) return count;
+  for await (const { path, place } of leftovers(dir, 2)) {
+    if (place === undefined) continue;
+    using lock = OpenFile.open(path, { writable: true });
+    if (lock.lock()) count++;
+  }
+  return count;
 }

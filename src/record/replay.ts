@@ -19,7 +19,10 @@ export interface ReplayOptions extends ScoreOptions {
   readonly keepCounters?: boolean;
   /** Acquisition times of the recording, instead of now. */
   readonly keepTimes?: boolean;
-  /** How long before each frame the thread spins, µs. Default 100. */
+  /**
+   * How long before each frame the thread spins, µs. Default 100, at most a
+   * fifth of the mean spacing.
+   */
   readonly spinUs?: number;
   /** Priority and cores of the thread. */
   readonly schedule?: Schedule;
@@ -126,13 +129,37 @@ class Feeder {
 }
 
 /**
- * Plays recordings of the stream's type and size.
+ * Plays recordings of the stream's type and size, each frame at its time. A
+ * thread of the helper keeps the time; what has no room in memory is read
+ * meanwhile. Needs no permission beyond those for the open stream and files.
  *
  * @param stream The stream, open for writing.
- * @param recordings In this order.
+ * @param recordings In this order; the times between them count.
  * @param options How.
  * @returns What was played.
- * @throws {RangeError} where shapes differ, or times are missing.
+ * @throws {RangeError} where shapes differ, times are missing, or no frame is
+ * left between `from` and `to`.
+ *
+ * @example A cube, at 1 kHz
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { FitsCubeWriter, openReplayTarget, Recording, replay } from "@shmim/shmim";
+ *
+ * const dir = await Deno.makeTempDir();
+ * {
+ *   await using cube = await FitsCubeWriter.create(`${dir}/c.fits`, "u8", [2]);
+ *   await cube.write(new Uint8Array([1, 2]), { cnt0: 10n });
+ *   await cube.write(new Uint8Array([3, 4]), { cnt0: 11n });
+ *   await cube.finish();
+ * }
+ * {
+ *   using recording = await Recording.open(`${dir}/c.fits`);
+ *   using stream = openReplayTarget(recording, { name: "again", dir });
+ *   const { frames } = await replay(stream, [recording], { rateHz: 1000 });
+ *   assertEquals([frames, [...stream.read().pixels]], [2, [3, 4]]);
+ * }
+ * await Deno.remove(dir, { recursive: true });
+ * ```
  */
 export async function replay(
   stream: Stream,
@@ -140,9 +167,7 @@ export async function replay(
   options: ReplayOptions = {},
 ): Promise<Replayed> {
   for (const one of recordings) {
-    if (one.type === stream.type && one.size.join() === stream.size.join()) {
-      continue;
-    }
+    if (one.fits(stream)) continue;
     throw new RangeError(
       `"${one.path}" holds frames of ${one.size.join("x")} ${one.type}, ` +
         `"${stream.name}" is ${stream.size.join("x")} ${stream.type}`,
@@ -164,9 +189,10 @@ export async function replay(
   }
   if (whole) ring.close();
   const loop = options.loop ?? false;
+  const spacingUs = Number(score.cycleNs) / notes.length / 1000;
   const pump = startPlay(stream.mapping, ring, {
     leadUs: LEAD_US,
-    spinUs: options.spinUs ?? SPIN_US,
+    spinUs: options.spinUs ?? Math.min(SPIN_US, spacingUs / 5),
     loops: whole ? loop ? ENDLESS : 1n : 0n,
     cycleNs: score.cycleNs,
     keepCounters: options.keepCounters ?? false,

@@ -6,11 +6,13 @@
 import { basename, dirname, join, normalize } from "@std/path";
 import { makeLink, readLink, statFile } from "../../ffi/files.ts";
 import { FitsFile } from "../fits/mod.ts";
+import { castPixels } from "../load/cast.ts";
 import { fillStream, rehearse } from "../load/fill.ts";
-import { encodeKeywords } from "../stream/keywords.ts";
+import { FORMAT_NAMES, formatName } from "../stream/formats.ts";
+import { encodeKeywords, type Keyword } from "../stream/keywords.ts";
 import { requireName, streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
-import { isType } from "../stream/types.ts";
+import { isType, sameAxes } from "../stream/types.ts";
 import {
   LIST_FILE,
   listedKeyword,
@@ -56,7 +58,8 @@ function parseList(path: string, json: string): SnapshotList {
   }
   if (list?.version !== 1 || !Array.isArray(list.streams)) return refuse();
   const good = list.streams.every((one) =>
-    text(one.name) && text(one.file) && text(one.type) && isType(one.type) &&
+    text(one.name) && text(one.file) && FORMAT_NAMES.includes(one.format) &&
+    Number.isInteger(one.depth) && text(one.type) && isType(one.type) &&
     basename(one.file) === one.file && Array.isArray(one.size) &&
     one.counters?.length === 3 && one.counters.every((c) => /^\d+$/.test(c)) &&
     /^-?\d+$/.test(one.acquired) && Array.isArray(one.keywords)
@@ -71,6 +74,11 @@ function word(value: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(words.buffer);
 }
 
+/** A new DAO stream gets a second axis: one ends DAO's own programs. */
+function sizeNow({ format, size }: SnapshotStream): readonly number[] {
+  return format === "dao" && size.length === 1 ? [1, ...size] : size;
+}
+
 function openOrCreate(
   one: SnapshotStream,
   path: string,
@@ -78,7 +86,9 @@ function openOrCreate(
 ): { stream: Stream; created: boolean } {
   const create = (existing: "refuse" | "replace") => ({
     stream: Stream.create(path, {
-      size: one.size,
+      format: one.format,
+      depth: one.depth,
+      size: sizeNow(one),
       type: one.type,
       keywords: one.keywordCapacity,
       semaphores: one.semaphores,
@@ -94,16 +104,41 @@ function openOrCreate(
     throw new Error(`"${path}" is a link, its source would be overwritten`);
   }
   const stream = Stream.open(path, { writable: true });
-  if (
-    stream.type === one.type && stream.size.join("x") === one.size.join("x")
-  ) return { stream, created: false };
-  const found = `${stream.size.join("x")} ${stream.type}`;
+  const format = formatName(stream.layout);
+  const fits = stream.type === one.type && format === one.format &&
+    (sameAxes(stream.size, one.size) || sameAxes(stream.size, sizeNow(one)));
+  // A FIFO cannot be taken back to where it had no frame.
+  const begun = stream.layout.table.segments > 1 && stream.cnt0 > 0n &&
+    one.counters[0] === "0";
+  if (fits && !begun) return { stream, created: false };
+  const found = `${stream.size.join("x")} ${stream.type} (${format})`;
   stream.close();
   if (force) return create("replace");
   throw new Error(
-    `Stream "${one.name}" is ${found}, it was ${one.size.join("x")} ` +
-      `${one.type}; --force replaces it`,
+    fits
+      ? `Stream "${one.name}" had no frame, and has some now; --force ` +
+        "replaces it"
+      : `Stream "${one.name}" is ${found}, it was ${one.size.join("x")} ` +
+        `${one.type} (${one.format}); --force replaces it`,
   );
+}
+
+/** The frame into a FIFO, whose counters stand beside each of its frames. */
+async function fillFifo(
+  stream: Stream,
+  file: FitsFile,
+  one: SnapshotStream,
+  { atimeNs, keywords }: { atimeNs: bigint; keywords: readonly Keyword[] },
+): Promise<void> {
+  const [cnt0 = 0n, cnt1 = 0n, cnt2 = 0n] = one.counters.map(BigInt);
+  const stored = await file.image.read();
+  const pixels = file.image.type === one.type
+    ? stored
+    : castPixels(stored, one.type);
+  const { buffer, byteOffset, byteLength } = pixels;
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  stream.setKeywords(keywords);
+  stream.mapping.copyFrame(bytes, { cnt0, cnt1, cnt2 }, atimeNs);
 }
 
 async function restoreOne(
@@ -124,10 +159,15 @@ async function restoreOne(
   const { table, keywordCount, keywordRecord } = stream.layout;
   encodeKeywords(keywords, keywordCount, keywordRecord); // or it throws now
   const acquired = BigInt(one.acquired);
+  const atimeNs = acquired === 0n
+    ? 0n
+    : acquired + BigInt(stream.clockOffset) * 1_000_000_000n;
+  if (table.segments > 1) {
+    await fillFifo(stream, file, one, { atimeNs, keywords });
+    return { name: one.name, result: created ? "created" : "filled" };
+  }
   await fillStream(stream, file, {
-    atimeNs: acquired === 0n
-      ? 0n
-      : acquired + BigInt(stream.clockOffset) * 1_000_000_000n,
+    atimeNs,
     beforePublish: () => {
       stream.setKeywords(keywords);
       const [cnt0, cnt1, cnt2] = one.counters;
@@ -163,10 +203,14 @@ function restoreLink(one: SnapshotLink, folder: string): Restored {
 /**
  * Restores the streams of a snapshot: in place where type and size fit, with
  * their keywords, counters and acquisition times. Readers see one new frame.
+ * Needs the permission to read `from` and to read and write the streams'
+ * folder, for DAO's streams `/dev/shm`, too; ffi.
  *
  * @param from The folder of the snapshot.
  * @param options Where to.
  * @returns What became of each; one that fails leaves the others.
+ * @throws {SyntaxError} where the list is none.
+ * @throws {Deno.errors.NotFound} where there is no snapshot.
  */
 export async function restore(
   from: string,

@@ -9,6 +9,7 @@ import { globToRegExp } from "@std/path/glob-to-regexp";
 import { listFolder } from "../../ffi/files.ts";
 import { writeFits } from "../fits/mod.ts";
 import { linkTarget } from "../stream/describe.ts";
+import { type FormatName, formatName } from "../stream/formats.ts";
 import type { Keyword } from "../stream/keywords.ts";
 import { streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
@@ -37,8 +38,8 @@ export interface SnapshotStream {
   name: string;
   /** Its FITS file, in the same folder. */
   file: string;
-  /** Its format. */
-  format: string;
+  /** Its format, as `--format` takes it. */
+  format: FormatName;
   /** Data type. */
   type: DataType;
   /** Axes, fastest first. */
@@ -51,6 +52,8 @@ export interface SnapshotStream {
   keywordCapacity: number;
   /** Semaphores. */
   semaphores: number;
+  /** Frames that a DAO stream's FIFO keeps; 1 of the others. */
+  depth: number;
   /** Slots of the circular buffer. */
   circularBuffer: number;
   /** Whether the last axis is a ring of slices. */
@@ -77,6 +80,16 @@ export interface SnapshotList {
   streams: SnapshotStream[];
   /** The links. */
   links: SnapshotLink[];
+}
+
+/** Of which streams to make a snapshot. */
+export interface SnapshotOptions {
+  /** The folder of streams. */
+  dir?: string;
+  /** Which names, with `*` and `?`. Default: all. */
+  pattern?: string;
+  /** Ends it between two streams. */
+  signal?: AbortSignal;
 }
 
 /** What a snapshot came to. */
@@ -131,13 +144,14 @@ async function saveOne(
   return {
     name,
     file,
-    format: stream.layout.format,
+    format: formatName(stream.layout),
     type: stream.type,
     size: stream.size,
     counters: [`${frame.cnt0}`, `${frame.cnt1}`, `${frame.cnt2}`],
     acquired: `${acquired}`,
     keywordCapacity: stream.layout.keywordCount,
     semaphores: stream.layout.table.semCount,
+    depth: Math.max(1, stream.layout.table.segments),
     circularBuffer: stream.layout.circularBuffer,
     rolling: stream.layout.rolling,
     keywords: keywords.map((keyword) => ({
@@ -162,15 +176,37 @@ async function writeWhole(path: string, text: string): Promise<void> {
 }
 
 /**
- * Saves the streams of a folder.
+ * Saves the streams of a folder: a FITS file each, and a list of what FITS
+ * cannot say. Streams that fail are named in the report, the others are saved.
+ * Needs the permission to read the streams' folder and to read and write
+ * `dir`; ffi.
  *
  * @param dir Where to; made where it is missing.
- * @param options The folder of streams, and which names (`*` and `?`).
+ * @param options Which streams.
+ * @returns The list, and what could not be saved.
  * @throws {Deno.errors.AlreadyExists} where a snapshot is there already.
+ *
+ * @example A stream, and back
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { restore, snapshot, Stream } from "@shmim/shmim";
+ *
+ * const dir = await Deno.makeTempDir();
+ * {
+ *   using mirror = Stream.create("mirror", { dir, size: [2], type: "i16" });
+ *   mirror.write(new Int16Array([1, -1]));
+ *   await snapshot(`${dir}/before`, { dir });
+ *   mirror.write(new Int16Array([5, 5]));
+ *   await restore(`${dir}/before`, { dir });
+ *   const { cnt0, pixels } = mirror.read();
+ *   assertEquals([cnt0, [...pixels]], [1n, [1, -1]]);
+ * }
+ * await Deno.remove(dir, { recursive: true });
+ * ```
  */
 export async function snapshot(
   dir: string,
-  options: { dir?: string; pattern?: string; signal?: AbortSignal } = {},
+  options: SnapshotOptions = {},
 ): Promise<SnapshotReport> {
   const folder = streamFolder(options.dir);
   const glob = globToRegExp(options.pattern ?? "*");

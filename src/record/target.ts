@@ -25,8 +25,12 @@ export interface ReplayTarget {
 
 /**
  * Opens the stream to play into; makes it where it is missing, with the
- * keywords of the recording.
+ * keywords of the recording. Needs the permission to read and write the
+ * stream's folder; ffi.
  *
+ * @param recording What is to be played.
+ * @param target Where to.
+ * @returns The stream, open for writing.
  * @throws {StreamExistsError} where one of another type or size is there.
  */
 export function openReplayTarget(
@@ -50,9 +54,7 @@ export function openReplayTarget(
   };
   if (statFile(path) === undefined) return create("refuse");
   const there = Stream.open(target.name, { ...dir, writable: true });
-  if (there.type === type && there.size.join("x") === size.join("x")) {
-    return there;
-  }
+  if (recording.fits(there)) return there;
   const found = `${there.size.join("x")} ${there.type}`;
   there.close();
   if (target.force) return create("replace");

@@ -241,6 +241,13 @@ export function pixelsOf(
   );
 }
 
+/** Whether two streams have the same axes; those of 1 at the end count not. */
+export function sameAxes(a: readonly number[], b: readonly number[]): boolean {
+  const axes = Math.max(a.length, b.length);
+  return Array.from({ length: axes }, (_, i) => i)
+    .every((i) => (a[i] ?? 1) === (b[i] ?? 1));
+}
+
 /**
  * How many pixels a size has.
  *

@@ -36,6 +36,11 @@ export interface WaitOptions {
   onWarning?: (message: string) => void;
 }
 
+/** Whether waiting so changes the stream's file. */
+export function waitWrites(wait: WaitOptions | undefined): boolean {
+  return wait?.mode === "semaphore" || wait?.mode === "adaptive";
+}
+
 /** A reader's way of waiting, with its semaphore for as long as it lives. */
 export class Waiter {
   readonly #mapping: Mapping;

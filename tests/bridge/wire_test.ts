@@ -13,9 +13,7 @@ import {
   wireFrame,
 } from "../_support/bridge.ts";
 import { Folder, until } from "../_support/cli.ts";
-import { Relay } from "../_support/relay.ts";
-
-const OWN = { wire: "shmim" } as const;
+import { Ends, OWN } from "./_ends.ts";
 
 /** A key file; what it holds differs by `text`. */
 function keyFile(folder: Folder, text = "0123456789abcdef"): string {
@@ -26,21 +24,15 @@ function keyFile(folder: Folder, text = "0123456789abcdef"): string {
 }
 
 Deno.test("counters, times and pixels cross with a key on both sides", async () => {
-  using here = new Folder();
-  using there = new Folder();
+  await using ends = new Ends();
+  const { here, source } = ends;
   const key = keyFile(here);
-  const size = [4, 3];
-  using source = Stream.create("cam", { dir: here.path, size, type: "u16" });
   for (let i = 0; i < 41; i++) source.write(flat(i));
-  await using receiving = new Receiving(there, { key });
-  await using transmitting = new Transmitting(here, "cam", receiving.port, {
-    ...OWN,
-    key,
-  });
+  const { receiving, transmitting } = ends.join({ key }, { key });
   await receiving.frames(1);
   source.write(flat(7), { atimeNs: 1_234_567_890_123_456_789n });
   await receiving.frames(2);
-  using copy = Stream.open("cam", { dir: there.path });
+  using copy = ends.copy();
   const [from, to] = [source.read(), copy.read()];
   assertEquals(to.pixels, flat(7));
   assertEquals(
@@ -52,31 +44,20 @@ Deno.test("counters, times and pixels cross with a key on both sides", async () 
 });
 
 Deno.test("complex pixels and one axis cross", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("wave", {
-    dir: here.path,
-    size: [5],
-    type: "c64",
-  });
+  await using ends = new Ends({ size: [5], type: "c64" });
+  const { source } = ends;
   const pixels = Float32Array.from({ length: 10 }, (_, i) => i);
   source.write(pixels);
-  await using receiving = new Receiving(there);
-  await using _ = new Transmitting(here, "wave", receiving.port, OWN);
+  const { receiving } = ends.join();
   await receiving.frames(1);
-  using copy = Stream.open("wave", { dir: there.path });
+  using copy = ends.copy();
   assertEquals(copy.read().pixels, pixels);
 });
 
 Deno.test("a peer with another key, with none, or of milk's wire is refused", async () => {
-  using here = new Folder();
-  using there = new Folder();
+  await using ends = new Ends();
+  const { here, there, source } = ends;
   const key = keyFile(here);
-  using source = Stream.create("cam", {
-    dir: here.path,
-    size: [4, 3],
-    type: "u16",
-  });
   source.write(flat(1));
   await using receiving = new Receiving(there, { key });
   {
@@ -106,18 +87,13 @@ Deno.test("a peer with another key, with none, or of milk's wire is refused", as
 });
 
 Deno.test("--wire any takes milk's wire beside ours, --wire milk only that", async () => {
-  using here = new Folder();
-  using there = new Folder();
+  await using ends = new Ends();
+  const { here, there, source } = ends;
   const key = keyFile(here);
   await using receiving = new Receiving(there, { key, wire: "any" });
   using milk = await Sender.connect(receiving.port);
   await milk.send(join(handshake(), wireFrame(flat(1), 1n)));
   await receiving.frames(1);
-  using source = Stream.create("cam", {
-    dir: here.path,
-    size: [4, 3],
-    type: "u16",
-  });
   source.write(flat(1));
   await using narrow = new Receiving(there, { wire: "milk" });
   await using transmitting = new Transmitting(here, "cam", narrow.port, OWN);
@@ -153,21 +129,15 @@ Deno.test("a key that others may read, is short or missing is refused", () => {
 });
 
 Deno.test("keywords cross once, and again only when they change", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("cam", {
-    dir: here.path,
-    size: [4, 3],
-    type: "u16",
-  });
+  await using ends = new Ends();
+  const { source } = ends;
   const keyword = (value: bigint) =>
     ({ name: "GAIN", type: "L", value, comment: "" }) as const;
   source.setKeywords([keyword(1n)]);
   source.write(flat(1));
-  await using receiving = new Receiving(there);
-  await using transmitting = new Transmitting(here, "cam", receiving.port, OWN);
+  const { receiving, transmitting } = ends.join();
   await receiving.frames(1);
-  using copy = Stream.open("cam", { dir: there.path });
+  using copy = ends.copy();
   assertEquals(copy.keywords(), source.keywords());
   for (let i = 2; i <= 5; i++) {
     source.write(flat(i));
@@ -184,21 +154,11 @@ Deno.test("keywords cross once, and again only when they change", async () => {
 });
 
 Deno.test("every frame crosses a slow line through the queue, what it cannot hold is counted", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("cam", {
-    dir: here.path,
-    size: [256, 256],
-    type: "u8",
-    keywords: 0,
-  });
-  await using receiving = new Receiving(there);
-  await using relay = new Relay(receiving.port, { bytesPerSecond: 2e6 });
-  await using transmitting = new Transmitting(here, "cam", relay.port, {
-    ...OWN,
-    policy: "every",
-    queue: 4,
-  });
+  await using ends = new Ends({ size: [256, 256], type: "u8", keywords: 0 });
+  const { source } = ends;
+  const { receiving, relay, transmitting } = ends.relayed({
+    bytesPerSecond: 2e6,
+  }, { policy: "every", queue: 4 });
   await transmitting.events.said(/connected/);
   const { receiver } = receiving;
   const { transmitter } = transmitting;
@@ -225,22 +185,16 @@ Deno.test("every frame crosses a slow line through the queue, what it cannot hol
   assert(came.skipped > 0);
   await until("its count", () => transmitter.status().frames === came.frames);
   assertEquals(transmitter.status().skipped, came.skipped);
-  using copy = Stream.open("cam", { dir: there.path });
+  using copy = ends.copy();
   assertEquals(copy.read().pixels[0], produced & 0xff);
 });
 
 Deno.test("the newest frame crosses a slow line, the others are counted", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("cam", {
-    dir: here.path,
-    size: [100, 100],
-    type: "u8",
-    keywords: 0,
+  await using ends = new Ends({ size: [100, 100], type: "u8", keywords: 0 });
+  const { source } = ends;
+  const { receiving, relay, transmitting } = ends.relayed({
+    bytesPerSecond: 1e6,
   });
-  await using receiving = new Receiving(there);
-  await using relay = new Relay(receiving.port, { bytesPerSecond: 1e6 });
-  await using transmitting = new Transmitting(here, "cam", relay.port, OWN);
   await transmitting.events.said(/connected/);
   const { receiver } = receiving;
   const { transmitter } = transmitting;
@@ -262,16 +216,9 @@ Deno.test("the newest frame crosses a slow line, the others are counted", async 
 });
 
 Deno.test("after a reconnect what was missed is counted exactly, on both sides", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("cam", {
-    dir: here.path,
-    size: [4, 3],
-    type: "u16",
-  });
-  await using receiving = new Receiving(there);
-  await using relay = new Relay(receiving.port);
-  await using transmitting = new Transmitting(here, "cam", relay.port, OWN);
+  await using ends = new Ends();
+  const { source } = ends;
+  const { receiving, relay, transmitting } = ends.relayed();
   await transmitting.events.said(/connected/);
   for (let i = 1; i <= 3; i++) {
     source.write(flat(i));
@@ -331,17 +278,9 @@ Deno.test("new slices of a ring, and slots of a circular buffer, all cross", asy
 const LARGE = 4 * 2 ** 20;
 
 Deno.test("a frame that is overwritten on its way is given up and sent anew", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("big", {
-    dir: here.path,
-    size: [LARGE / 4],
-    type: "u32",
-    keywords: 0,
-  });
-  await using receiving = new Receiving(there);
-  await using relay = new Relay(receiving.port, { bytesPerSecond: 60e6 });
-  await using transmitting = new Transmitting(here, "big", relay.port, OWN);
+  await using ends = new Ends({ size: [LARGE / 4], type: "u32", keywords: 0 });
+  const { source } = ends;
+  const { receiving, transmitting } = ends.relayed({ bytesPerSecond: 60e6 });
   await transmitting.events.said(/connected/);
   const frame = new Uint32Array(LARGE / 4);
   const status = () => transmitting.transmitter.status();
@@ -356,7 +295,7 @@ Deno.test("a frame that is overwritten on its way is given up and sent anew", as
     "the newest frame",
     () => receiving.receiver.status().lastCnt0 === last,
   );
-  using copy = Stream.open("big", { dir: there.path });
+  using copy = ends.copy();
   const { pixels } = copy.read();
   assert((pixels as Uint32Array).every((value) => value === i));
   const came = receiving.receiver.status();
@@ -365,21 +304,15 @@ Deno.test("a frame that is overwritten on its way is given up and sent anew", as
 });
 
 Deno.test("half a frame of --direct stays marked until the next whole one", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("big", {
-    dir: here.path,
-    size: [LARGE],
-    type: "u8",
-    keywords: 0,
+  await using ends = new Ends({ size: [LARGE], type: "u8", keywords: 0 });
+  const { source } = ends;
+  const { receiving, relay, transmitting } = ends.relayed({}, {}, {
+    direct: true,
   });
-  await using receiving = new Receiving(there, { direct: true });
-  await using relay = new Relay(receiving.port);
-  await using transmitting = new Transmitting(here, "big", relay.port, OWN);
   await transmitting.events.said(/connected/);
   source.write(new Uint8Array(LARGE).fill(1));
   await receiving.frames(1);
-  using copy = Stream.open("big", { dir: there.path });
+  using copy = ends.copy();
   relay.options = { bytesPerSecond: 4e6 };
   source.write(new Uint8Array(LARGE).fill(2));
   const begun = () => receiving.receiver.status().wire?.incomplete;
@@ -399,18 +332,9 @@ Deno.test("half a frame of --direct stays marked until the next whole one", asyn
 });
 
 Deno.test("staged, the last good frame stays readable when the line breaks", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("big", {
-    dir: here.path,
-    size: [LARGE],
-    type: "u8",
-    keywords: 0,
-  });
-  await using receiving = new Receiving(there);
-  await using relay = new Relay(receiving.port);
-  await using transmitting = new Transmitting(here, "big", relay.port, {
-    ...OWN,
+  await using ends = new Ends({ size: [LARGE], type: "u8", keywords: 0 });
+  const { source } = ends;
+  const { receiving, relay, transmitting } = ends.relayed({}, {
     reconnect: false,
   });
   await transmitting.events.said(/connected/);
@@ -425,23 +349,15 @@ Deno.test("staged, the last good frame stays readable when the line breaks", asy
   );
   relay.cut();
   await receiving.events.said(/broke off inside a frame/);
-  using copy = Stream.open("big", { dir: there.path });
+  using copy = ends.copy();
   assertEquals([copy.cnt0, copy.fields().writing], [1n, false]);
   assert(copy.read().pixels.every((value) => value === 1));
 });
 
 Deno.test("a frame that was changed on its way is told by its sum and dropped", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("cam", {
-    dir: here.path,
-    size: [64, 64],
-    type: "u8",
-    keywords: 0,
-  });
-  await using receiving = new Receiving(there);
-  await using relay = new Relay(receiving.port);
-  await using transmitting = new Transmitting(here, "cam", relay.port, OWN);
+  await using ends = new Ends({ size: [64, 64], type: "u8", keywords: 0 });
+  const { source } = ends;
+  const { receiving, relay, transmitting } = ends.relayed();
   await transmitting.events.said(/connected/);
   source.write(new Uint8Array(4096).fill(1));
   await receiving.frames(1);
@@ -456,25 +372,16 @@ Deno.test("a frame that was changed on its way is told by its sum and dropped", 
   relay.options = {};
   source.write(new Uint8Array(4096).fill(3));
   await receiving.frames(2);
-  using copy = Stream.open("cam", { dir: there.path });
+  using copy = ends.copy();
   assertEquals([copy.cnt0, copy.read().pixels[2000]], [3n, 3]);
   assertEquals(receiving.receiver.status().skipped, 1);
 });
 
 Deno.test("clocks an hour apart are measured, and the latency with them", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("cam", {
-    dir: here.path,
-    size: [4, 3],
-    type: "u16",
-  });
+  await using ends = new Ends();
+  const { source } = ends;
   const hour = 3_600_000_000_000n;
-  await using receiving = new Receiving(there);
-  await using transmitting = new Transmitting(here, "cam", receiving.port, {
-    ...OWN,
-    clockShiftNs: hour,
-  });
+  const { receiving, transmitting } = ends.join({ clockShiftNs: hour });
   const clocks = () => receiving.receiver.status().wire?.clocks;
   await until("an estimate", clocks);
   source.write(flat(1));
@@ -525,37 +432,24 @@ Deno.test("a source that is re-created goes on, over a new offer", async () => {
 });
 
 Deno.test("two transmitters cannot feed one stream; the second is told why", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  using source = Stream.create("cam", {
-    dir: here.path,
-    size: [4, 3],
-    type: "u16",
-  });
+  await using ends = new Ends();
+  const { here, source } = ends;
   source.write(flat(1));
-  await using receiving = new Receiving(there);
-  await using _first = new Transmitting(here, "cam", receiving.port, OWN);
+  const { receiving } = ends.join();
   await receiving.frames(1);
   await using second = new Transmitting(here, "cam", receiving.port, OWN);
   await second.events.said(/it refuses: "cam" is fed by .* already/);
 });
 
 Deno.test("compressed, a frame crosses a thin line smaller than it is", async () => {
-  using here = new Folder();
-  using there = new Folder();
-  const size = [300, 300];
-  using source = Stream.create("cam", { dir: here.path, size, type: "u16" });
+  await using ends = new Ends({ size: [300, 300] });
+  const { source } = ends;
   source.setKeywords([{ name: "GAIN", type: "L", value: 3n, comment: "" }]);
   const smooth = Uint16Array.from({ length: 90_000 }, (_, i) => i % 300);
   source.write(smooth, { atimeNs: 5_000_000_007n });
-  await using receiving = new Receiving(there);
-  await using relay = new Relay(receiving.port);
-  await using transmitting = new Transmitting(here, "cam", relay.port, {
-    ...OWN,
-    zstd: true,
-  });
+  const { receiving, relay, transmitting } = ends.relayed({}, { zstd: true });
   await receiving.frames(1);
-  using copy = Stream.open("cam", { dir: there.path });
+  using copy = ends.copy();
   const first = copy.read();
   assertEquals(first.pixels, smooth);
   assertEquals(

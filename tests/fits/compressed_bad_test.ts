@@ -213,6 +213,41 @@ Deno.test("FitsFile needs a decoder for compressed images", async () => {
   );
 });
 
+Deno.test("bombs and absurd sizes cost no memory", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const bomb = new Uint8Array(gzipSync(new Uint8Array(2 ** 28)));
+    const large = [2 ** 14, 2 ** 14];
+    const few = [{ bytes: new Uint8Array(40) }];
+    const files = [
+      table("GZIP_1", [4, 4], [4, 4], [{ bytes: bomb }]),
+      table("GZIP_2", [4, 4], [4, 4], [{ bytes: bomb }]),
+      ...["RICE_1", "GZIP_1", "GZIP_2", "NOCOMPRESS", "PLIO_1", "HCOMPRESS_1"]
+        .map((codec) => table(codec, large, large, few)),
+    ];
+    const paths = files.map((bytes, i) => {
+      const path = `${folder}/${i}.fits`;
+      Deno.writeFileSync(path, bytes);
+      return path;
+    });
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-q",
+        "-P=test",
+        new URL("./_memory_worker.ts", import.meta.url).pathname,
+        ...paths,
+      ],
+    }).output();
+    assertEquals(code, 0, new TextDecoder().decode(stderr));
+    const { outcomes, peak } = JSON.parse(new TextDecoder().decode(stdout));
+    assertEquals(outcomes, files.map(() => "FitsError"));
+    assert(peak < 300_000, `${peak} kB`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 const MUTATIONS = 20_000;
 
 /** Small files in every codec. */

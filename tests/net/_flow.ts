@@ -268,6 +268,24 @@ export class Flow implements AsyncDisposable {
     this.#watch = undefined;
   }
 
+  /**
+   * Ends well: the last frame has arrived, the ends stop when they are asked
+   * to, and nothing is left behind.
+   *
+   * @param ends In the order in which they are to end.
+   * @returns The last statistics of each.
+   */
+  // deno-lint-ignore no-explicit-any
+  async finish(...ends: NetEnd[]): Promise<any[]> {
+    await this.rest();
+    await this.arrived();
+    await this.settle();
+    const stats = [];
+    for (const end of ends) stats.push(await end.end());
+    this.requireClean();
+    return stats;
+  }
+
   /** No reader of the source is left, and no flag is up. */
   requireClean(): void {
     const claims = this.#source.semaphores().filter(({ readerPid }) =>

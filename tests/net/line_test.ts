@@ -102,11 +102,7 @@ wireTest(
     await tx.running.says(/warning: [^\n]*(trying again|is silent)/);
     await pair.rtc.cable("up");
     await tx.running.says(/connected to [^]*connected to/);
-    await flow.rest();
-    await flow.arrived();
-    await flow.settle();
-    assertEquals((await tx.end()).reconnects, 1);
-    await rx.end();
-    flow.requireClean();
+    const [{ reconnects }] = await flow.finish(tx, rx);
+    assertEquals(reconnects, 1);
   },
 );

@@ -43,11 +43,7 @@ wireTest(
     await pair.rtc.cable("up");
     await tx.running.says(/connected to [^]*connected to/);
     await pause(300);
-    await flow.rest();
-    await flow.arrived();
-    await flow.settle();
-    const sent = await tx.end();
-    const received = await rx.end();
+    const [sent, received] = await flow.finish(tx, rx);
     assertEquals(sent.reconnects, 1);
     for (const { frames, skipped } of [sent, received]) {
       assertEquals(frames + skipped, flow.written);
@@ -58,7 +54,6 @@ wireTest(
       dir: pair.rtc.streams.path,
     });
     assertEquals(destination.cnt0, flow.source.cnt0);
-    flow.requireClean();
   },
   OWN_ONLY,
 );
@@ -75,17 +70,12 @@ wireTest(
     await pause(1000);
     const again = await flow.receiver();
     await pause(500);
-    await flow.rest();
-    await flow.arrived();
-    await flow.settle();
-    const sent = await tx.end();
+    const [sent] = await flow.finish(tx, again);
     assertEquals(sent.frames + sent.skipped, flow.written);
-    await again.end();
     using destination = Stream.open(flow.name, {
       dir: pair.rtc.streams.path,
     });
     assertEquals(destination.cnt0, flow.source.cnt0);
-    flow.requireClean();
   },
   OWN_ONLY,
 );

@@ -23,12 +23,9 @@ wireTest(
     assertEquals(flow.arrivedNumber(), before);
     await pair.icc.fullSpeed();
     const again = flow.transmitter();
-    await flow.arrived();
-    await flow.settle();
+    const [, received] = await flow.finish(again, rx);
     assertEquals(flow.seen, [1, 2]);
-    await again.end();
-    assertEquals((await rx.end()).reconnects, 1);
-    flow.requireClean();
+    assertEquals(received.reconnects, 1);
   },
 );
 
@@ -46,11 +43,7 @@ wireTest(
     await tx.running.says(/warning: /);
     await pair.icc.fullSpeed();
     const again = await flow.receiver();
-    await flow.arrived();
-    await flow.settle();
-    await tx.end();
-    await again.end();
-    flow.requireClean();
+    await flow.finish(tx, again);
   },
 );
 
@@ -65,13 +58,8 @@ wireTest(
     await tx.running.says(/takes nothing at the moment|is silent/);
     rx.running.kill("SIGCONT");
     await pause(500);
-    await flow.rest();
-    await flow.arrived();
-    await flow.settle();
-    const { skipped } = await tx.end();
+    const [{ skipped }] = await flow.finish(tx, rx);
     assert(skipped > 0, "what did not cross is counted");
-    await rx.end();
-    flow.requireClean();
   },
 );
 
@@ -86,18 +74,13 @@ wireTest(
     await pause(1000);
     tx.running.kill("SIGCONT");
     await pause(300);
-    await flow.rest();
-    await flow.arrived();
-    await flow.settle();
-    const sent = await tx.end();
-    const received = await rx.end();
+    const [sent, received] = await flow.finish(tx, rx);
     assert(sent.skipped > 50, `${sent.skipped} skipped`);
     assertEquals(sent.frames + sent.skipped, flow.written);
     assertEquals([received.frames, received.skipped], [
       sent.frames,
       sent.skipped,
     ]);
-    flow.requireClean();
   },
 );
 
@@ -196,11 +179,7 @@ wireTest("a taken port is told, and changes nothing", async (pair, wire) => {
   assertEquals(await second.ended(), 1);
   assertMatch(second.err, /^shmim: Port 8803 on 192\.168\.2\.2 is taken/);
   flow.write();
-  await flow.arrived();
-  await flow.settle();
-  await tx.end();
-  await rx.end();
-  flow.requireClean();
+  await flow.finish(tx, rx);
 });
 
 wireTest(
@@ -212,11 +191,7 @@ wireTest(
     flow.write();
     await tx.running.says(/"dm01disp03" was re-created; going on/);
     flow.write();
-    await flow.arrived();
-    await flow.settle();
-    await tx.end();
-    await rx.end();
-    flow.requireClean();
+    await flow.finish(tx, rx);
   },
 );
 
@@ -294,10 +269,9 @@ for (const power of [31, 32, 53]) {
       flow.write();
       await flow.arrived();
     }
-    await flow.settle();
+    const stats = await flow.finish(tx, rx);
     assertEquals(flow.source.cnt0, preset + 7n);
-    for (const end of [tx, rx]) {
-      const { frames, skipped, lastCnt0 } = await end.end();
+    for (const { frames, skipped, lastCnt0 } of stats) {
       assertEquals([frames, skipped, BigInt(lastCnt0)], [7, 0, preset + 7n]);
     }
     if (wire.wire === "shmim") {
@@ -306,6 +280,5 @@ for (const power of [31, 32, 53]) {
       });
       assertEquals(destination.cnt0, preset + 7n);
     }
-    flow.requireClean();
   });
 }

@@ -1,12 +1,15 @@
 /** What the tests of recordings share. @module */
 
 import "../_support/load.ts";
+import { decodeTiles } from "../../ffi/tiles.ts";
 import { FitsFile, readFrameTable } from "../../src/fits/mod.ts";
 import type { Recorded, Recorder } from "../../src/record/recorder.ts";
 import { AT_ONCE } from "../../src/record/gate.ts";
-import { type RecordOptions, recordStreams } from "../../src/record/record.ts";
-import type { Stream } from "../../src/stream/stream.ts";
-import { until } from "../_support/cli.ts";
+import { recordStreams, type StreamsOptions } from "../../src/record/record.ts";
+import type { Keyword } from "../../src/stream/keywords.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import type { DataType } from "../../src/stream/types.ts";
+import { type Folder, until } from "../_support/cli.ts";
 
 /** A recording in this process, frame by frame as the test wants them. */
 export class Session {
@@ -23,7 +26,7 @@ export class Session {
   constructor(
     streams: readonly Stream[],
     own: readonly Stream[],
-    options: RecordOptions,
+    options: StreamsOptions,
   ) {
     this.#streams = own;
     const { promise, resolve } = Promise.withResolvers<readonly Recorder[]>();
@@ -80,7 +83,7 @@ export async function contentOf(path: string): Promise<{
   cnt0: bigint[];
   arrived: bigint[];
 }> {
-  using file = await FitsFile.open(path, { verify: true });
+  using file = await FitsFile.open(path, { verify: true, tiles: decodeTiles });
   const table = await readFrameTable(file);
   return {
     size: file.image.size,
@@ -88,4 +91,44 @@ export async function contentOf(path: string): Promise<{
     cnt0: [...table?.cnt0 ?? []],
     arrived: [...table?.arrived ?? []],
   };
+}
+
+/** Of every stream that is recorded. */
+export const KEYWORDS: Keyword[] = [
+  { name: "GAIN", type: "D", value: 2.5, comment: "e/adu" },
+  { name: "odd name", type: "S", value: "it's", comment: "by HIERARCH" },
+  { name: "BIG", type: "L", value: -(2n ** 62n), comment: "" },
+];
+
+/** Bytes of a frame; of floats, none that is NaN. */
+export function frameOf(type: DataType, bytes: number, n: number): Uint8Array<
+  ArrayBuffer
+> {
+  const mask = /^[fc]/.test(type) ? 0x3f : 0xff;
+  return new Uint8Array(bytes).map((_, i) => (i * i + n * 31) & mask);
+}
+
+/** Records frames of `frameOf`. */
+export async function recorded(
+  folder: Folder,
+  type: DataType,
+  size: readonly number[],
+  frames: number,
+): Promise<string> {
+  using cam = Stream.create("cam", {
+    dir: folder.path,
+    size,
+    type,
+    existing: "replace",
+  });
+  cam.setKeywords(KEYWORDS);
+  const session = new Session([cam.reopen()], [cam], {
+    dir: folder.file("log"),
+    frames,
+    cubes: 1,
+  });
+  const { dataBytes } = cam.layout.table;
+  await session.write(frames, (n) => frameOf(type, dataBytes, n));
+  const [done] = await session.done;
+  return done?.files[0] ?? "";
 }

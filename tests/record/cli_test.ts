@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Recording } from "../../src/record/recording.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import {
+  CLI,
   done,
   Folder,
   hasProgram,
@@ -13,6 +14,7 @@ import {
   until,
 } from "../_support/cli.ts";
 import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
+import { Terminal } from "../_support/terminal.ts";
 import { contentOf } from "./_record.ts";
 
 const u16 = (n: number, count: number): Uint16Array<ArrayBuffer> =>
@@ -27,15 +29,18 @@ async function claimed(stream: Stream, child: Running): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 500)); // it begins
 }
 
-/** Writes until a condition holds. */
+/** Writes until a condition holds; between first and last pixel noise. */
 async function writeUntil(
   stream: Stream,
   condition: () => boolean,
+  noise = false,
 ): Promise<void> {
   const pixels = stream.size.reduce((all, axis) => all * axis, 1);
   await until("enough frames", async () => {
     const n = Number(stream.cnt0 % 60_000n) + 1;
-    stream.write(u16(n, pixels));
+    const frame = u16(n, pixels);
+    if (noise) crypto.getRandomValues(frame.subarray(1, -1));
+    stream.write(frame);
     await new Promise((resolve) => setTimeout(resolve, 2));
     return condition();
   });
@@ -93,6 +98,64 @@ Deno.test("record says what it did, and how much it missed, in files that fitsve
   assertEquals(said.match(/verification OK/g)?.length, 2, said);
 });
 
+/** Frames of a file, whole or growing; of a growing one as its header says. */
+function countedIn(part: string): number {
+  const raw = Deno.readFileSync(part);
+  const text = new TextDecoder("latin1").decode(raw.subarray(0, 5760));
+  return Number(/NAXIS3 {2}= +(\d+)/.exec(text)?.[1]);
+}
+
+Deno.test("record --rice compresses each complete file, and survives SIGKILL between them", async () => {
+  using folder = new Folder();
+  using cam = Stream.create("cam", {
+    dir: folder.path,
+    size: [50, 50],
+    type: "u16",
+  });
+  const log = folder.file("log");
+  await using recorder = new Running(
+    ["record", "cam", log, "--rice", "--frames", "40"],
+    { folder },
+  );
+  await claimed(cam, recorder);
+  await writeUntil(cam, () => {
+    const [part] = ending(log, ".fits.part");
+    return ending(log, ".fits.fz").length >= 2 && part !== undefined &&
+      countedIn(part) >= 10;
+  });
+  await recorder.end("SIGKILL");
+  // Whoever records next is told, and what to do.
+  const [growing = ""] = ending(log, ".fits.part");
+  const counted = countedIn(growing);
+  await using next = new Running(
+    ["record", "cam", log, "--rice", "--cubes", "1", "--frames", "1"],
+    { folder },
+  );
+  await next.says(
+    /has 1 unfinished file of a recording that was cut short: "shmim record --recover .*log" completes/,
+  );
+  await claimed(cam, next);
+  let ended = false;
+  next.ended().then(() => ended = true);
+  await writeUntil(cam, () => ended);
+  const [found] = json(
+    await done(["record", "--recover", log, "--rice", "--json"]),
+  );
+  assertEquals(found.error, undefined);
+  assertEquals(found.frames, counted);
+  assertMatch(found.file, /\.fits\.fz$/);
+  const files = ending(log, ".fits.fz");
+  assertEquals(ending(log, ""), [...files, ...ending(log, ".fits")].sort());
+  assert(files.length >= 4);
+  for (const file of files) {
+    const frames = await checkFrames(file);
+    assert([40, counted, 1].includes(frames), `${frames}`);
+  }
+  for (const file of ending(log, ".fits")) { // was to be compressed
+    assertEquals(await checkFrames(file), 40);
+  }
+});
+
 Deno.test("what is recorded survives SIGKILL: a FITS file at once, and whole after --recover", async () => {
   using folder = new Folder();
   using cam = Stream.create("cam", {
@@ -111,9 +174,7 @@ Deno.test("what is recorded survives SIGKILL: a FITS file at once, and whole aft
   assertEquals(json(await done(["record", "--recover", log, "--json"])), []);
   await recorder.end("SIGKILL");
   const [part = ""] = ending(log, ".part");
-  const raw = Deno.readFileSync(part);
-  const text = new TextDecoder("latin1").decode(raw.subarray(0, 5760));
-  const counted = Number(/NAXIS3 {2}= +(\d+)/.exec(text)?.[1]);
+  const counted = countedIn(part);
   assert(counted >= 50, `${counted}`);
   const [found] = json(await done(["record", "--recover", log, "--json"]));
   assertEquals([found.frames, found.error], [counted, undefined]);
@@ -124,53 +185,58 @@ Deno.test("what is recorded survives SIGKILL: a FITS file at once, and whole aft
   assertMatch(again.err, /Nothing is unfinished/);
 });
 
+/** Records until a disk of 1 MiB is full; checks that no frame is lost. */
+async function fillDisk(name: string, ...words: string[]): Promise<void> {
+  using folder = new Folder();
+  const disk = folder.file("disk");
+  Deno.mkdirSync(disk);
+  const mount = new Deno.Command("mount", {
+    args: ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk],
+  }).outputSync();
+  if (!mount.success) {
+    reportSkip(name, new TextDecoder().decode(mount.stderr));
+    return;
+  }
+  try {
+    using cam = Stream.create("cam", {
+      dir: folder.path,
+      size: [50, 50],
+      type: "u16",
+    });
+    await using recorder = new Running(["record", "cam", disk, ...words], {
+      folder,
+    });
+    await claimed(cam, recorder);
+    let ended = false;
+    recorder.ended().then(() => ended = true);
+    await writeUntil(cam, () => ended, true);
+    assertEquals(await recorder.ended(), 1);
+    const [, safe] = await recorder.says(
+      /No space left in .*: (\d+) frames of "cam" are safe/,
+    );
+    const files = ending(disk, "");
+    assert(files.every((file) => /\.fits(\.fz)?$/.test(file)), `${files}`);
+    let frames = 0;
+    for (const file of files) frames += await checkFrames(file);
+    assertEquals(frames, Number(safe));
+    assert(frames > 150 && frames < 210, `${frames}`);
+    const compressed = files.some((file) => file.endsWith(".fz"));
+    assertEquals(compressed, words.includes("--rice"), `${files}`);
+  } finally {
+    new Deno.Command("umount", { args: [disk] }).outputSync();
+  }
+}
+
 testWhere(
   "a full disk ends a recording with exit 1, and every frame before it is safe",
   all(root, program("mount", "mount")),
-  async () => {
-    using folder = new Folder();
-    const disk = folder.file("disk");
-    Deno.mkdirSync(disk);
-    const mount = new Deno.Command("mount", {
-      args: ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk],
-    }).outputSync();
-    if (!mount.success) {
-      reportSkip("a full disk", new TextDecoder().decode(mount.stderr));
-      return;
-    }
-    try {
-      using cam = Stream.create("cam", {
-        dir: folder.path,
-        size: [50, 50],
-        type: "u16",
-      });
-      await using recorder = new Running([
-        "record",
-        "cam",
-        disk,
-        "--frames",
-        "50",
-      ], {
-        folder,
-      });
-      await claimed(cam, recorder);
-      let ended = false;
-      recorder.ended().then(() => ended = true);
-      await writeUntil(cam, () => ended);
-      assertEquals(await recorder.ended(), 1);
-      const [, safe] = await recorder.says(
-        /No space left in .*: (\d+) frames of "cam" are safe/,
-      );
-      const files = ending(disk, "");
-      assert(files.every((file) => file.endsWith(".fits")), `${files}`);
-      let frames = 0;
-      for (const file of files) frames += await checkFrames(file);
-      assertEquals(frames, Number(safe));
-      assert(frames > 150 && frames < 210, `${frames}`);
-    } finally {
-      new Deno.Command("umount", { args: [disk] }).outputSync();
-    }
-  },
+  () => fillDisk("a full disk", "--frames", "50"),
+);
+
+testWhere(
+  "a full disk loses nothing of what is being compressed",
+  all(root, program("mount", "mount")),
+  () => fillDisk("a full disk, compressed", "--frames", "50", "--rice"),
 );
 
 Deno.test("record --milk names files as milk-logshim and writes its seven columns; --gzip packs", async () => {
@@ -205,6 +271,53 @@ Deno.test("record --milk names files as milk-logshim and writes its seven column
   });
   assertEquals(rows[0]?.[2], "0.000000000");
 });
+
+testWhere(
+  "record shows how far it is, and ends with exit 1 where it missed frames",
+  program("tmux", "tmux"),
+  async () => {
+    using folder = new Folder();
+    using cam = Stream.create("cam", {
+      dir: folder.path,
+      size: [4, 4],
+      type: "u16",
+    });
+    await using terminal = await Terminal.open({
+      columns: 110,
+      rows: 24,
+      cwd: folder.path,
+      env: {
+        MILK_SHM_DIR: folder.path,
+        DENO_DIR: Deno.env.get("DENO_DIR") ??
+          `${Deno.env.get("HOME")}/.cache/deno`,
+      },
+    });
+    const shows = (what: RegExp): Promise<unknown> =>
+      until(`${what}`, async () => what.test(await terminal.text()));
+    await terminal.type(
+      `'${Deno.execPath()}' run -q -A '${CLI}' record cam log --cubes 1 ` +
+        `--frames 5; echo "[$?]"`,
+    );
+    await until(
+      "a claim",
+      () => cam.semaphores().some(({ readerPid }) => readerPid > 0),
+    );
+    await shows(/ s {2}cam: 0 frames, 0\.0 MB, buffer 0 %, 0 missed/);
+    const write = async (): Promise<void> => {
+      cam.write(u16(1, 16));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    };
+    for (let n = 0; n < 3; n++) await write();
+    await shows(/cam: 3 frames, 0\.0 MB, buffer 0 %, 0 missed/);
+    cam.mapping.beginFrame(); // seven frames in one blow
+    const counter = new Uint8Array(new BigUint64Array([10n]).buffer);
+    cam.mapping.store(cam.layout.table.cnt0, counter);
+    cam.mapping.endFrame();
+    await shows(/cam: 4 frames, 0\.0 MB, buffer 0 %, 7 missed/);
+    await write();
+    await shows(/cam: 5 frames, 0\.0 MB in 1 file, 7 missed\n\[1\]/);
+  },
+);
 
 Deno.test("replay makes the stream, plays what was asked for, and keeps or renumbers", async () => {
   using folder = new Folder();
@@ -291,9 +404,12 @@ Deno.test("record and replay say in one line what is wrong", async () => {
   const file = folder.file("one.fits");
   await done(["save", "cam", file], { folder });
   await done(["create", "other", "3x3", "u16"], { folder });
+  await done(["create", "wide", "3x3", "u64"], { folder });
   const cases: [string[], number, RegExp][] = [
     [["record", "cam"], 2, /DIR is missing/],
     [["record", "cam", "cam", "log"], 2, /named twice/],
+    [["record", "cam", "log", "--gzip", "--rice"], 2, /either --gzip or/],
+    [["record", "wide", "log", "--rice"], 1, /Cannot compress u64/],
     [["record", "nothing", "log"], 1, /nothing/],
     [["record", "cam", "log", "--trigger", "a/b"], 2, /Not a stream name/],
     [["record", "--recover", folder.file("no")], 1, /No such file/],

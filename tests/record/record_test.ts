@@ -239,7 +239,7 @@ Deno.test("what is recorded and replayed is the same, for every type and axis", 
       await session.write(3, frame);
       const [recorded] = await session.done;
       let file = recorded?.files[0] ?? "";
-      if (size.length === 2) file = await packFile(file, GZIP);
+      if (size.length === 2) ({ file } = await packFile(file, GZIP));
       using recording = await Recording.open(file);
       assertEquals(
         [recording.type, recording.size, recording.frames],

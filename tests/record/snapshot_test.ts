@@ -1,12 +1,15 @@
 /** Snapshots: a folder of streams into files, and back. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { basename } from "@std/path";
 import { restore } from "../../src/record/restore.ts";
 import { snapshot } from "../../src/record/snapshot.ts";
 import type { Keyword } from "../../src/stream/keywords.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { type DataType, TYPES } from "../../src/stream/types.ts";
 import { Folder } from "../_support/cli.ts";
+import { DAO_FILES, daoFolder } from "../_support/dao.ts";
+import { fixtureBytes } from "../_support/fixtures.ts";
 import "../_support/load.ts";
 
 const KEYWORDS: Keyword[] = [
@@ -123,7 +126,10 @@ Deno.test("restore() leaves what does not fit, says so, and does the others", as
   });
   const [a, b] = await restore(kept, { dir: folder.path });
   assertEquals([a?.result, b?.result], ["failed", "filled"]);
-  assertMatch(a?.error ?? "", /"a" is 3 u8, it was 2 u8; --force/);
+  assertMatch(
+    a?.error ?? "",
+    /"a" is 3 u8 \(isio\), it was 2 u8 \(isio\); --force/,
+  );
   assertEquals(other.presence(), "same");
   const forced = await restore(kept, { dir: folder.path, force: true });
   assertEquals(forced.map(({ result }) => result), ["created", "filled"]);
@@ -134,4 +140,76 @@ Deno.test("restore() leaves what does not fit, says so, and does the others", as
   Deno.writeFileSync(file, bytes);
   const [, damaged] = await restore(kept, { dir: folder.path });
   assertMatch(damaged?.error ?? "", /sum does not agree/);
+});
+
+Deno.test("restore() brings DAO's streams back as DAO's, FIFOs and all", async () => {
+  using folder = daoFolder();
+  const kept = folder.file("kept").replace(/\.im\.shm$/, "");
+  const dir = { dir: folder.path };
+  const names: string[] = [];
+  for (const { path } of DAO_FILES) {
+    const name = folder.base(basename(path, ".im.shm"));
+    // "Partial" packets of a frame are no frame yet.
+    if (name.endsWith("partial")) continue;
+    Deno.writeFileSync(`${folder.path}/${name}.im.shm`, fixtureBytes(path));
+    names.push(name);
+  }
+  const empty = folder.base("empty");
+  Stream.create(empty, {
+    ...dir,
+    format: "dao",
+    depth: 3,
+    size: [3, 2],
+    type: "f64",
+  }).close();
+  names.push(empty);
+  const stateOf = (name: string): Record<string, unknown> => {
+    using stream = Stream.open(name, { ...dir, writable: false });
+    const { bytes, cnt0, cnt1, cnt2, atimeNs } = stream.read();
+    const { format, keywordCount } = stream.layout;
+    const { type } = stream;
+    const size = stream.size.join("x").replace(/^7$/, "1x7"); // as new ones
+    const segments = Math.max(1, stream.layout.table.segments);
+    return {
+      ...{ type, size, bytes, cnt0, cnt1, cnt2, atimeNs, format, keywordCount },
+      ...{ segments, keywords: stream.keywords() },
+    };
+  };
+  const before = names.map(stateOf);
+  const report = await snapshot(kept, dir);
+  assertEquals([report.streams.length, report.failed], [names.length, []]);
+  for (const name of names) Deno.removeSync(`${folder.path}/${name}.im.shm`);
+  const made = await restore(kept, dir);
+  assertEquals(
+    made.filter(({ result }) => result !== "created"),
+    [],
+  );
+  assertEquals(names.map(stateOf), before);
+  // In place: one new frame, in the same file.
+  using fifo = Stream.open(
+    names.find((name) => name.includes("fifo4")) ?? "",
+    dir,
+  );
+  fifo.write(new Uint8Array(fifo.layout.table.dataBytes));
+  const again = await restore(kept, dir);
+  assertEquals([...new Set(again.map(({ result }) => result))], ["filled"]);
+  assertEquals(names.map(stateOf), before);
+  assertEquals(fifo.presence(), "same");
+  // What had no frame cannot be taken back to that, and what is ImageStreamIO
+  // now is not DAO.
+  {
+    using stream = Stream.open(empty, dir);
+    stream.write(new Uint8Array(stream.layout.table.dataBytes));
+  }
+  const [name = ""] = names;
+  const { size, type } = report.streams.find((one) => one.name === name) ??
+    { size: [], type: "u8" };
+  Stream.create(name, { ...dir, size, type, existing: "replace" }).close();
+  const refused = await restore(kept, dir);
+  const failed = new Map(refused.map((one) => [one.name, one.error]));
+  assertMatch(failed.get(empty) ?? "", /had no frame, and has some now; --fo/);
+  assertMatch(failed.get(name) ?? "", /\(isio\), it was .*\(dao\); --force/);
+  const forced = await restore(kept, { ...dir, force: true });
+  assertEquals(forced.filter(({ result }) => result === "failed"), []);
+  assertEquals(names.map(stateOf), before);
 });

@@ -22,6 +22,20 @@ const RENAMED: Readonly<Record<string, string>> = {
 const OF_THE_TABLE =
   /^(SIMPLE|XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TFIELDS|THEAP|CHECKSUM|DATASUM|T(TYPE|FORM|UNIT|NULL|SCAL|ZERO|DISP|DIM)\d+|Z(IMAGE|CMPTYPE|QUANTIZ|DITHER0|SCALE|ZERO|BLANK|TILE\d+|NAME\d+|VAL\d+))$/;
 
+/** Keywords that say how an image is compressed, or what it was before. */
+const OF_TILES =
+  /^Z(SIMPLE|TENSION|EXTEND|BLOCKED|PCOUNT|GCOUNT|HECKSUM|DATASUM|BITPIX|NAXIS\d*|IMAGE|CMPTYPE|MASKCMP|QUANTIZ|DITHER0|SCALE|ZERO|BLANK|TILE\d+|NAME\d+|VAL\d+)$/;
+
+/**
+ * Whether a keyword would be taken for one of the compression's own.
+ *
+ * @param keyword A keyword, in any case.
+ * @returns Whether an image that is to be compressed cannot have it.
+ */
+export function isTileKeyword(keyword: string): boolean {
+  return OF_TILES.test(keyword.toUpperCase());
+}
+
 /** A card of the image, or none. */
 function restored(card: FitsCard, table: TileTable): FitsCard | undefined {
   const keyword = card.keyword.toUpperCase();

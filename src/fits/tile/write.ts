@@ -171,6 +171,12 @@ export class TileBody implements ImageBody {
     this.#wide = bound > NARROW_HEAP;
   }
 
+  /** Whether frames can be encoded several at a time: no tile has two. */
+  get aligned(): boolean {
+    return this.#frame.reduce((all, axis) => all * axis, 1) %
+        this.#perTile === 0;
+  }
+
   /** Bytes of the data: rows and heap. */
   get dataBytes(): number {
     return this.#rowBytes * this.#capacity + this.#heapBytes;

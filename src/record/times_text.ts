@@ -1,0 +1,84 @@
+/**
+ * The times of a cube's frames as text beside it, as milk's telemetry has it.
+ * @module
+ */
+
+import { basename, dirname, join } from "@std/path";
+import { ARRIVAL_ROW_BYTES } from "../fits/parts.ts";
+import { removeIfThere } from "./complete.ts";
+import type { CubeFile } from "./cube_file.ts";
+
+const HEADING = [
+  "Telemetry stream timing data",
+  "",
+  "col1 : datacube frame index",
+  "col2 : Main index",
+  "col3 : Time since cube origin (logging)",
+  "col4 : Absolute time (logging)",
+  "col5 : Absolute time (acquisition)",
+  "col6 : stream cnt0 index",
+  "col7 : stream cnt1 index",
+  "",
+];
+
+const NS = 1_000_000_000n;
+
+/** Seconds with nine decimals. */
+function seconds(ns: bigint): string {
+  const sign = ns < 0n ? "-" : "";
+  const size = ns < 0n ? -ns : ns;
+  const rest = (size % NS).toString().padStart(9, "0");
+  return `${sign}${size / NS}.${rest}`;
+}
+
+/**
+ * The times of a cube's frames as text, in the seven columns of milk's
+ * telemetry format: the logging time is when a frame arrived. A time that is
+ * not known is that of its arrival.
+ *
+ * @param rows The rows of the cube's table.
+ * @param firstIndex How many frames were recorded before this cube.
+ */
+export function timesText(
+  rows: Uint8Array<ArrayBuffer>,
+  firstIndex: number,
+): string {
+  const view = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
+  const lines = HEADING.map((line) => `# ${line}`.trimEnd());
+  const zero = 1n << 63n;
+  const first = view.byteLength > 0 ? view.getBigInt64(32) : 0n;
+  for (let at = 0; at < rows.length; at += ARRIVAL_ROW_BYTES) {
+    const index = at / ARRIVAL_ROW_BYTES;
+    const arrival = view.getBigInt64(at + 32);
+    const acquired = view.getBigInt64(at + 16);
+    lines.push(
+      [
+        String(index).padStart(10),
+        String(firstIndex + index).padStart(10),
+        seconds(arrival - first).padStart(15),
+        seconds(arrival).padStart(20),
+        seconds(acquired === -zero ? arrival : acquired).padStart(20),
+        String(view.getBigInt64(at) + zero).padStart(10),
+        String(view.getBigInt64(at + 8) + zero).padStart(10),
+      ].join("  "),
+    );
+  }
+  return lines.join("\n") + "\n";
+}
+
+/** Writes the text of times beside a cube, whole or not at all. */
+export async function writeTimes(
+  file: string,
+  cube: CubeFile,
+  firstIndex: number,
+): Promise<void> {
+  const path = file.replace(/\.fits$/, ".txt");
+  const temporary = join(dirname(path), `.${basename(path)}.part`);
+  try {
+    await Deno.writeTextFile(temporary, timesText(cube.rows(), firstIndex));
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await removeIfThere(temporary);
+    throw error;
+  }
+}
