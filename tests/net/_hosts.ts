@@ -84,6 +84,11 @@ export class NetHost {
     );
   }
 
+  /** Takes every packet again. */
+  async loseNothing(): Promise<void> {
+    await this.#nft("delete table ip lossy");
+  }
+
   /** How many packets were thrown away. */
   async lost(): Promise<number> {
     const rules = await this.#nft("list table ip lossy");
