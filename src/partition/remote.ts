@@ -9,6 +9,7 @@
 import { dirname } from "@std/path";
 import { processStartNs } from "../../ffi/segment.ts";
 import { statFile } from "../../ffi/files.ts";
+import type { Book } from "./book.ts";
 import type { Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";
 import { mayMount } from "./mounts.ts";
@@ -20,19 +21,15 @@ import {
   pumpRuns,
   type StartPump,
 } from "./pumps.ts";
-import type { Mount, Share, UnitState } from "./unit.ts";
+import type { Mount, Share } from "./unit.ts";
 
 /** How often an owner is asked once more, ms. */
 const RENEW_MS = 1000;
 
 /** What mounts between hosts need of their daemon. */
 export interface RemoteHost {
-  /** What the daemon remembers. */
-  state(): UnitState;
-  /** Changes what it remembers. */
-  change(change: Partial<UnitState>): void;
-  /** Tells something. */
-  tell(message: string, level?: "note" | "warning"): void;
+  /** What it remembers. */
+  readonly book: Book;
   /** Starts a process. */
   readonly startPump: StartPump;
   /** Our own address, where receivers listen. */
@@ -61,12 +58,14 @@ export class Remote {
 
   /** The peer that a partition is, where it is one. */
   peer(partition: number): Peer | undefined {
-    return this.#host.state().peers.find((one) => one.partition === partition);
+    return this.#host.book.state.peers.find((one) =>
+      one.partition === partition
+    );
   }
 
   #ask(peer: Peer, request: Request): Promise<unknown> {
     const { key } = this.#host;
-    const { partition, limits } = this.#host.state();
+    const { partition, limits } = this.#host.book.state;
     return askPeer(
       peer,
       key,
@@ -81,12 +80,12 @@ export class Remote {
   }
 
   #pumps(kind: Pump["kind"]): Pump[] {
-    return this.#host.state().pumps.filter((pump) => pump.kind === kind);
+    return this.#host.book.state.pumps.filter((pump) => pump.kind === kind);
   }
 
   #forget(pump: Pump): void {
-    const { pumps } = this.#host.state();
-    this.#host.change({ pumps: pumps.filter((one) => one !== pump) });
+    const { pumps } = this.#host.book.state;
+    this.#host.book.change({ pumps: pumps.filter((one) => one !== pump) });
   }
 
   async #start(
@@ -99,7 +98,7 @@ export class Remote {
       : ["--key", keyFile, "--wire", "shmim"];
     const { pid, port } = await this.#host.startPump(
       [...words, ...keyed],
-      (line) => this.#host.tell(`${facts.stream}: ${line}`),
+      (line) => this.#host.book.tell(`${facts.stream}: ${line}`),
     );
     const pump: Pump = {
       ...facts,
@@ -107,8 +106,8 @@ export class Remote {
       pid,
       startNs: `${processStartNs(pid) ?? 0n}`,
     };
-    const { pumps } = this.#host.state();
-    this.#host.change({ pumps: [...pumps, pump] });
+    const { pumps } = this.#host.book.state;
+    this.#host.book.change({ pumps: [...pumps, pump] });
     return pump;
   }
 
@@ -116,7 +115,7 @@ export class Remote {
   async answer(request: Request, host: string): Promise<unknown> {
     const from = request.from;
     const stream = request.stream;
-    const { partition, shares } = this.#host.state();
+    const { partition, shares } = this.#host.book.state;
     if (request.do === "ping") return { partition };
     if (typeof from !== "number" || typeof stream !== "string") {
       throw new PartitionError("That is no request of a partition");
@@ -173,13 +172,13 @@ export class Remote {
       port,
     });
     this.#asked.set(pump, performance.now());
-    this.#host.tell(`sends "${share.name}" to partition ${from}`);
+    this.#host.book.tell(`sends "${share.name}" to partition ${from}`);
     return { pid: pump.pid };
   }
 
   /** Ends what partitions receive that have not asked for a while. */
   #releaseDead(): void {
-    const { limits, shares } = this.#host.state();
+    const { limits, shares } = this.#host.book.state;
     for (const pump of this.#pumps("transmit")) {
       const asked = this.#asked.get(pump);
       if (asked === undefined) {
@@ -194,7 +193,7 @@ export class Remote {
       endPump(pump);
       this.#forget(pump);
       this.#asked.delete(pump);
-      this.#host.tell(
+      this.#host.book.tell(
         shared
           ? `partition ${pump.partition} was silent for ${limits.timeoutS} s: ` +
             `"${pump.stream}" is no longer sent to it`
@@ -213,7 +212,7 @@ export class Remote {
     this.#busy = true;
     try {
       this.#releaseDead();
-      for (const mount of this.#host.state().mounts) {
+      for (const mount of this.#host.book.state.mounts) {
         const peer = this.peer(mount.partition);
         if (peer === undefined || !this.#backOff.may(mount.path)) continue;
         try {
@@ -240,7 +239,7 @@ export class Remote {
     let pump = this.#receiver(mount);
     if (pump !== undefined && !pumpRuns(pump)) {
       this.#forget(pump);
-      this.#host.tell(`the receiver of "${mount.stream}" died`, "warning");
+      this.#host.book.tell(`the receiver of "${mount.stream}" died`, "warning");
       pump = undefined;
     }
     if (pump === undefined) {
@@ -264,7 +263,9 @@ export class Remote {
       });
       this.#renewed.delete(mount.path);
       // Unmounted while it started.
-      if (!this.#host.state().mounts.some(({ path }) => path === mount.path)) {
+      if (
+        !this.#host.book.state.mounts.some(({ path }) => path === mount.path)
+      ) {
         this.end(mount);
         return;
       }
@@ -286,8 +287,8 @@ export class Remote {
 
   /** Ends every process. */
   endAll(): void {
-    for (const pump of this.#host.state().pumps) endPump(pump);
-    this.#host.change({ pumps: [] });
+    for (const pump of this.#host.book.state.pumps) endPump(pump);
+    this.#host.book.change({ pumps: [] });
   }
 
   /** Whether something that is no mount of ours has the place. */
