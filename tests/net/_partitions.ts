@@ -54,8 +54,10 @@ export class Partition implements AsyncDisposable {
   readonly host: NetHost;
   /** Its number. */
   readonly id: number;
+  /** Its address. */
+  address: string;
   /** Its port. */
-  readonly port: number;
+  port: number;
   /** Its streams. */
   readonly streams: Folder;
   readonly #folder = new Folder("/tmp");
@@ -64,6 +66,7 @@ export class Partition implements AsyncDisposable {
   constructor(host: NetHost, id: number, options: PartitionOptions = {}) {
     this.host = host;
     this.id = id;
+    this.address = host.address;
     this.port = options.port ?? DAEMON_PORT;
     this.streams = options.streams ?? host.streams;
     const key = options.key ?? "a key of more than 16 bytes";
@@ -94,7 +97,7 @@ export class Partition implements AsyncDisposable {
 
   /** How others are told of it. */
   asPeer(): string {
-    return `[[peer]]\npartition = ${this.id}\nhost = "${this.host.address}"\n` +
+    return `[[peer]]\npartition = ${this.id}\nhost = "${this.address}"\n` +
       `port = ${this.port}\n`;
   }
 
@@ -114,7 +117,7 @@ export class Partition implements AsyncDisposable {
       this.#folder.file("partition.toml"),
       [
         `partition = ${this.id}`,
-        `listen = "${this.host.address}:${this.port}"`,
+        `listen = "${this.address}:${this.port}"`,
         `key = "${this.#folder.file("key")}"`,
         `timeout = ${TIMEOUT_S}`,
         ...top,
@@ -281,13 +284,12 @@ export class Two implements AsyncDisposable {
       await partition.shutdown();
       partition.requireNothingLeft();
     }
-    await until(
-      "its readers to leave the camera",
-      () =>
-        this.camera.stream.semaphores().every(({ readerPid }) =>
-          readerPid <= 0
-        ),
-    );
+    // One that was killed leaves its number; the next reader takes its place.
+    const left = (): boolean =>
+      this.camera.stream.semaphores().every(({ readerPid }) =>
+        readerPid <= 0 || processStartNs(readerPid) === undefined
+      );
+    await until("its readers to leave the camera", left);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
