@@ -16,6 +16,8 @@ import { openStage, type Stage } from "./demo_stage.ts";
 /** How long anything may take, ms. */
 const PATIENCE_MS = 20_000;
 const RATE = 100;
+/** How long the line is broken after that was noticed, ms. */
+const AWAY_MS = 4000;
 
 /** Waits until something is so. */
 async function until(
@@ -37,7 +39,8 @@ async function until(
 class Crossing implements AsyncDisposable {
   readonly #source: Stream;
   readonly #dir: string;
-  readonly #stop = new AbortController();
+  readonly #camera = new AbortController();
+  readonly #reader = new AbortController();
   readonly #sentNs = new Map<number, bigint>();
   readonly #feeding: Promise<void>;
   #watching: Promise<void> = Promise.resolve();
@@ -48,7 +51,7 @@ class Crossing implements AsyncDisposable {
     this.#dir = to;
     this.inspector = new Inspector(this.#sentNs);
     const forEver = { seconds: Number.MAX_SAFE_INTEGER / RATE, rate: RATE };
-    const { signal } = this.#stop;
+    const { signal } = this.#camera;
     this.#feeding = feed(this.#source, this.#sentNs, forEver, signal, () => {});
   }
 
@@ -77,7 +80,7 @@ class Crossing implements AsyncDisposable {
     }
     this.#watching = (async (): Promise<void> => {
       using destination = opened;
-      const { signal } = this.#stop;
+      const { signal } = this.#reader;
       for await (const frame of destination.frames({ signal, since: 0n })) {
         this.inspector.take(frame);
       }
@@ -86,20 +89,28 @@ class Crossing implements AsyncDisposable {
     return true;
   }
 
-  /** Ends the camera, and waits for its last frame. */
-  async end(signal: AbortSignal): Promise<void> {
+  /**
+   * Ends the camera, and waits for its last frame.
+   *
+   * @returns Its number.
+   */
+  async end(signal: AbortSignal): Promise<bigint> {
+    this.#camera.abort();
+    await this.#feeding;
     const last = this.written;
     await until(
-      "the last frames did not arrive",
+      "the last frame did not arrive",
       signal,
       () => this.arrived >= last,
     );
-    await this[Symbol.asyncDispose]();
+    this.#reader.abort();
     await this.#watching;
+    return last;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
+    this.#camera.abort();
+    this.#reader.abort();
     await this.#feeding;
     await this.#watching.catch(() => {});
     this.#source.close();
@@ -137,7 +148,7 @@ async function breakAndMend(
     async () => (await two.mount())?.state === "waiting",
   );
   const before = crossing.arrived;
-  await pause(1000, signal);
+  await pause(AWAY_MS, signal);
   if (crossing.arrived !== before) {
     throw new CommandError("Frames crossed a line that is broken");
   }
@@ -203,9 +214,9 @@ async function play(
     signal,
     () => inspector.received > back + RATE,
   );
-  await crossing.end(signal);
+  const written = await crossing.end(signal);
   return {
-    written: crossing.written,
+    written,
     received: inspector.received,
     different: inspector.different,
     last: crossing.arrived,
