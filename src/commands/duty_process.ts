@@ -1,25 +1,22 @@
-/** Starts the processes that carry streams between hosts. @module */
+/** Starts the processes that a daemon has for what goes on without it. @module */
 
 import { CommandError } from "../cli/errors.ts";
 import { keepDescriptors } from "../../ffi/segment.ts";
-import type { StartedPump } from "../partition/pumps.ts";
 import { denoProgram } from "./device_background.ts";
 import { runLine } from "./permissions.ts";
 
-/** What a receiver and a transmitter say when they stand. */
-const STANDS = /listening on .*:(\d+)$/;
+/** What such a process says when it stands. */
+const STANDS = /(?:^|: )stands$/;
 
 /**
  * Starts `shmim WORDS` in a session of its own, with the permissions of its
  * duty only. It goes on when this process ends.
  *
- * @param words A `receive` or a `transmit`.
- * @param onLine Told what it says.
+ * @param words Such as a `carry`.
+ * @returns Its pid, when it stands.
+ * @throws {CommandError} with its last words, where it ends before.
  */
-export async function startPump(
-  words: readonly string[],
-  onLine: (line: string) => void,
-): Promise<StartedPump> {
+export async function startDuty(words: readonly string[]): Promise<number> {
   const line = await runLine(words);
   keepDescriptors();
   const child = new Deno.Command(denoProgram(), {
@@ -30,24 +27,26 @@ export async function startPump(
     detached: true,
   }).spawn();
   child.unref();
-  const stands = Promise.withResolvers<number>();
-  if (words[0] !== "receive") stands.resolve(0);
+  let last = "";
+  let rest = "";
+  const text = child.stderr.pipeThrough(new TextDecoderStream());
+  const stood = Promise.withResolvers<void>();
   const read = async (): Promise<void> => {
-    let rest = "";
-    const text = child.stderr.pipeThrough(new TextDecoderStream());
     for await (const chunk of text) {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop() ?? "";
       for (const one of lines) {
-        const match = STANDS.exec(one);
-        if (match !== null) stands.resolve(Number(match[1]));
-        onLine(one);
+        if (STANDS.test(one)) stood.resolve();
+        last = one;
       }
     }
-    stands.reject(
-      new CommandError(`"shmim ${words.join(" ")}" ended: ${rest}`),
+    stood.reject(
+      new CommandError(
+        `"shmim ${words.slice(0, 3).join(" ")}" ended: ${rest || last}`,
+      ),
     );
   };
-  read().catch(stands.reject);
-  return { pid: child.pid, port: await stands.promise };
+  read().catch(stood.reject);
+  await stood.promise;
+  return child.pid;
 }
