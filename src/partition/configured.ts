@@ -29,6 +29,7 @@ export function applyConfig(book: Book, config: DaemonConfig): void {
       stream: mount.stream,
       path: path(mount.as),
       target: "",
+      write: mount.write,
     };
   });
   book.change({
@@ -37,7 +38,11 @@ export function applyConfig(book: Book, config: DaemonConfig): void {
       ...own,
     ],
     mounts: [
-      ...mounts,
+      // What was mounted by hand stays; the configuration says how otherwise.
+      ...mounts.map((mount) => {
+        const said = others.find(({ path }) => path === mount.path);
+        return said === undefined ? mount : { ...mount, write: said.write };
+      }),
       ...others.filter((one) => !mounts.some(({ path }) => path === one.path)),
     ],
   });

@@ -19,13 +19,14 @@ import { metricsText } from "./metrics.ts";
 import { Mounted } from "./mounted.ts";
 import { share, unshare } from "./offers.ts";
 import { PeerSocket } from "./peers.ts";
-import type { StartPump } from "./pumps.ts";
+import { Duties, type StartDuty } from "./duties.ts";
+import { Keyring } from "./keyring.ts";
 import { readRegistry, type Registry } from "./registry.ts";
 import { Remote } from "./remote.ts";
 import { configOf, type ReportSource, sharesOf, statusOf } from "./report.ts";
 import { locked, makeRunFolder } from "./run_folder.ts";
 import { shutDown } from "./shutdown.ts";
-import { listUnits, type UnitState } from "./unit.ts";
+import { listUnits, socketPath, type UnitState } from "./unit.ts";
 
 /** How often mounts are held against what their owners share, ms. */
 const LOOK_MS = 500;
@@ -44,10 +45,10 @@ export interface DaemonOptions {
   readonly config?: DaemonConfig;
   /** Told of everything that happens. */
   readonly onEvent: EventSink;
-  /** Starts the processes that carry streams between hosts. */
-  readonly startPump?: StartPump;
-  /** The key of `config.key`. */
-  readonly key?: Uint8Array<ArrayBuffer>;
+  /** Starts the processes that go on without it. */
+  readonly startDuty?: StartDuty;
+  /** The keys that `config` names. */
+  readonly keys?: Keyring;
 }
 
 /** A running daemon. */
@@ -88,38 +89,56 @@ export class Daemon {
     this.#remote = this.#between(options);
     this.#mounted = new Mounted(book, this.#remote);
     this.#mounted.look();
-    this.#socket = new ControlSocket(folder, unit, this.#answer);
+    this.#socket = new ControlSocket(
+      socketPath(folder, unit),
+      this.#answer,
+    );
     this.#timer = setInterval(() => this.#mounted.look(), LOOK_MS);
   }
 
   /** What is needed for streams between hosts, where it is asked for. */
-  #between({ config, key, startPump }: DaemonOptions): Remote | undefined {
-    if (config === undefined || startPump === undefined) return undefined;
-    if (config.listen === undefined && config.peers.length === 0) {
+  #between({ config, keys, startDuty }: DaemonOptions): Remote | undefined {
+    const book = this.#book;
+    const { duties } = book.state;
+    const listen = config?.listen;
+    const peers = config?.peers ?? [];
+    if (startDuty === undefined || listen === undefined && peers.length === 0) {
+      if (duties.length > 0) {
+        book.tell(
+          "its configuration names no peers any more, but processes of before " +
+            `go on: pid ${duties.map(({ pid }) => pid).join(", ")}`,
+          "warning",
+        );
+      }
       return undefined;
     }
-    const book = this.#book;
+    const keyring = keys ?? new Keyring({ peers: [] });
     const remote = new Remote({
       book,
-      startPump,
-      hostname: config.listen?.hostname ?? "127.0.0.1",
-      key,
-      keyFile: config.key,
+      duties: new Duties(book, startDuty),
+      hostname: listen?.hostname ?? "127.0.0.1",
+      keys: keyring,
     });
-    if (config.listen !== undefined) {
-      this.#peers = new PeerSocket(
-        config.listen,
-        key,
-        (request, host) => remote.answer(request, host),
-        (why) => book.tell(`turned a peer away: ${why}`, "warning"),
-      );
-      book.tell(
-        `other hosts reach it at ${config.listen.hostname}:` +
-          `${this.#peers.port}` +
-          (key === undefined ? "; without a key only this host may" : ""),
-      );
-    }
+    if (listen !== undefined) this.#listen(listen, keyring, remote);
     return remote;
+  }
+
+  #listen(
+    where: { readonly hostname: string; readonly port: number },
+    keys: Keyring,
+    remote: Remote,
+  ): void {
+    const book = this.#book;
+    this.#peers = new PeerSocket(
+      where,
+      keys,
+      (request, caller) => remote.answer(request, caller),
+      (why) => book.tell(`turned a peer away: ${why}`, "warning"),
+    );
+    book.tell(
+      `other hosts reach it at ${where.hostname}:${this.#peers.port}` +
+        (keys.keys.length === 0 ? "; without a key only this host may" : ""),
+    );
   }
 
   /** What it remembers. */

@@ -1,7 +1,6 @@
 /** Streams of other partitions that are mounted here. @module */
 
 import { join, resolve } from "@std/path";
-import { removeStream } from "../stream/remove.ts";
 import { isStreamPath, requireName, SUFFIX } from "../stream/names.ts";
 import type { Book } from "./book.ts";
 import type { Request } from "./control.ts";
@@ -12,6 +11,7 @@ import {
   findShare,
   plannedMount,
   putLink,
+  requireWritable,
   setAside,
 } from "./mounts.ts";
 import type { Peer } from "./peers.ts";
@@ -79,6 +79,7 @@ export class Mounted {
       mount.stream,
       partition,
     );
+    if (mount.write) requireWritable(share, mount.partition);
     const now = { ...mount, target: share.path };
     if (mount.target !== share.path) {
       dropLink(mount);
@@ -105,7 +106,9 @@ export class Mounted {
     const stream = requireName(textOf(request, "stream"));
     const path = join(dir, requireName(textOf(request, "as")) + SUFFIX);
     const there = mounts.find((mount) => mount.path === path);
-    const same = there?.partition === partition && there.stream === stream;
+    const write = request.write === true;
+    const same = there?.partition === partition && there.stream === stream &&
+      there.write === write;
     if (!same && Remote.taken(path)) {
       throw new PartitionError(
         `"${path}" exists and is another stream: --as gives the mount another ` +
@@ -114,22 +117,27 @@ export class Mounted {
     }
     if (
       !same &&
-      mounts.some((one) => one.partition === partition && one.stream === stream)
+      mounts.some((one) =>
+        one.partition === partition && one.stream === stream &&
+        one.write === write
+      )
     ) {
       throw new PartitionError(
-        `"${stream}" of partition ${partition} is mounted already`,
+        `"${stream}" of partition ${partition} is mounted already, for ` +
+          (write ? "writing" : "reading"),
       );
     }
-    const offer = await this.#remote?.offered(peer, stream);
-    const mount: Mount = { partition, stream, path, target: "" };
+    const mount: Mount = { partition, stream, path, target: "", write };
+    await this.#remote?.offered(peer, mount);
     if (!same) {
       this.#book.change({ mounts: [...this.#book.state.mounts, mount] });
     }
     this.#book.tell(
-      `mounts "${stream}" of partition ${partition}, another host`,
+      `mounts "${stream}" of partition ${partition}, another host` +
+        (write ? ", for writing" : ""),
     );
     this.look();
-    return { ...mount, write: offer?.write ?? false };
+    return mount;
   }
 
   #mountHere(request: Request): unknown {
@@ -137,10 +145,11 @@ export class Mounted {
     const partition = numberOf(request, "partition", MAX_PARTITION);
     const stream = requireName(textOf(request, "stream"));
     const as = requireName(textOf(request, "as"));
-    const { mount, write } = plannedMount(this.#book.folder, this.#book.state, {
+    const mount = plannedMount(this.#book.folder, this.#book.state, {
       partition,
       stream,
       as,
+      write: request.write === true,
     });
     const there = mounts.find(({ path }) => path === mount.path);
     if (
@@ -162,11 +171,11 @@ export class Mounted {
       throw error;
     }
     this.#book.tell(`mounted "${stream}" of partition ${partition} as "${as}"`);
-    return { ...mount, write };
+    return mount;
   }
 
   /** Takes a mount away. */
-  umount(name: string): unknown {
+  async umount(name: string): Promise<Mount> {
     const path = isStreamPath(name)
       ? resolve(name)
       : join(this.#book.state.dir, requireName(name) + SUFFIX);
@@ -178,18 +187,16 @@ export class Mounted {
     this.#book.change({ mounts: mounts.filter((one) => one !== mount) });
     this.#waiting.delete(path);
     if (this.#remote?.peer(mount.partition) === undefined) dropLink(mount);
-    else {
-      this.#remote.end(mount);
-      if (Remote.taken(path)) removeStream(path, { force: true });
-    }
+    else await this.#remote.end(mount);
     this.#book.tell(`unmounted "${name}"`);
     return mount;
   }
 
-  /** Takes away what is ours of every mount: links. */
-  dropAll(): void {
+  /** Takes away what is ours of every mount: links and copies. */
+  async dropAll(): Promise<void> {
     for (const mount of this.#book.state.mounts) {
       if (this.#remote?.peer(mount.partition) === undefined) dropLink(mount);
+      else await this.#remote.end(mount);
     }
   }
 }

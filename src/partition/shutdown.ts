@@ -24,12 +24,12 @@ export interface Shutdown {
  * @param force Also where somebody uses something.
  * @throws {PartitionError} where somebody does, saying who.
  */
-export function shutDown(
+export async function shutDown(
   book: Book,
   mounted: Mounted,
   remote: Remote | undefined,
   force: boolean,
-): Shutdown {
+): Promise<Shutdown> {
   const { folder } = book;
   const { partition } = book.state;
   const registry = locked(folder, () => readRegistry(folder));
@@ -51,7 +51,7 @@ export function shutDown(
     }
     return own.length;
   });
-  mounted.dropAll();
+  await mounted.dropAll();
   remote?.endAll();
   book.change({ up: false, shares: [], mounts: [] });
   book.tell(`shut down; removed ${removed} segments`);
