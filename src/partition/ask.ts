@@ -7,6 +7,9 @@ import { PeerRefusal } from "./errors.ts";
 import type { Keyring } from "./keyring.ts";
 import { askPeer, type Peer } from "./peers.ts";
 
+/** Who typed a command waits for this and more. */
+const LONGEST_S = 5;
+
 /** The peers of a daemon. */
 export class Peers {
   readonly #book: Book;
@@ -51,7 +54,12 @@ export class Peers {
     };
     const key = this.keys.of(peer.partition);
     try {
-      const answer = await askPeer(peer, key, introduced, limits.timeoutS);
+      const answer = await askPeer(
+        peer,
+        key,
+        introduced,
+        Math.min(limits.timeoutS, LONGEST_S),
+      );
       this.#reached.set(peer.partition, true);
       return answer;
     } catch (error) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { connectWithin } from "../bridge/connect.ts";
 import { plainAddress } from "../bridge/peer.ts";
 import type { Book } from "./book.ts";
 import type { Request } from "./control.ts";
@@ -40,11 +41,16 @@ interface Known {
 
 /** How long an address behind a name is believed, ms. */
 const ADDRESS_MS = 30_000;
+const CONNECT_MS = 3000;
 
 /** Where a peer's name leads to: asked by connecting, which may be done. */
 export async function addressOf({ host, port }: Peer): Promise<string> {
   if (/^[\d.]+$/.test(host) || host.includes(":")) return plainAddress(host);
-  const connection = await Deno.connect({ hostname: host, port });
+  const connection = await connectWithin(CONNECT_MS, {
+    hostname: host,
+    port,
+    signal: new AbortController().signal,
+  });
   try {
     return plainAddress((connection.remoteAddr as Deno.NetAddr).hostname);
   } finally {

@@ -14,6 +14,7 @@ import {
   SERVICE,
 } from "../bridge/handshake.ts";
 import { Admission, type Guest } from "../bridge/admission.ts";
+import { connectWithin } from "../bridge/connect.ts";
 import type { Caller } from "./callers.ts";
 import type { Request } from "./control.ts";
 import { PartitionError, PeerRefusal } from "./errors.ts";
@@ -32,6 +33,7 @@ export interface Peer {
 }
 
 const PATIENCE_MS = 5000;
+const NEVER = new AbortController().signal;
 /** Requests that are answered at once, of peers that have the key. */
 const MAX_ANSWERING = 64;
 /** How often one that was turned away at the door knocks again. */
@@ -92,7 +94,11 @@ async function exchange(
   const end = performance.now() + timeoutS * 1000;
   for (let knock = 1;; knock++) {
     try {
-      const connection = await Deno.connect({ hostname: host, port });
+      const connection = await connectWithin(end - performance.now(), {
+        hostname: host,
+        port,
+        signal: NEVER,
+      });
       using _ = closing(connection, end - performance.now());
       const channel = await initiate(connection, options(key));
       await channel.send(encode(request));

@@ -51,6 +51,7 @@ export class Remote {
   readonly #renewed = new Map<string, number>();
   readonly #origins = new Origins();
   readonly #serving: Serving;
+  readonly #tending = new Set<string>();
   #busy = false;
   /** Who the others are. */
   readonly callers: Callers;
@@ -153,9 +154,10 @@ export class Remote {
       await this.pumps.look();
       await this.#serving.look();
       await this.#endOrphans();
-      await Promise.all(
-        this.#book.state.mounts.map((mount) => this.#lookAt(mount, onState)),
-      );
+      // Not waited for: one that does not answer holds no other one up.
+      for (const mount of this.#book.state.mounts) {
+        void this.#lookAt(mount, onState);
+      }
     } catch (error) {
       this.#book.tell((error as Error).message, "warning");
     } finally {
@@ -179,7 +181,11 @@ export class Remote {
     onState: (mount: Mount, problem: string) => void,
   ): Promise<void> {
     const peer = this.peer(mount.partition);
-    if (peer === undefined || !this.#backOff.may(mount.path)) return;
+    if (
+      peer === undefined || this.#tending.has(mount.path) ||
+      !this.#backOff.may(mount.path)
+    ) return;
+    this.#tending.add(mount.path);
     try {
       await this.#tend(mount, peer);
       this.#backOff.done(mount.path);
@@ -187,6 +193,8 @@ export class Remote {
     } catch (error) {
       this.#backOff.failed(mount.path);
       if (this.#isMounted(mount)) onState(mount, (error as Error).message);
+    } finally {
+      this.#tending.delete(mount.path);
     }
   }
 
