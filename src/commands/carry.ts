@@ -100,7 +100,8 @@ export const command = defineCommand<Options>({
       control,
       (request) => carrier.answer(request),
     );
-    out.say("stands");
+    // Where nobody reads that, the daemon died meanwhile: so does this.
+    out.line("stands");
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve());

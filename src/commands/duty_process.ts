@@ -22,17 +22,16 @@ export async function startDuty(words: readonly string[]): Promise<number> {
   const child = new Deno.Command(denoProgram(), {
     args: Deno.build.standalone ? [...words] : line.slice(1),
     stdin: "null",
-    stdout: "null",
+    stdout: "piped",
     stderr: "piped",
     detached: true,
   }).spawn();
   child.unref();
   let last = "";
-  let rest = "";
-  const text = child.stderr.pipeThrough(new TextDecoderStream());
   const stood = Promise.withResolvers<void>();
-  const read = async (): Promise<void> => {
-    for await (const chunk of text) {
+  const read = async (from: ReadableStream<Uint8Array>): Promise<void> => {
+    let rest = "";
+    for await (const chunk of from.pipeThrough(new TextDecoderStream())) {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop() ?? "";
       for (const one of lines) {
@@ -40,13 +39,13 @@ export async function startDuty(words: readonly string[]): Promise<number> {
         last = one;
       }
     }
-    stood.reject(
-      new CommandError(
-        `"shmim ${words.slice(0, 3).join(" ")}" ended: ${rest || last}`,
-      ),
-    );
+    last = rest || last;
   };
-  read().catch(stood.reject);
+  Promise.all([read(child.stdout), read(child.stderr)]).then(() => {
+    throw new CommandError(
+      `"shmim ${words.slice(0, 3).join(" ")}" ended: ${last}`,
+    );
+  }).catch(stood.reject);
   await stood.promise;
   return child.pid;
 }

@@ -85,9 +85,10 @@ export class Daemon {
       peers: config?.peers ?? [],
       limits: config?.limits ?? {},
     }, (event) => book.tell(event.message, event.level)));
-    if (config !== undefined) applyConfig(book, config);
+    const gone = config === undefined ? [] : applyConfig(book, config);
     this.#remote = this.#between(options);
     this.#mounted = new Mounted(book, this.#remote);
+    for (const mount of gone) void this.#mounted.drop(mount);
     this.#mounted.look();
     this.#socket = new ControlSocket(
       socketPath(folder, unit),

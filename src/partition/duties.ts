@@ -7,7 +7,7 @@
  * @module
  */
 
-import { join } from "@std/path";
+import { basename, join } from "@std/path";
 import { endProcess, processStartNs } from "../../ffi/segment.ts";
 import { BackOff } from "./back_off.ts";
 import type { Book } from "./book.ts";
@@ -63,6 +63,16 @@ export function runs(
   return processStartNs(pid)?.toString() === startNs;
 }
 
+/** Waits for the end of a process that was told to end, but not for ever. */
+async function ended(
+  duty: { readonly pid: number; readonly startNs: string },
+): Promise<void> {
+  const limit = performance.now() + ANSWER_S * 1000;
+  while (runs(duty) && performance.now() < limit) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 function same(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((word, at) => word === b[at]);
 }
@@ -74,6 +84,8 @@ export class Duties {
   readonly #backOff = new BackOff();
   readonly #starting = new Map<string, Promise<Duty>>();
   readonly #taking = new Set<number>();
+  /** Settles when nothing runs but what is remembered. */
+  readonly #alone: Promise<void>;
   #ended = false;
 
   /**
@@ -85,6 +97,8 @@ export class Duties {
   constructor(book: Book, start: StartDuty) {
     this.#book = book;
     this.#start = start;
+    this.#alone = this.#endStrangers();
+    this.#alone.catch(() => {}); // told by the first who needs a process
   }
 
   #socket({ slot }: { readonly slot: number }): string {
@@ -98,6 +112,36 @@ export class Duties {
       if (!taken.has(slot) && !this.#taking.has(slot)) return slot;
     }
     throw new PartitionError(`The daemon has ${MAX_DUTIES} processes already`);
+  }
+
+  /**
+   * Ends processes of this unit that it knows nothing of: a daemon before it
+   * was killed before it noted them, or what it noted is lost.
+   */
+  async #endStrangers(): Promise<void> {
+    const known = new Set(this.all.map(({ slot }) => slot));
+    const { folder } = this.#book;
+    const { unit } = this.#book.state;
+    const there = new Set(
+      [...Deno.readDirSync(folder)].map(({ name }) => name),
+    );
+    for (let slot = 0; slot < MAX_DUTIES; slot++) {
+      const path = this.#socket({ slot });
+      if (known.has(slot) || !there.has(basename(path))) continue;
+      const ping = { do: "ping" };
+      const answer = await askSocket(path, "It", ping, ANSWER_S)
+        .catch(() => undefined) as { pid?: unknown } | undefined;
+      const pid = typeof answer?.pid === "number" ? answer.pid : 0;
+      const start = processStartNs(pid);
+      if (start !== undefined) {
+        this.#book.tell(
+          `ends process ${pid}, of which unit ${unit} lost track`,
+        );
+        endProcess(pid, start);
+        await ended({ pid, startNs: `${start}` });
+      }
+      this.#removeSocket({ slot });
+    }
   }
 
   /** The duty of that name, where its process runs. */
@@ -143,6 +187,7 @@ export class Duties {
 
   async #begin(name: string, words: readonly string[]): Promise<Duty> {
     this.#forget(name);
+    await this.#alone;
     const slot = this.#freeSlot();
     this.#taking.add(slot);
     let pid: number;
@@ -216,7 +261,7 @@ export class Duties {
     this.#forget(name);
   }
 
-  #removeSocket(duty: Duty): void {
+  #removeSocket(duty: { readonly slot: number }): void {
     try {
       Deno.removeSync(this.#socket(duty));
     } catch (error) {

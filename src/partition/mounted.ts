@@ -127,7 +127,10 @@ export class Mounted {
           (write ? "writing" : "reading"),
       );
     }
-    const mount: Mount = { partition, stream, path, target: "", write };
+    const mount: Mount = {
+      ...{ partition, stream, path, target: "", write },
+      made: true, // nothing has that name
+    };
     await this.#remote?.offered(peer, mount);
     if (!same) {
       this.#book.change({ mounts: [...this.#book.state.mounts, mount] });
@@ -186,17 +189,22 @@ export class Mounted {
     }
     this.#book.change({ mounts: mounts.filter((one) => one !== mount) });
     this.#waiting.delete(path);
-    if (this.#remote?.peer(mount.partition) === undefined) dropLink(mount);
-    else await this.#remote.end(mount);
+    await this.drop(mount);
     this.#book.tell(`unmounted "${name}"`);
     return mount;
   }
 
-  /** Takes away what is ours of every mount: links and copies. */
+  /** Takes away what is ours of a mount: its link, or its copy. */
+  async drop(mount: Mount): Promise<void> {
+    const { partition, made } = mount;
+    if (made !== true && this.#remote?.peer(partition) === undefined) {
+      dropLink(mount);
+    } else if (this.#remote !== undefined) await this.#remote.end(mount);
+    else Remote.removeCopy(mount); // its configuration names no peers any more
+  }
+
+  /** Takes away what is ours of every mount. */
   async dropAll(): Promise<void> {
-    for (const mount of this.#book.state.mounts) {
-      if (this.#remote?.peer(mount.partition) === undefined) dropLink(mount);
-      else await this.#remote.end(mount);
-    }
+    for (const mount of this.#book.state.mounts) await this.drop(mount);
   }
 }

@@ -251,9 +251,7 @@ export class Pumps {
 
   /** Ends every process that carries. */
   endAll(): void {
-    for (const name of new Set(this.all.map(({ duty }) => duty))) {
-      this.#duties.end(name);
-    }
+    this.#duties.endAll();
     this.#book.change({ pumps: [] });
   }
 }

@@ -213,7 +213,8 @@ export class Remote {
     const kind = mount.write ? "transmit" : "receive";
     if (
       pump !== undefined &&
-      (pump.kind !== kind || !this.pumps.stands(pump, facts))
+      (pump.kind !== kind || !this.pumps.stands(pump, facts) ||
+        kind === "receive" && pump.host !== this.#hostname)
     ) {
       await this.pumps.stop(pump);
       pump = undefined;
@@ -243,6 +244,7 @@ export class Remote {
       const { origins } = await this.#offer(peer, stream);
       this.#origins.learn(path, origins);
       requireNoCircle([own], origins);
+      this.#claim(mount);
       pump = await this.pumps.start({
         kind: "receive",
         of: "mount",
@@ -292,6 +294,7 @@ export class Remote {
       }
       throw error;
     }
+    this.#claim(mount);
     ensureLike(path, toShape(answer.shape as Record<string, unknown>));
     const port = whole(answer, "port", 1, 65535);
     if (
@@ -322,7 +325,7 @@ export class Remote {
     this.#origins.forget(mount.path);
     const pump = this.#pumpOf(mount);
     if (pump !== undefined) await this.pumps.stop(pump);
-    if (Remote.taken(mount.path)) removeStream(mount.path, { force: true });
+    Remote.removeCopy(mount);
     const peer = this.peer(mount.partition);
     if (peer === undefined) return;
     const { stream } = mount;
@@ -335,6 +338,25 @@ export class Remote {
   /** Ends every process. */
   endAll(): void {
     this.pumps.endAll();
+  }
+
+  /** Removes the copy of a mount, where it is ours. */
+  static removeCopy({ path, made }: Mount): void {
+    if (made === true && Remote.taken(path)) {
+      removeStream(path, { force: true });
+    }
+  }
+
+  /** Notes that the copy will be ours, where nothing has its name. */
+  #claim({ path }: Mount): void {
+    const { mounts } = this.#book.state;
+    const mount = mounts.find((one) => one.path === path);
+    if (mount === undefined || mount.made === true || Remote.taken(path)) {
+      return;
+    }
+    this.#book.change({
+      mounts: mounts.map((one) => one === mount ? { ...one, made: true } : one),
+    });
   }
 
   /** Whether something that is no mount of ours has the place. */

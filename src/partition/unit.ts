@@ -50,6 +50,8 @@ export interface Share {
   readonly with: readonly number[];
   /** Whether they may write. */
   readonly write: boolean;
+  /** Whether the configuration says so: it goes when that no longer does. */
+  readonly configured?: boolean;
 }
 
 /** A stream of another partition that is mounted here. */
@@ -64,6 +66,10 @@ export interface Mount {
   readonly target: string;
   /** Whether it is for writing. */
   readonly write: boolean;
+  /** Whether the configuration says so: it goes when that no longer does. */
+  readonly configured?: boolean;
+  /** Whether its copy is ours: the name was free when it was made. */
+  readonly made?: boolean;
 }
 
 /** What a daemon remembers. */
@@ -168,6 +174,14 @@ function toPump(pump: Record<string, unknown>): Pump {
   };
 }
 
+/** A flag that is left out where it is false. */
+function mark<Name extends string>(
+  fields: Record<string, unknown>,
+  name: Name,
+): { [name in Name]?: true } {
+  return fields[name] === true ? { [name]: true } as { [n in Name]: true } : {};
+}
+
 function toUnit(fields: Record<string, unknown>): UnitState {
   const limits = fields.limits;
   if (typeof limits !== "object" || limits === null) {
@@ -188,6 +202,7 @@ function toUnit(fields: Record<string, unknown>): UnitState {
       path: text(share, "path"),
       with: numbers(share, "with"),
       write: flag(share, "write"),
+      ...mark(share, "configured"),
     })),
     mounts: list(fields, "mounts", (mount) => ({
       partition: partitionOf(mount),
@@ -195,6 +210,8 @@ function toUnit(fields: Record<string, unknown>): UnitState {
       path: text(mount, "path"),
       target: text(mount, "target"),
       write: flag(mount, "write"),
+      ...mark(mount, "configured"),
+      ...mark(mount, "made"),
     })),
     peers: list(fields, "peers", toPeer),
     duties: list(fields, "duties", toDuty),

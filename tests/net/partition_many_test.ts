@@ -11,7 +11,7 @@ netTest("partitions: two with one number: the second is told", async (pair) => {
   await using both = new Two(pair);
   const { one, two } = both;
   using streams = new Folder("/tmp");
-  await using twin = new Partition(pair.icc, 2, { port: 7101, streams });
+  await using twin = new Partition(pair.rtc, 2, { port: 7101, streams });
   twin.configure([one]);
   await both.up();
   const before = [one.running(), two.running()];
@@ -33,9 +33,10 @@ netTest("partitions: two with one number: the second is told", async (pair) => {
   const arrivals = new Arrivals("cam", streams.path);
   both.camera.write();
   await arrivals.arrived(both.camera.written, () => twin.log);
-  await twin.shutdown();
-  twin.requireNothingLeft();
-  await both.end();
+  for (const partition of [twin, one]) {
+    await partition.shutdown();
+    partition.requireNothingLeft();
+  }
 });
 
 netTest(
