@@ -233,7 +233,8 @@ export class Serving {
       const facts = await this.#facts(peer);
       if (
         there !== undefined &&
-        (there.path !== share.path || !this.#stands(there, facts))
+        (there.path !== share.path || there.host !== this.#bind ||
+          !this.#stands(there, facts))
       ) {
         await this.#pumps.stop(there);
         there = undefined;
