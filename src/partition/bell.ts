@@ -10,7 +10,8 @@ import { Segment } from "../sysv/segment.ts";
 
 const COUNT = 0;
 const MARK = 8;
-const BYTES = 16;
+const CHANGES = 16;
+const BYTES = 24;
 /** "shmbell" and a version: what has the id now may be something else. */
 const MARK_VALUE = 0x0173_686d_6265_6c6cn;
 
@@ -63,6 +64,17 @@ export class Bell {
   /** Wakes all who wait. */
   ring(): void {
     this.#segment.ring(COUNT);
+  }
+
+  /** How often the registry has changed. */
+  get changes(): bigint {
+    return this.#segment.word(CHANGES);
+  }
+
+  /** Wakes all who wait: the registry has changed. */
+  ringChanged(): void {
+    this.#segment.ring(CHANGES);
+    this.ring();
   }
 
   /** Waits until it has rung since `count` was `seen`, or the time is up. */

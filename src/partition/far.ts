@@ -43,7 +43,7 @@ export function farPeer(
 /** Wakes what carries segments, where any does. */
 export function ringFor({ bell }: Registry): void {
   using there = bell === 0 ? undefined : Bell.at(bell - 1);
-  there?.ring();
+  there?.ringChanged();
 }
 
 /** What an answer means to who asked. */

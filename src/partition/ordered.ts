@@ -47,6 +47,21 @@ export interface Changes {
   readonly records: Uint8Array<ArrayBuffer>;
 }
 
+/** Ranges that touch as one; no byte lies in two of them. */
+function merged(ranges: readonly Range[]): Range[] {
+  const found: { offset: number; length: number }[] = [];
+  for (
+    const { offset, length } of ranges.toSorted((a, b) => a.offset - b.offset)
+  ) {
+    const last = found.at(-1);
+    const end = offset + length;
+    if (last !== undefined && offset <= last.offset + last.length) {
+      last.length = Math.max(last.length, end - last.offset);
+    } else found.push({ offset, length });
+  }
+  return found;
+}
+
 /** Somebody keeps the lock. */
 export class KeptError extends PartitionError {
   /** Name of the class. */
@@ -252,18 +267,18 @@ export class OrderedSegment {
   }
 
   #logged(update: bigint, newest: bigint): Range[] {
-    const ranges = new Map<string, Range>();
+    const { size } = this.#layout;
+    const ranges: Range[] = [];
     for (let n = update + 1n; n <= newest; n++) {
       const [offset = 0n, length = 0n] = wordsOf(
         this.#segment.bytes(this.#layout.log(n), 2 * WORD),
       );
       const range = { offset: Number(offset), length: Number(length) };
-      const { size } = this.#layout;
       if (range.length > 0 && range.offset + range.length <= size) {
-        ranges.set(`${offset} ${length}`, range);
+        ranges.push(range);
       }
     }
-    return [...ranges.values()];
+    return merged(ranges);
   }
 
   #gather(slot: number, update: bigint | undefined): Changes | undefined {

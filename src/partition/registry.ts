@@ -296,6 +296,14 @@ export function readRegistry(folder: string): Registry {
   return registry;
 }
 
+/** Looks at the segments; nobody changes them meanwhile. */
+export function inspectRegistry<T>(
+  folder: string,
+  look: (registry: Registry) => T,
+): T {
+  return locked(folder, () => look(readRegistry(folder)));
+}
+
 /** Changes the segments; nobody else does meanwhile. */
 export function changeRegistry<T>(
   folder: string,

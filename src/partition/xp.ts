@@ -18,6 +18,7 @@ import {
   type Entry,
   type Hold,
   holdOnce,
+  inspectRegistry,
   inUse,
   letGo,
   newName,
@@ -100,10 +101,12 @@ function requireFit(there: Entry, size: number, flags: number): number {
   return there.shmid;
 }
 
-/** The pages that a partition's segments take. */
+/** The pages that a partition's segments take, and its copies of others'. */
 export function pagesTaken(registry: Registry, partition: number): number {
   return registry.segments
-    .filter((entry) => entry.partition === partition && entry.copy === null)
+    .filter(({ copy, ...entry }) =>
+      (copy?.home ?? entry.partition) === partition
+    )
     .reduce((sum, { pages }) => sum + pages, 0);
 }
 
