@@ -18,8 +18,8 @@ import { DIR } from "../cli/shared_options.ts";
 import type { BridgeEvent } from "../bridge/session.ts";
 import { type DaemonConfig, readConfig } from "../partition/config.ts";
 import { Daemon } from "../partition/daemon.ts";
-import { readKey } from "../bridge/key.ts";
-import { startPump } from "./pump_process.ts";
+import { Keyring } from "../partition/keyring.ts";
+import { startDuty } from "./duty_process.ts";
 import { runFolder } from "../partition/run_folder.ts";
 import { MAX_PARTITION } from "../partition/unit.ts";
 import { streamFolder } from "../stream/names.ts";
@@ -93,8 +93,8 @@ async function run(options: Options, { out, signal }: Io): Promise<number> {
     dir: streamFolder(options.dir ?? config?.dir),
     ...config === undefined ? {} : { config },
     onEvent,
-    startPump,
-    ...config?.key === undefined ? {} : { key: readKey(config.key) },
+    startDuty,
+    ...config === undefined ? {} : { keys: new Keyring(config) },
   });
   let server: Deno.HttpServer | undefined;
   try {
@@ -125,9 +125,11 @@ async function run(options: Options, { out, signal }: Io): Promise<number> {
 /** What streams between hosts take. */
 function between(config: DaemonConfig | undefined, scope: Scope): Needs {
   const { listen, key, peers = [] } = config ?? {};
+  const keys = [key, ...peers.map((peer) => peer.key)]
+    .filter((one) => one !== undefined);
   const needed = scope === GENERAL || listen !== undefined || peers.length > 0;
   return {
-    read: key === undefined ? [] : scope.file(key),
+    read: keys.flatMap((one) => scope.file(one)),
     net: [
       ...listen === undefined ? [] : scope.host(listen.hostname, listen.port),
       ...peers.flatMap(({ host, port }) => scope.host(host, port)),

@@ -1,448 +1,323 @@
 /**
- * The process that carries segments between this partition and one on another
- * host, in both directions, over one connection. It outlives its daemon; of
- * itself it keeps nothing that the registry and the segments do not have.
+ * What runs in a process that carries streams to one peer, or from it: up to
+ * 16 pumps, each with a connection and a thread of its own. Streams come and
+ * go one by one, and no other one notices.
  * @module
  */
 
-import { join } from "@std/path";
-import type { EventSink } from "../bridge/session.ts";
-import {
-  HandshakeError,
-  initiate,
-  respond,
-  SERVICE,
-} from "../bridge/handshake.ts";
-import { Bell } from "./bell.ts";
-import { positive, whole } from "./check.ts";
-import { Copies } from "./copies.ts";
+import { Receiver } from "../bridge/receive.ts";
+import { type BridgeStatus, pause } from "../bridge/session.ts";
+import { Transmitter } from "../bridge/transmit.ts";
+import { basename, dirname } from "@std/path";
+import { SUFFIX } from "../stream/names.ts";
+import { text, whole } from "./check.ts";
+import type { Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";
-import { Line, type Message } from "./line.ts";
-import { changeRegistry } from "./registry.ts";
-import { releaseHolds, Serving } from "./serving.ts";
-import { requireUnit } from "./unit.ts";
+import type { KeptEvent } from "./report.ts";
 
-/** Version of what is said on the line. */
-const VERSION = 1;
-/** How often the registry is looked at without being rung for, ms. */
-const LOOK_MS = 500;
-const WAIT_MS = 200;
-const GREETING_MS = 5000;
-/** How soon a lost line is tried again, and how late at most, ms. */
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 2000;
-/** Connections that have not shown the key yet. */
-const MAX_GREETING = 8;
+/** Most pumps of one process. */
+export const MAX_PUMPS = 16;
+const KEPT_EVENTS = 200;
+const LONGEST_MS = 30_000;
 
-/** Which end connects: the one with the higher number of a partition. */
-export type CarrierWhere =
-  | { readonly listen: string }
-  | { readonly host: string; readonly port: number };
-
-/** What is carried, and how. */
+/** What all pumps of a process have in common. */
 export interface CarrierOptions {
-  /** The run folder. */
-  readonly folder: string;
-  /** Our unit. */
-  readonly unit: number;
-  /** The other partition. */
-  readonly peer: number;
-  /** Where it is met. */
-  readonly where: CarrierWhere;
-  /** The key that both have. */
-  readonly key?: Uint8Array<ArrayBuffer>;
-  /** Told of what happens. */
-  readonly onEvent: EventSink;
-  /** Ends it. */
-  readonly signal: AbortSignal;
+  /** `transmit` to a peer, or `receive` from it. */
+  readonly kind: "receive" | "transmit";
+  /** The peer's host, or the own address to listen on. */
+  readonly host: string;
+  /** The key's file. */
+  readonly key: string | undefined;
+  /** Who may connect to a receiving end; empty: whoever has the key. */
+  readonly allow: readonly string[];
 }
 
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    if (signal.aborted) done();
-    signal.addEventListener("abort", done);
-  });
+/** One stream, as it does now. */
+export interface Carried {
+  /** What it is called between the daemon and this process. */
+  readonly id: string;
+  /** The stream's file. */
+  readonly path: string;
+  /** The port: listened on, or sent to. */
+  readonly port: number;
+  /** Whether frames can cross at this moment. */
+  readonly connected: boolean;
+  /** Connections after the first one. */
+  readonly reconnects: number;
+  /** Every counter of its pumps. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Longest latency, µs, and the histogram: upper bounds in µs, counts. */
+  readonly latency: {
+    readonly maxUs: number;
+    readonly buckets: readonly (readonly [toUs: number, count: number])[];
+  };
 }
 
-function reason(error: unknown): string {
-  return (error as Error).message.replace(/ \(os error \d+\)/, "");
+/** How a process does. */
+export interface CarrierStatus {
+  /** Its streams. */
+  readonly streams: readonly Carried[];
+  /** What happened, each with its number. */
+  readonly events: readonly (KeptEvent & { readonly number: number })[];
 }
 
-/** Only one process carries between two partitions. */
-function claimPeer(folder: string, unit: number, peer: number): Deno.FsFile {
-  const path = join(folder, `carrier-${unit}-${peer}.lock`);
-  const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-  if (file.tryLockSync(true)) return file;
-  file.close();
-  throw new PartitionError(
-    `Segments of partition ${peer} are carried already for unit ${unit}`,
-  );
+/** A transmitter or a receiver. */
+interface End {
+  readonly done: Promise<void>;
+  readonly port: number;
+  status(): BridgeStatus;
+  stop(): void;
 }
 
-/** The bell of the run folder, made where there is none. */
-function findBell(folder: string): Bell {
-  return changeRegistry(folder, (registry) => {
-    const there = registry.bell === 0 ? undefined : Bell.at(registry.bell - 1);
-    const bell = there ?? Bell.make();
-    registry.bell = bell.id + 1;
-    return bell;
-  });
+const COUNTERS = [
+  "frames",
+  "bytes",
+  "skipped",
+  "torn",
+  "repeats",
+  "empty",
+  "droppedKeywords",
+  "foreign",
+] as const;
+const WIRE_COUNTERS = [
+  "late",
+  "aborted",
+  "damaged",
+  "queued",
+  "queueFull",
+  "keywordUpdates",
+] as const;
+
+/** Status as numbers only, to be sent. */
+function told(id: string, path: string, end: End): Carried {
+  const status = end.status();
+  const { wire, latencies } = status;
+  const counters: Record<string, number> = {};
+  for (const name of COUNTERS) counters[name] = status[name];
+  for (const name of WIRE_COUNTERS) counters[name] = wire?.[name] ?? 0;
+  return {
+    id,
+    path,
+    port: end.port,
+    connected: status.connected,
+    reconnects: status.reconnects,
+    counters,
+    latency: {
+      maxUs: latencies.maxUs ?? 0,
+      buckets: latencies.buckets().map(({ toUs, count }) => [toUs, count]),
+    },
+  };
 }
 
-/** Carries segments. */
+/** One stream that is carried, and tried again where it fails. */
+class Line {
+  readonly #start: () => End;
+  readonly #tell: (level: "note" | "warning", message: string) => void;
+  readonly #stop = new AbortController();
+  #end: End;
+  readonly id: string;
+  readonly path: string;
+  readonly port: number;
+  readonly done: Promise<void>;
+
+  constructor(
+    { id, path, port }: { id: string; path: string; port: number },
+    start: () => End,
+    tell: (level: "note" | "warning", message: string) => void,
+  ) {
+    this.#start = start;
+    this.#tell = tell;
+    this.id = id;
+    this.path = path;
+    this.#end = start();
+    this.port = port === 0 ? this.#end.port : port;
+    this.done = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    for (let wait = 500; !signal.aborted;) {
+      const begun = performance.now();
+      try {
+        await this.#end.done;
+      } catch (error) {
+        this.#tell("warning", (error as Error).message);
+      }
+      if (performance.now() - begun > LONGEST_MS) wait = 500;
+      while (!signal.aborted) {
+        await pause(wait, signal);
+        wait = Math.min(LONGEST_MS, wait * 2);
+        if (signal.aborted) return;
+        try {
+          this.#end = this.#start();
+          break;
+        } catch (error) {
+          this.#tell("warning", (error as Error).message);
+        }
+      }
+    }
+  }
+
+  status(): Carried {
+    return told(this.id, this.path, this.#end);
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#end.stop();
+    await this.done;
+  }
+}
+
+/** The streams of one process. */
 export class Carrier {
   readonly #options: CarrierOptions;
-  readonly #lock: Deno.FsFile;
-  readonly #partition: number;
-  readonly #bell: Bell;
-  readonly #copies: Copies;
-  readonly #listener: Deno.TcpListener | undefined;
-  readonly #answers = new Map<string, Message>();
-  readonly #over = new AbortController();
-  readonly #signal: AbortSignal;
-  #timeoutS: number;
-  #retryMs = FIRST_RETRY_MS;
-  #line: Line | undefined;
-  #serving: Serving | undefined;
-  #peerTimeoutS = 1;
-  #lost = performance.now();
-  #released = false;
-  #greeting = 0;
+  readonly #lines = new Map<string, Line>();
+  readonly #events: (KeptEvent & { number: number })[] = [];
+  #number = 0;
 
   /**
-   * Takes the duty, and listens where that is its end.
+   * Carries nothing yet.
    *
-   * @throws {PartitionError} where another process has it.
+   * @param options Where to, and with which key.
    */
   constructor(options: CarrierOptions) {
-    const { folder, unit, peer, where } = options;
     this.#options = options;
-    this.#signal = AbortSignal.any([options.signal, this.#over.signal]);
-    const own = requireUnit(folder, unit);
-    this.#partition = own.partition;
-    this.#timeoutS = own.limits.timeoutS;
-    this.#lock = claimPeer(folder, unit, peer);
-    this.#bell = findBell(folder);
-    const partition = this.#partition;
-    const bell = this.#bell;
-    this.#copies = new Copies({ folder, unit, partition, peer, bell });
-    this.#listener = "listen" in where
-      ? Deno.listen({ hostname: where.listen, port: 0 })
-      : undefined;
   }
 
-  /** The port that it listens on; 0 where it connects. */
-  get port(): number {
-    return this.#listener === undefined
-      ? 0
-      : (this.#listener.addr as Deno.NetAddr).port;
-  }
-
-  #tell(message: string, level: "note" | "warning" = "note"): void {
-    this.#options.onEvent({ level, message });
-  }
-
-  /** Carries until the signal comes. */
-  async run(): Promise<void> {
-    const meeting = this.#listener === undefined
-      ? this.#connect()
-      : this.#accept(this.#listener);
-    const working = Promise.all([this.#watch(), meeting]);
-    const ended = new Promise<void>((resolve) => {
-      if (this.#signal.aborted) resolve();
-      this.#signal.addEventListener("abort", () => resolve());
-    });
-    try {
-      await Promise.race([working, ended]);
-    } finally {
-      this.#over.abort();
-      this.#listener?.close();
-      await this.#farewell();
-      await working.catch(() => {});
-      this.#copies[Symbol.dispose]();
-      this.#bell[Symbol.dispose]();
-      this.#lock.close();
-    }
-  }
-
-  /** What has gone with us is told, as far as that goes fast. */
-  async #farewell(): Promise<void> {
-    try {
-      this.#serving?.lookAround();
-      await this.#line?.drain(500);
-    } catch {
-      // the registry went, too
-    }
-    this.#line?.close();
-    this.#serving?.[Symbol.dispose]();
-  }
-
-  /** Goes on whenever it is rung for. */
-  async #watch(): Promise<void> {
-    const signal = this.#signal;
-    let changes = -1n;
-    let looked = -Infinity;
-    let sent = -Infinity;
-    while (!signal.aborted) {
-      const seen = this.#bell.count;
-      const now = performance.now();
-      const found = this.#bell.changes;
-      if (found !== changes || now - looked > LOOK_MS) {
-        [changes, looked] = [found, now];
-        if (!this.#wanted()) break;
-        this.#during(() => {
-          this.#serving?.lookAround();
-          this.#copies.lookAround();
-        });
-        this.#release(now);
-      }
-      this.#during(() => {
-        this.#serving?.push();
-        this.#copies.push();
-      });
-      const pulseMs = 250 * Math.min(4, this.#timeoutS, this.#peerTimeoutS);
-      if (now - sent > pulseMs) {
-        sent = now;
-        this.#line?.send({ t: "tick" });
-      }
-      await this.#bell.wait(seen, WAIT_MS);
-    }
-  }
-
-  /** Whether the unit is up; what it is set to. */
-  #wanted(): boolean {
-    const { folder, unit } = this.#options;
-    try {
-      const { limits } = requireUnit(folder, unit);
-      this.#timeoutS = limits.timeoutS;
-      return true;
-    } catch (error) {
-      if (!(error instanceof PartitionError)) throw error;
-      this.#tell(error.message);
-      this.#over.abort();
-      return false;
-    }
-  }
-
-  /** What goes wrong between the two ends costs the line, not the process. */
-  #during(what: () => void): void {
-    try {
-      what();
-    } catch (error) {
-      if (error instanceof Deno.errors.NotCapable) throw error;
-      this.#tell(reason(error), "warning");
-      this.#line?.close();
-    }
-  }
-
-  /** A partition that is silent has nothing here any more. */
-  #release(now: number): void {
-    const timeoutS = this.#timeoutS;
-    if (this.#line !== undefined) {
-      if (this.#line.silentMs > timeoutS * 1000) {
-        this.#tell(
-          `no sign for ${timeoutS} s: the line is given up`,
-          "warning",
+  /**
+   * Answers the daemon: `ping`, `add`, `drop`, `status`.
+   *
+   * @throws {PartitionError} where it refuses.
+   */
+  async answer(request: Request): Promise<unknown> {
+    switch (request.do) {
+      case "ping":
+        return { pid: Deno.pid, kind: this.#options.kind };
+      case "add":
+        return this.#add(
+          text(request, "id"),
+          text(request, "path"),
+          whole(request, "port", 0, 65535),
         );
-        this.#line.close();
+      case "drop":
+        return await this.#drop(text(request, "id"));
+      case "status":
+        return this.status(whole(request, "after"));
+      default:
+        throw new PartitionError(`A carrier knows no "${request.do}"`);
+    }
+  }
+
+  #tell(
+    path: string,
+    level: "note" | "warning",
+    message: string,
+  ): void {
+    const number = ++this.#number;
+    const time = new Date().toISOString();
+    const name = basename(path, SUFFIX);
+    this.#events.push({ number, time, level, message: `${name}: ${message}` });
+    if (this.#events.length > KEPT_EVENTS) this.#events.shift();
+  }
+
+  #add(id: string, path: string, port: number): { port: number } {
+    const there = this.#lines.get(id);
+    if (there !== undefined) {
+      if (there.path === path && (port === 0 || there.port === port)) {
+        return { port: there.port };
       }
-      return;
+      throw new PartitionError(`"${id}" is carried already, elsewhere`);
     }
-    if (this.#released || now - this.#lost < timeoutS * 1000) return;
-    this.#released = true;
-    const { folder, peer } = this.#options;
-    const count = releaseHolds(folder, this.#partition, peer);
-    if (count > 0) {
-      this.#tell(
-        `partition ${peer} was silent for ${timeoutS} s: it no longer has ` +
-          `${count} segments`,
-        "warning",
-      );
+    if (this.#lines.size >= MAX_PUMPS) {
+      throw new PartitionError(`${MAX_PUMPS} streams are carried already`);
     }
+    const onEvent = (
+      { level, message }: { level: "note" | "warning"; message: string },
+    ): void => this.#tell(path, level, message);
+    let chosen = port; // a receiver that fails comes back at its port
+    const start = (): End =>
+      this.#options.kind === "transmit"
+        ? this.#transmit(path, port, onEvent)
+        : this.#receive(path, chosen, onEvent);
+    const line = new Line(
+      { id, path, port },
+      start,
+      (level, message) => this.#tell(path, level, message),
+    );
+    chosen = line.port;
+    this.#lines.set(id, line);
+    return { port: line.port };
   }
 
-  async #connect(): Promise<void> {
-    const { where, key } = this.#options;
-    const signal = this.#signal;
-    if ("listen" in where) return;
-    const { host, port } = where;
-    while (!signal.aborted) {
-      let connection: Deno.TcpConn | undefined;
-      try {
-        connection = await Deno.connect({
-          hostname: host,
-          port,
-          signal: AbortSignal.any([signal, AbortSignal.timeout(GREETING_MS)]),
-        });
-        const opened = connection;
-        await this.#meet(opened, () =>
-          initiate(opened, {
-            service: SERVICE.segments,
-            ...key === undefined ? {} : { key },
-          }));
-      } catch (error) {
-        if (error instanceof Deno.errors.NotCapable) throw error;
-        this.#notMet(error);
-      } finally {
-        close(connection);
-      }
-      await sleep(this.#retryMs, signal);
-      this.#retryMs = Math.min(LAST_RETRY_MS, 2 * this.#retryMs);
-    }
-  }
-
-  #why = "";
-
-  #notMet(error: unknown): void {
-    const why = reason(error);
-    if (this.#signal.aborted || why === this.#why) return;
-    this.#why = why;
-    this.#tell(`no line to partition ${this.#options.peer}: ${why}`, "warning");
-  }
-
-  async #accept(listener: Deno.TcpListener): Promise<void> {
-    const { key } = this.#options;
-    for await (const connection of listener) {
-      if (this.#greeting >= MAX_GREETING) {
-        connection.close();
-        continue;
-      }
-      this.#greeting++;
-      this.#meet(connection, () =>
-        respond(connection, new Uint8Array(0), {
-          service: SERVICE.segments,
-          ...key === undefined ? {} : { key },
-        }))
-        .catch((error) => this.#notMet(error))
-        .finally(() => close(connection));
-    }
-  }
-
-  /** Greets, and stays until the line is lost. */
-  async #meet(
-    connection: Deno.TcpConn,
-    greet: () => ReturnType<typeof initiate>,
-  ): Promise<void> {
-    const { peer } = this.#options;
-    const late = setTimeout(() => close(connection), GREETING_MS);
-    let greeted = false;
-    const done = (): void => {
-      if (greeted) return;
-      greeted = true;
-      clearTimeout(late);
-      if (this.#listener !== undefined) this.#greeting--;
+  #transmit(
+    path: string,
+    port: number,
+    onEvent: (event: { level: "note" | "warning"; message: string }) => void,
+  ): End {
+    const { host, key } = this.#options;
+    const transmitter = Transmitter.start({
+      stream: path,
+      hostname: host,
+      port,
+      wire: "shmim",
+      reopen: "any",
+      ...key === undefined ? {} : { key },
+      onEvent,
+    });
+    return {
+      port,
+      done: transmitter.done,
+      status: () => transmitter.status(),
+      stop: () => transmitter.stop(),
     };
-    let line: Line | undefined;
-    try {
-      line = new Line(await greet(), connection);
-      const from = this.#partition;
-      const hello: Message = {
-        t: "hello",
-        from,
-        to: peer,
-        version: VERSION,
-        timeoutS: this.#timeoutS,
-      };
-      const running = line.run({
-        onMessage: (message) => {
-          if (message.t === "hello" && !greeted) {
-            this.#requirePeer(message);
-            done();
-            this.#join(line as Line);
-          } else if (line === this.#line) this.#onMessage(message);
-          else if (!greeted) {
-            throw new PartitionError("It does not say who it is");
-          }
-        },
-        onParcel: (parcel) => {
-          if (line !== this.#line) return;
-          if (parcel.ask) this.#serving?.onParcel(parcel);
-          else this.#copies.onParcel(parcel);
-        },
-        most: (ask, handle) =>
-          ask ? this.#serving?.most(handle) : this.#copies.most(handle),
-      });
-      line.send(hello);
-      if (this.#signal.aborted) line.close();
-      await running;
-    } finally {
-      done();
-      line?.close();
-      if (line !== undefined && line === this.#line) this.#leave();
-    }
   }
 
-  #requirePeer(message: Message): void {
-    const { peer } = this.#options;
-    const from = whole(message, "from");
-    const to = whole(message, "to");
-    const version = whole(message, "version");
-    if (version !== VERSION) {
-      throw new HandshakeError(
-        `it speaks version ${version} of the line, we ${VERSION}`,
-      );
-    }
-    if (from !== peer || to !== this.#partition) {
-      throw new HandshakeError(
-        `it is partition ${from} and looks for ${to}; here is ` +
-          `${this.#partition}, which waits for ${peer}`,
-      );
-    }
-    this.#peerTimeoutS = positive(message, "timeoutS");
+  #receive(
+    path: string,
+    port: number,
+    onEvent: (event: { level: "note" | "warning"; message: string }) => void,
+  ): End {
+    const { host, key, allow } = this.#options;
+    const receiver = Receiver.listen({
+      port,
+      bind: host,
+      dir: dirname(path),
+      as: basename(path, SUFFIX),
+      wire: "shmim",
+      allow,
+      ...key === undefined ? {} : { key },
+      onEvent,
+    });
+    return {
+      port: receiver.port,
+      done: receiver.done,
+      status: () => receiver.status(),
+      stop: () => receiver.stop(),
+    };
   }
 
-  /** The line stands; one before it has lost its other end. */
-  #join(line: Line): void {
-    const { folder, unit, peer } = this.#options;
-    const before = this.#line;
-    if (before !== undefined) {
-      this.#leave();
-      before.close();
-    }
-    this.#line = line;
-    this.#released = false;
-    this.#retryMs = FIRST_RETRY_MS;
-    this.#why = "";
-    this.#serving = new Serving({
-      folder,
-      unit,
-      partition: this.#partition,
-      peer,
-      bell: this.#bell,
-      answers: this.#answers,
-    }, line);
-    this.#tell(`line to partition ${peer} stands`);
-    this.#copies.join(line);
+  async #drop(id: string): Promise<{ dropped: boolean }> {
+    const line = this.#lines.get(id);
+    this.#lines.delete(id);
+    await line?.stop();
+    return { dropped: line !== undefined };
   }
 
-  #leave(): void {
-    this.#line = undefined;
-    this.#lost = performance.now();
-    this.#serving?.[Symbol.dispose]();
-    this.#serving = undefined;
-    this.#copies.part();
-    if (this.#signal.aborted) return;
-    this.#tell(`line to partition ${this.#options.peer} is lost`, "warning");
+  /**
+   * How its streams do.
+   *
+   * @param after Number of the last event that is known.
+   */
+  status(after: number): CarrierStatus {
+    return {
+      streams: [...this.#lines.values()].map((line) => line.status()),
+      events: this.#events.filter(({ number }) => number > after),
+    };
   }
 
-  #onMessage(message: Message): void {
-    if (message.t === "tick") return;
-    if (this.#serving?.onMessage(message)) return;
-    if (this.#copies.onMessage(message)) return;
-    throw new PartitionError(`It breaks the rules of the line: ${message.t}`);
-  }
-}
-
-function close(connection: Deno.TcpConn | undefined): void {
-  try {
-    connection?.close();
-  } catch {
-    // it was lost already
+  /** Ends all. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#lines.keys()].map((id) => this.#drop(id)));
   }
 }

@@ -10,6 +10,7 @@ import { processStartNs } from "../../ffi/segment.ts";
 import { flag, list, positive, text, whole } from "./check.ts";
 import { PartitionError, PartitionLimitError } from "./errors.ts";
 import type { Peer } from "./peers.ts";
+import type { Duty } from "./duties.ts";
 import type { Pump } from "./pumps.ts";
 import { getState, putState, requireOwnFolder } from "./run_folder.ts";
 
@@ -57,8 +58,10 @@ export interface Mount {
   readonly stream: string;
   /** Its file here. */
   readonly path: string;
-  /** Where it leads to: the same memory. */
+  /** Where it leads to, on one kernel: the same memory. */
   readonly target: string;
+  /** Whether it is for writing. */
+  readonly write: boolean;
 }
 
 /** What a daemon remembers. */
@@ -87,8 +90,12 @@ export interface UnitState {
   readonly mounts: readonly Mount[];
   /** Partitions of other hosts. */
   readonly peers: readonly Peer[];
-  /** Processes that carry streams between hosts. */
+  /** Processes of its own, which go on without it. */
+  readonly duties: readonly Duty[];
+  /** Streams that these carry between hosts. */
   readonly pumps: readonly Pump[];
+  /** What tells it from another one that calls itself by its number. */
+  readonly identity: string;
 }
 
 /** The state file of a unit. */
@@ -126,6 +133,35 @@ export function toPeer(peer: Record<string, unknown>): Peer {
     partition: partitionOf(peer),
     host: text(peer, "host"),
     port: whole(peer, "port", 1, 65535),
+    ..."key" in peer ? { key: text(peer, "key") } : {},
+  };
+}
+
+function toDuty(duty: Record<string, unknown>): Duty {
+  const { words } = duty;
+  if (!Array.isArray(words) || words.some((one) => typeof one !== "string")) {
+    throw new TypeError('"words" is no list of texts');
+  }
+  return {
+    name: text(duty, "name"),
+    words,
+    pid: whole(duty, "pid", 1),
+    startNs: text(duty, "startNs"),
+  };
+}
+
+function toPump(pump: Record<string, unknown>): Pump {
+  return {
+    kind: text(pump, "kind") === "receive" ? "receive" : "transmit",
+    of: text(pump, "of") === "mount" ? "mount" : "share",
+    partition: partitionOf(pump),
+    stream: text(pump, "stream"),
+    path: text(pump, "path"),
+    host: text(pump, "host"),
+    port: whole(pump, "port", 1, 65535),
+    duty: text(pump, "duty"),
+    pid: whole(pump, "pid", 1),
+    startNs: text(pump, "startNs"),
   };
 }
 
@@ -155,17 +191,12 @@ function toUnit(fields: Record<string, unknown>): UnitState {
       stream: text(mount, "stream"),
       path: text(mount, "path"),
       target: text(mount, "target"),
+      write: flag(mount, "write"),
     })),
     peers: list(fields, "peers", toPeer),
-    pumps: list(fields, "pumps", (pump) => ({
-      kind: text(pump, "kind") === "receive" ? "receive" : "transmit",
-      partition: partitionOf(pump),
-      stream: text(pump, "stream"),
-      host: text(pump, "host"),
-      port: whole(pump, "port", 1, 65535),
-      pid: whole(pump, "pid", 1),
-      startNs: text(pump, "startNs"),
-    })),
+    duties: list(fields, "duties", toDuty),
+    pumps: list(fields, "pumps", toPump),
+    identity: text(fields, "identity"),
   };
 }
 

@@ -44,7 +44,9 @@ export class Host implements Disposable {
       shares: [],
       mounts: [],
       peers: [],
+      duties: [],
       pumps: [],
+      identity: "test",
     });
     const place = { run: this.run, unit };
     return { xp: new Xp(place), part: new Part(place) };

@@ -1,0 +1,52 @@
+/** Starts the processes that a daemon has for what goes on without it. @module */
+
+import { CommandError } from "../cli/errors.ts";
+import { keepDescriptors } from "../../ffi/segment.ts";
+import { denoProgram } from "./device_background.ts";
+import { runLine } from "./permissions.ts";
+
+/** What such a process says when it stands. */
+const STANDS = /(?:^|: )stands$/;
+
+/**
+ * Starts `shmim WORDS` in a session of its own, with the permissions of its
+ * duty only. It goes on when this process ends.
+ *
+ * @param words Such as a `carry`.
+ * @returns Its pid, when it stands.
+ * @throws {CommandError} with its last words, where it ends before.
+ */
+export async function startDuty(words: readonly string[]): Promise<number> {
+  const line = await runLine(words);
+  keepDescriptors();
+  const child = new Deno.Command(denoProgram(), {
+    args: Deno.build.standalone ? [...words] : line.slice(1),
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+  child.unref();
+  let last = "";
+  let rest = "";
+  const text = child.stderr.pipeThrough(new TextDecoderStream());
+  const stood = Promise.withResolvers<void>();
+  const read = async (): Promise<void> => {
+    for await (const chunk of text) {
+      const lines = (rest + chunk).split("\n");
+      rest = lines.pop() ?? "";
+      for (const one of lines) {
+        if (STANDS.test(one)) stood.resolve();
+        last = one;
+      }
+    }
+    stood.reject(
+      new CommandError(
+        `"shmim ${words.slice(0, 3).join(" ")}" ended: ${rest || last}`,
+      ),
+    );
+  };
+  read().catch(stood.reject);
+  await stood.promise;
+  return child.pid;
+}
