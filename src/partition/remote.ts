@@ -24,6 +24,7 @@ import { Ferries } from "./ferries.ts";
 import type { Keyring } from "./keyring.ts";
 import { requireWritable } from "./mounts.ts";
 import { label, Origins, requireNoCircle, toChain } from "./origins.ts";
+import { type PeerFacts, PeerWatch } from "./peer_watch.ts";
 import type { Peer } from "./peers.ts";
 import { type CarrierFacts, ofMount, type Pump, Pumps } from "./pumps.ts";
 import { type Offer, Serving, type Shape, toShape } from "./serving.ts";
@@ -61,6 +62,7 @@ export class Remote {
   readonly pumps: Pumps;
   /** What carries segments. */
   readonly ferries: Ferries;
+  readonly #watch: PeerWatch;
 
   /**
    * Looks after them from now on.
@@ -74,6 +76,7 @@ export class Remote {
     this.callers = new Callers(book);
     this.pumps = new Pumps(book, duties);
     this.ferries = new Ferries(book, duties, this.peers, hostname);
+    this.#watch = new PeerWatch(book, this.peers);
     this.#serving = new Serving(
       book,
       this.pumps,
@@ -94,6 +97,11 @@ export class Remote {
     // Who has a key of its own is known by it, wherever it comes from.
     const allow = peer.key === undefined ? await addressOf(peer) : undefined;
     return { key, allow };
+  }
+
+  /** The partitions of other hosts. */
+  get others(): PeerFacts[] {
+    return this.#watch.facts(this.ferries);
   }
 
   /** Answers another daemon. */
@@ -152,6 +160,7 @@ export class Remote {
    * @param onState Told how each mount does: a problem, or nothing.
    */
   async look(onState: (mount: Mount, problem: string) => void): Promise<void> {
+    this.#watch.look();
     this.ferries.look();
     if (this.#busy) return;
     this.#busy = true;
