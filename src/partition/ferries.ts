@@ -175,11 +175,12 @@ export class Ferries {
     const now = performance.now();
     const { timeoutS } = this.#book.state.limits;
     const asked = this.#asked.get(partition) ?? -Infinity;
+    // Its last words, too.
+    if (this.#duties.find(name) !== undefined) await this.#hear(peer);
     if (!concerned && now - asked > timeoutS * 1000) {
       this.#endUnused(partition);
       return;
     }
-    if (this.#duties.find(name) !== undefined) await this.#hear(peer);
     const late = now - (this.#renewed.get(partition) ?? -Infinity) > RENEW_MS;
     if (this.#listens(peer)) {
       const port = await this.#listening(peer);
