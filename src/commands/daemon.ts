@@ -18,6 +18,7 @@ import { DIR } from "../cli/shared_options.ts";
 import type { BridgeEvent } from "../bridge/session.ts";
 import { type DaemonConfig, readConfig } from "../partition/config.ts";
 import { Daemon } from "../partition/daemon.ts";
+import { dutySocket, MAX_DUTIES } from "../partition/duties.ts";
 import { Keyring } from "../partition/keyring.ts";
 import { startDuty } from "./duty_process.ts";
 import { runFolder } from "../partition/run_folder.ts";
@@ -123,7 +124,11 @@ async function run(options: Options, { out, signal }: Io): Promise<number> {
 }
 
 /** What streams between hosts take. */
-function between(config: DaemonConfig | undefined, scope: Scope): Needs {
+function between(
+  { unit, run }: Which,
+  config: DaemonConfig | undefined,
+  scope: Scope,
+): Needs {
   const { listen, key, peers = [] } = config ?? {};
   const keys = [key, ...peers.map((peer) => peer.key)]
     .filter((one) => one !== undefined);
@@ -133,6 +138,10 @@ function between(config: DaemonConfig | undefined, scope: Scope): Needs {
     net: [
       ...listen === undefined ? [] : scope.host(listen.hostname, listen.port),
       ...peers.flatMap(({ host, port }) => scope.host(host, port)),
+      ...scope === GENERAL || !needed ? [] : Array.from(
+        { length: MAX_DUTIES },
+        (_, slot) => `unix:${dutySocket(runFolder(run), unit, slot)}`,
+      ),
     ],
     run: needed ? scope.self() : [],
   };
@@ -217,7 +226,7 @@ export const command = defineCommand<Options>({
         net: metrics === undefined ? [] : scope.host("127.0.0.1", metrics),
         env: SYSTEMD,
       },
-      between(config, scope),
+      between(which, config, scope),
     ]);
   },
   async run(options, io): Promise<number> {

@@ -20,6 +20,8 @@ export interface Duty {
   readonly name: string;
   /** How it was started: where these are to be others, so is the process. */
   readonly words: readonly string[];
+  /** Its socket's number: Deno asks for the name of each beforehand. */
+  readonly slot: number;
   /** The process. */
   readonly pid: number;
   /** When that began: a later process can have the pid. */
@@ -32,10 +34,27 @@ export interface Duty {
  */
 export type StartDuty = (words: readonly string[]) => Promise<number>;
 
+/** Most processes of one daemon. */
+export const MAX_DUTIES = 64;
 /** Longest path of a Unix socket, bytes. */
 const MAX_SOCKET_PATH = 107;
 /** A process of this host that is well answers at once. */
 const ANSWER_S = 2;
+
+/**
+ * Where a duty is spoken to.
+ *
+ * @throws {PartitionError} where the path is too long for a socket.
+ */
+export function dutySocket(folder: string, unit: number, slot: number): string {
+  const path = join(folder, `unit-${unit}-duty-${slot}.sock`);
+  if (new TextEncoder().encode(path).length > MAX_SOCKET_PATH) {
+    throw new PartitionError(
+      `"${path}" is too long for a socket: name a shorter folder by --run`,
+    );
+  }
+  return path;
+}
 
 /** Whether a process that is remembered runs. */
 export function runs(
@@ -54,6 +73,7 @@ export class Duties {
   readonly #start: StartDuty;
   readonly #backOff = new BackOff();
   readonly #starting = new Map<string, Promise<Duty>>();
+  readonly #taking = new Set<number>();
   #ended = false;
 
   /**
@@ -67,16 +87,17 @@ export class Duties {
     this.#start = start;
   }
 
-  /** The socket of a duty. */
-  socket(name: string): string {
-    const { unit } = this.#book.state;
-    const path = join(this.#book.folder, `unit-${unit}-${name}.sock`);
-    if (new TextEncoder().encode(path).length > MAX_SOCKET_PATH) {
-      throw new PartitionError(
-        `"${path}" is too long for a socket: name a shorter folder by --run`,
-      );
+  #socket({ slot }: { readonly slot: number }): string {
+    return dutySocket(this.#book.folder, this.#book.state.unit, slot);
+  }
+
+  /** A number that no process has, and none is about to have. */
+  #freeSlot(): number {
+    const taken = new Set(this.all.map(({ slot }) => slot));
+    for (let slot = 0; slot < MAX_DUTIES; slot++) {
+      if (!taken.has(slot) && !this.#taking.has(slot)) return slot;
     }
-    return path;
+    throw new PartitionError(`The daemon has ${MAX_DUTIES} processes already`);
   }
 
   /** The duty of that name, where its process runs. */
@@ -95,6 +116,7 @@ export class Duties {
    * The process of a duty: the one that runs, or a new one. One that was
    * started otherwise than it is to be now is ended first.
    *
+   * @param words As which it is started; `--control SOCKET` is added.
    * @throws {PartitionError} where it died so often that it has to wait, or
    * does not come up.
    */
@@ -121,14 +143,19 @@ export class Duties {
 
   async #begin(name: string, words: readonly string[]): Promise<Duty> {
     this.#forget(name);
+    const slot = this.#freeSlot();
+    this.#taking.add(slot);
     let pid: number;
     try {
-      pid = await this.#start(words);
+      pid = await this.#start([...words, "--control", this.#socket({ slot })]);
     } catch (error) {
       this.#backOff.failed(name);
       throw error;
+    } finally {
+      this.#taking.delete(slot);
     }
-    const duty = { name, words, pid, startNs: `${processStartNs(pid) ?? 0n}` };
+    const startNs = `${processStartNs(pid) ?? 0n}`;
+    const duty = { name, words, slot, pid, startNs };
     if (this.#ended) { // shut down meanwhile
       endProcess(duty.pid, BigInt(duty.startNs));
       throw new PartitionError("The daemon was shut down");
@@ -149,7 +176,11 @@ export class Duties {
    * @throws {PartitionError} where it does not answer, or refuses.
    */
   async ask(name: string, request: Request): Promise<unknown> {
-    return await askSocket(this.socket(name), name, request, ANSWER_S);
+    const duty = this.find(name);
+    if (duty === undefined) {
+      throw new PartitionError(`The process of ${name} does not run`);
+    }
+    return await askSocket(this.#socket(duty), name, request, ANSWER_S);
   }
 
   /**
@@ -160,10 +191,11 @@ export class Duties {
    */
   sweep(): string[] {
     const dead = this.all.filter((duty) => !runs(duty));
-    for (const { name, pid } of dead) {
+    for (const duty of dead) {
+      const { name, pid } = duty;
       this.#backOff.failed(name);
       this.#forget(name);
-      this.#removeSocket(name);
+      this.#removeSocket(duty);
       this.#book.tell(`the process ${pid} of ${name} died`, "warning");
     }
     return dead.map(({ name }) => name);
@@ -177,15 +209,16 @@ export class Duties {
   /** Ends one. */
   end(name: string): void {
     for (const duty of this.all) {
-      if (duty.name === name) endProcess(duty.pid, BigInt(duty.startNs));
+      if (duty.name !== name) continue;
+      endProcess(duty.pid, BigInt(duty.startNs));
+      this.#removeSocket(duty);
     }
     this.#forget(name);
-    this.#removeSocket(name);
   }
 
-  #removeSocket(name: string): void {
+  #removeSocket(duty: Duty): void {
     try {
-      Deno.removeSync(this.socket(name));
+      Deno.removeSync(this.#socket(duty));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }

@@ -122,16 +122,13 @@ export class Pumps {
   }
 
   /** A process with room, or the name of a new one. */
-  #place(task: PumpTask, words: readonly string[]): [string, string[]] {
+  #place(task: PumpTask, words: readonly string[]): string {
     for (let n = 0;; n++) {
       const name = `${task.kind}-${task.partition}-${n}`;
-      const own = [...words, "--control", this.#duties.socket(name)];
       const pumps = this.all.filter(({ duty }) => duty === name);
       const duty = this.#duties.find(name);
-      const fits = duty?.words.join("\0") === own.join("\0");
-      if (pumps.length === 0 || fits && pumps.length < MAX_PUMPS) {
-        return [name, own];
-      }
+      const fits = duty?.words.join("\0") === words.join("\0");
+      if (pumps.length === 0 || fits && pumps.length < MAX_PUMPS) return name;
     }
   }
 
@@ -142,8 +139,7 @@ export class Pumps {
   stands(pump: Pump, facts: CarrierFacts): boolean {
     const duty = this.#duties.find(pump.duty);
     if (duty === undefined || duty.pid !== pump.pid) return false;
-    const words = duty.words.slice(0, -2); // without the socket
-    return words.join("\0") === this.#words(pump, facts).join("\0");
+    return duty.words.join("\0") === this.#words(pump, facts).join("\0");
   }
 
   /**
@@ -153,7 +149,8 @@ export class Pumps {
    */
   start(task: PumpTask, facts: CarrierFacts): Promise<Pump> {
     return this.#inTurn(async () => {
-      const [name, words] = this.#place(task, this.#words(task, facts));
+      const words = this.#words(task, facts);
+      const name = this.#place(task, words);
       const duty: Duty = await this.#duties.ensure(name, words);
       const { path, port } = task;
       let taken: { port: number };

@@ -18,6 +18,8 @@ import { getState, putState, requireOwnFolder } from "./run_folder.ts";
 export const MAX_PARTITION = 65535;
 /** Largest number of a unit. */
 export const MAX_UNIT = 255;
+/** Largest number of a process's socket. */
+const MAX_SLOT = 63;
 /** Bytes of a page, in which limits are counted. */
 export const PAGE_BYTES = 4096;
 
@@ -145,6 +147,7 @@ function toDuty(duty: Record<string, unknown>): Duty {
   return {
     name: text(duty, "name"),
     words,
+    slot: whole(duty, "slot", 0, MAX_SLOT),
     pid: whole(duty, "pid", 1),
     startNs: text(duty, "startNs"),
   };
