@@ -19,7 +19,7 @@ const NONCE_BYTES = 32;
 /** Versions of the wire that are spoken here. */
 export const VERSIONS = { lowest: 1, highest: 1 } as const;
 /** What a connection is for. */
-export const SERVICE = { frames: 1, control: 2 } as const;
+export const SERVICE = { frames: 1, control: 2, segments: 3 } as const;
 /** Largest sealed message, bytes. */
 export const MAX_SEALED = 65_536;
 

@@ -187,6 +187,8 @@ export class Daemon {
         return { partition: this.#book.state.partition, pid: Deno.pid };
       case "status":
         return statusOf(this.#report());
+      case "peers":
+        return this.#remote?.others ?? [];
       case "getcfg":
         return configOf(this.#report());
       case "limit":
@@ -227,6 +229,7 @@ export class Daemon {
       waiting: this.#mounted.waiting,
       events: this.#book.events,
       started: this.#started,
+      peers: this.#remote?.others ?? [],
     };
   }
 }

@@ -20,9 +20,11 @@ import type { Request } from "./control.ts";
 import type { Duties } from "./duties.ts";
 import { PartitionError, PeerRefusal } from "./errors.ts";
 import { whole } from "./check.ts";
+import { Ferries } from "./ferries.ts";
 import type { Keyring } from "./keyring.ts";
 import { requireWritable } from "./mounts.ts";
 import { label, Origins, requireNoCircle, toChain } from "./origins.ts";
+import { type PeerFacts, PeerWatch } from "./peer_watch.ts";
 import type { Peer } from "./peers.ts";
 import { type CarrierFacts, ofMount, type Pump, Pumps } from "./pumps.ts";
 import { type Offer, Serving, type Shape, toShape } from "./serving.ts";
@@ -59,6 +61,9 @@ export class Remote {
   readonly peers: Peers;
   /** What is carried. */
   readonly pumps: Pumps;
+  /** What carries segments. */
+  readonly ferries: Ferries;
+  readonly #watch: PeerWatch;
 
   /**
    * Looks after them from now on.
@@ -71,6 +76,8 @@ export class Remote {
     this.peers = new Peers(book, keys);
     this.callers = new Callers(book);
     this.pumps = new Pumps(book, duties);
+    this.ferries = new Ferries(book, duties, this.peers, hostname);
+    this.#watch = new PeerWatch(book, this.peers);
     this.#serving = new Serving(
       book,
       this.pumps,
@@ -93,11 +100,17 @@ export class Remote {
     return { key, allow };
   }
 
+  /** The partitions of other hosts. */
+  get others(): PeerFacts[] {
+    return this.#watch.facts(this.ferries);
+  }
+
   /** Answers another daemon. */
   async answer(request: Request, caller: Caller): Promise<unknown> {
     const peer = await this.callers.identify(request, caller);
     const { partition, hostname } = this.#book.state;
     if (request.do === "ping") return { partition, hostname };
+    if (request.do === "ferry") return await this.ferries.answer(request, peer);
     return await this.#serving.answer(request, peer, caller.host);
   }
 
@@ -148,6 +161,8 @@ export class Remote {
    * @param onState Told how each mount does: a problem, or nothing.
    */
   async look(onState: (mount: Mount, problem: string) => void): Promise<void> {
+    this.#watch.look();
+    this.ferries.look();
     if (this.#busy) return;
     this.#busy = true;
     try {
@@ -338,6 +353,7 @@ export class Remote {
   /** Ends every process. */
   endAll(): void {
     this.pumps.endAll();
+    this.ferries.endAll();
   }
 
   /** Removes the copy of a mount, where it is ours. */

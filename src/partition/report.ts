@@ -2,6 +2,7 @@
 
 import { lookAt, mayMount, partitionOnKernel } from "./mounts.ts";
 import { pumpRuns } from "./pumps.ts";
+import type { PeerFacts } from "./peer_watch.ts";
 import type { Registry } from "./registry.ts";
 import { listUnits, PAGE_BYTES, type UnitState } from "./unit.ts";
 import { pagesTaken } from "./xp.ts";
@@ -30,6 +31,8 @@ export interface ReportSource {
   readonly events: readonly KeptEvent[];
   /** Since when it runs, ms since 1970. */
   readonly started: number;
+  /** The partitions of other hosts. */
+  readonly peers: readonly PeerFacts[];
 }
 
 /** Segments, mounts that wait, and what happened last. */
@@ -45,8 +48,8 @@ export function statusOf(source: ReportSource): unknown {
     starts,
     upSeconds: Math.round((Date.now() - source.started) / 1000),
     segments: registry.segments
-      .filter((entry) => entry.partition === partition)
-      .map(({ shmid, key, size, autormid, removed, holds }) => ({
+      .filter((entry) => (entry.copy?.home ?? entry.partition) === partition)
+      .map(({ shmid, key, size, autormid, removed, holds, copy, ...more }) => ({
         shmid,
         key,
         size,
@@ -57,7 +60,10 @@ export function statusOf(source: ReportSource): unknown {
           pid,
           count,
         })),
+        remote: more.remote.map(({ partition }) => partition),
+        owner: copy === null ? null : more.partition,
       })),
+    peers: source.peers,
     shares: source.state.shares.length,
     mounts: source.state.mounts.length,
     waiting: Object.fromEntries(source.waiting),

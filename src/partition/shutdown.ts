@@ -42,11 +42,17 @@ export async function shutDown(
     );
   }
   const removed = changeRegistry(folder, (registry) => {
+    for (const entry of registry.segments) {
+      if (entry.copy?.home !== partition) continue;
+      entry.removed = true;
+      removeFromKernel(entry);
+    }
     const own = registry.segments.filter((entry) =>
-      entry.partition === partition
+      entry.partition === partition && entry.copy === null
     );
     for (const entry of own) {
       entry.removed = true;
+      entry.remote = []; // their copies are told that it is gone
       removeFromKernel(entry);
     }
     return own.length;
