@@ -117,7 +117,8 @@ export const command = defineCommand<Options>({
       control,
       (request) => ferry.answer(request),
     );
-    out.say("stands");
+    // Where nobody reads that, the daemon died meanwhile: so does this.
+    out.line("stands");
     try {
       await ferry.run();
     } finally {

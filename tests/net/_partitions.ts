@@ -16,6 +16,7 @@ import {
   shmim,
   until,
 } from "../_support/cli.ts";
+import { Program } from "../partition/_site.ts";
 import { Arrivals, Source } from "./_frames.ts";
 import type { NetHost, NetPair } from "./_hosts.ts";
 
@@ -36,7 +37,6 @@ export interface PartitionOptions {
 
 /** A process that carries a stream, as the daemon remembers it. */
 export interface PumpFacts {
-  readonly kind: string;
   readonly pid: number;
   readonly startNs: string;
 }
@@ -85,6 +85,23 @@ export class Partition implements AsyncDisposable {
     return `${this.run}/unit-0.json`;
   }
 
+  /** A program of it. */
+  program(): Program {
+    return new Program({ run: this.run, partition: this.id });
+  }
+
+  /** Kills everything of it, as a power cut does. */
+  async powerCut(): Promise<void> {
+    await this.kill();
+    for (const { pid } of this.duties()) {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch {
+        // it has ended
+      }
+    }
+  }
+
   /** What the daemon that runs now has said. */
   get log(): string {
     return this.#daemon?.err ?? "";
@@ -106,12 +123,12 @@ export class Partition implements AsyncDisposable {
    *
    * @param others Whom it knows.
    * @param more Shares and mounts.
-   * @param top Other settings.
+   * @param timeoutS Seconds after which a silent partition counts as dead.
    */
   configure(
     others: readonly Partition[],
     more: readonly string[] = [],
-    top: readonly string[] = [],
+    timeoutS: number = TIMEOUT_S,
   ): void {
     Deno.writeTextFileSync(
       this.#folder.file("partition.toml"),
@@ -119,8 +136,7 @@ export class Partition implements AsyncDisposable {
         `partition = ${this.id}`,
         `listen = "${this.address}:${this.port}"`,
         `key = "${this.#folder.file("key")}"`,
-        `timeout = ${TIMEOUT_S}`,
-        ...top,
+        `timeout = ${timeoutS}`,
         ...others.map((one) => one.asPeer()),
         ...more,
       ].join("\n"),
@@ -187,14 +203,23 @@ export class Partition implements AsyncDisposable {
     );
   }
 
-  /** What carries streams, as the daemon remembers it. */
-  pumps(): PumpFacts[] {
+  #remembered(what: "pumps" | "duties"): PumpFacts[] {
     try {
-      return json(Deno.readTextFileSync(this.state)).pumps;
+      return json(Deno.readTextFileSync(this.state))[what];
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return []; // never up
       throw error;
     }
+  }
+
+  /** What carries streams, as the daemon remembers it. */
+  pumps(): PumpFacts[] {
+    return this.#remembered("pumps");
+  }
+
+  /** Its processes. */
+  duties(): PumpFacts[] {
+    return this.#remembered("duties");
   }
 
   /** Those of it that run. */
@@ -214,7 +239,8 @@ export class Partition implements AsyncDisposable {
   requireNothingLeft(): void {
     const left = [...Deno.readDirSync(this.run)].map(({ name }) => name);
     const strange = left.filter((name) =>
-      !/^(lock|(unit-0|segments)\.json(\.damaged)?)$/.test(name)
+      !/^(lock|ferry-[\d-]+\.lock|(unit-0|segments|peers-0)\.json(\.damaged)?)$/
+        .test(name)
     );
     assertEquals(strange, [], "files of the daemon");
   }

@@ -31,12 +31,14 @@ netTest(
     await both.crosses();
     await two.mount("received");
     // What the lost state knew does not go on beside what was started anew.
-    await until(
-      "one process for each end, and the daemon",
-      async () =>
-        (await pair.icc.processes()).length === 2 &&
-        (await pair.rtc.processes()).length === 2,
-    );
+    for (const partition of [one, two]) {
+      await until(
+        "its daemon, and what that knows",
+        async () =>
+          (await partition.host.processes()).length ===
+            1 + partition.duties().length,
+      );
+    }
     both.requireCounted();
     await both.end();
   },

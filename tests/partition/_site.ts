@@ -169,10 +169,10 @@ export interface Said {
 /** A process that does what it is told, line by line. */
 export class Program implements AsyncDisposable {
   readonly #child: Child;
-  readonly #site: Site;
+  readonly #site: Pick<Site, "run" | "partition">;
 
   /** @param site Its host. */
-  constructor(site: Site) {
+  constructor(site: Pick<Site, "run" | "partition">) {
     this.#site = site;
     this.#child = Child.start(`
       import { Xp } from "${moduleUrl("src/partition/xp.ts")}";
