@@ -4,8 +4,9 @@ import { Receiver } from "../bridge/receive.ts";
 import { Transmitter } from "../bridge/transmit.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { type Needs, union } from "../cli/needs.ts";
 import { columns } from "../cli/output.ts";
+import { SEGMENT_NEEDS } from "../cli/partition_options.ts";
 import { drawPicture } from "../image/picture.ts";
 import { Stream } from "../stream/stream.ts";
 import { demoPartitions } from "./demo_partitions.ts";
@@ -183,7 +184,8 @@ export const command = defineCommand<Options>({
   },
   needs({ partitions }, scope): Needs {
     const first = { read: [FOLDER], write: [FOLDER], net: ["127.0.0.1"] };
-    return partitions ? { ...first, run: [...scope.self(), "ip"] } : first;
+    const run = [...scope.self(), "ip"];
+    return partitions ? union([first, SEGMENT_NEEDS, { run }]) : first;
   },
   run: (options, io) =>
     options.partitions ? demoPartitions(io) : run(options, io),

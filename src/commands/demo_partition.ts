@@ -6,7 +6,7 @@
 
 import { CommandError } from "../cli/errors.ts";
 import { endProcess, keepDescriptors } from "../../ffi/segment.ts";
-import { pumpRuns } from "../partition/pumps.ts";
+import { runs } from "../partition/duties.ts";
 import { readUnit, type UnitState } from "../partition/unit.ts";
 import { denoProgram } from "./device_background.ts";
 import type { Place } from "./demo_stage.ts";
@@ -62,7 +62,7 @@ export class DemoPartition {
 dir = "${this.dir}"
 listen = "${address}:${port}"
 key = "${folder}/key"
-timeout = 3
+timeout = 5
 
 [[peer]]
 partition = ${other.partition}
@@ -164,15 +164,15 @@ port = ${other.port}
     return readUnit(this.run, 0);
   }
 
-  /** Ends it as a power cut does: its daemon, and what carries streams. */
+  /** Ends it as a power cut does: its daemon, and what goes on without it. */
   async crash(): Promise<void> {
     this.#daemon?.kill("SIGKILL");
     await this.#ended();
-    this.#endPumps();
+    this.#endDuties();
   }
 
-  #endPumps(): void {
-    for (const { pid, startNs } of this.#state?.pumps ?? []) {
+  #endDuties(): void {
+    for (const { pid, startNs } of this.#state?.duties ?? []) {
       endProcess(pid, BigInt(startNs));
     }
   }
@@ -185,18 +185,18 @@ port = ${other.port}
 
   /** Processes of it that still run. */
   get running(): readonly number[] {
-    return (this.#state?.pumps ?? []).filter(pumpRuns).map(({ pid }) => pid);
+    return (this.#state?.duties ?? []).filter(runs).map(({ pid }) => pid);
   }
 
   /** Shuts it down, or ends it where it does not let itself. */
   async stop(): Promise<void> {
-    if (this.#daemon === undefined) return this.#endPumps();
+    if (this.#daemon === undefined) return this.#endDuties();
     try {
       await this.shmim("ctl", "shutdown", "--force");
     } catch (error) {
       this.#tell(this.#who, (error as Error).message);
       this.#daemon.kill("SIGKILL");
-      this.#endPumps();
+      this.#endDuties();
     }
     await this.#ended();
   }

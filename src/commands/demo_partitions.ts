@@ -10,6 +10,7 @@ import { columns } from "../cli/output.ts";
 import { pause } from "../bridge/session.ts";
 import { Stream } from "../stream/stream.ts";
 import { feed, Inspector, NAME, SIZE, TYPE } from "./demo_frames.ts";
+import { DemoSegment } from "./demo_segment.ts";
 import { DemoPartition, type Tell } from "./demo_partition.ts";
 import { openStage, type Stage } from "./demo_stage.ts";
 
@@ -123,6 +124,7 @@ interface Result {
   readonly received: number;
   readonly different: number;
   readonly last: bigint;
+  readonly updates: number;
   readonly away: bigint;
   readonly backSeconds: number;
 }
@@ -201,6 +203,17 @@ async function play(
   const { inspector } = crossing;
   await until("no frames arrived", signal, () => inspector.received > RATE);
   tell("demo", `${inspector.received} frames arrived, as they were sent`);
+  using segment = new DemoSegment(one.run, two.run);
+  const updated = async (times: number): Promise<void> => {
+    segment.update(times);
+    await until("the segment did not get the same", signal, () => segment.same);
+    tell(
+      "demo",
+      `A segment of partition 1 was updated ${segment.made} times, by both in ` +
+        "turn: their bytes are the same",
+    );
+  };
+  await updated(100);
   const broken = await breakAndMend(
     stage,
     partitions,
@@ -214,12 +227,14 @@ async function play(
     signal,
     () => inspector.received > back + RATE,
   );
+  await updated(50);
   const written = await crossing.end(signal);
   return {
     written,
     received: inspector.received,
     different: inspector.different,
     last: crossing.arrived,
+    updates: segment.made,
     ...broken,
   };
 }
@@ -265,6 +280,7 @@ function report(out: Io["out"], result: Result): number {
     ["written", String(result.written)],
     ["checked", String(result.received)],
     ["different", String(result.different)],
+    ["updates of the segment", String(result.updates)],
     ["missed while it was broken", String(result.away)],
     ["back after", `${result.backSeconds.toFixed(1)} s`],
   ];
