@@ -166,7 +166,7 @@ port = ${other.port}
 
   /** Ends it as a power cut does: its daemon, and what goes on without it. */
   async crash(): Promise<void> {
-    this.#daemon?.kill("SIGKILL");
+    this.#kill();
     await this.#ended();
     this.#endDuties();
   }
@@ -195,9 +195,17 @@ port = ${other.port}
       await this.shmim("ctl", "shutdown", "--force");
     } catch (error) {
       this.#tell(this.#who, (error as Error).message);
-      this.#daemon.kill("SIGKILL");
+      this.#kill();
       this.#endDuties();
     }
     await this.#ended();
+  }
+
+  #kill(): void {
+    try {
+      this.#daemon?.kill("SIGKILL");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error; // it has ended
+    }
   }
 }
