@@ -70,6 +70,8 @@ export interface Mount {
   readonly configured?: boolean;
   /** Whether its copy is ours: the name was free when it was made. */
   readonly made?: boolean;
+  /** For writing to another host: the counter that the stream began with. */
+  readonly base?: string;
 }
 
 /** What a daemon remembers. */
@@ -168,6 +170,7 @@ function toPump(pump: Record<string, unknown>): Pump {
     path: text(pump, "path"),
     host: text(pump, "host"),
     port: whole(pump, "port", 1, 65535),
+    ..."after" in pump ? { after: text(pump, "after") } : {},
     duty: text(pump, "duty"),
     pid: whole(pump, "pid", 1),
     startNs: text(pump, "startNs"),
@@ -212,6 +215,7 @@ function toUnit(fields: Record<string, unknown>): UnitState {
       write: flag(mount, "write"),
       ...mark(mount, "configured"),
       ...mark(mount, "made"),
+      ..."base" in mount ? { base: text(mount, "base") } : {},
     })),
     peers: list(fields, "peers", toPeer),
     duties: list(fields, "duties", toDuty),
