@@ -88,8 +88,6 @@ export class Ferries {
       "--run",
       this.#book.folder,
       ...key === undefined ? [] : ["--key", key],
-      "--control",
-      this.#duties.socket(name),
     ]);
   }
 
