@@ -24,10 +24,13 @@ const MAX_ADDRESSES = 1024;
 export interface Guest extends Disposable {
   /** It has shown who it is: it no longer counts, and stays. */
   known(): void;
+  /** Whether it had to go for a later one. */
+  readonly evicted: boolean;
 }
 
 interface Waiting {
   readonly close: () => void;
+  evicted: boolean;
 }
 
 /** The door of one listening port. */
@@ -93,12 +96,19 @@ export class Admission {
       if (oldest !== undefined) {
         this.#waiting.delete(oldest);
         this.evicted++;
+        oldest.evicted = true;
         oldest.close();
       }
     }
-    const waiting: Waiting = { close };
+    const waiting: Waiting = { close, evicted: false };
     this.#waiting.add(waiting);
     const known = (): void => void this.#waiting.delete(waiting);
-    return { known, [Symbol.dispose]: known };
+    return {
+      known,
+      get evicted(): boolean {
+        return waiting.evicted;
+      },
+      [Symbol.dispose]: known,
+    };
   }
 }

@@ -19,6 +19,7 @@ import type { BridgeEvent } from "../bridge/session.ts";
 import { type DaemonConfig, readConfig } from "../partition/config.ts";
 import { Daemon } from "../partition/daemon.ts";
 import { dutySocket, MAX_DUTIES } from "../partition/duties.ts";
+import { VERSION } from "../cli/version.ts";
 import { Keyring } from "../partition/keyring.ts";
 import { startDuty } from "./duty_process.ts";
 import { runFolder } from "../partition/run_folder.ts";
@@ -95,6 +96,7 @@ async function run(options: Options, { out, signal }: Io): Promise<number> {
     ...config === undefined ? {} : { config },
     onEvent,
     startDuty,
+    version: VERSION,
     ...config === undefined ? {} : { keys: new Keyring(config) },
   });
   let server: Deno.HttpServer | undefined;

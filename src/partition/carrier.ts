@@ -199,6 +199,7 @@ export class Carrier {
           text(request, "id"),
           text(request, "path"),
           whole(request, "port", 0, 65535),
+          BigInt(text(request, "after")),
         );
       case "drop":
         return await this.#drop(text(request, "id"));
@@ -221,7 +222,12 @@ export class Carrier {
     if (this.#events.length > KEPT_EVENTS) this.#events.shift();
   }
 
-  #add(id: string, path: string, port: number): { port: number } {
+  #add(
+    id: string,
+    path: string,
+    port: number,
+    after: bigint,
+  ): { port: number } {
     const there = this.#lines.get(id);
     if (there !== undefined) {
       if (there.path === path && (port === 0 || there.port === port)) {
@@ -238,7 +244,7 @@ export class Carrier {
     let chosen = port; // a receiver that fails comes back at its port
     const start = (): End =>
       this.#options.kind === "transmit"
-        ? this.#transmit(path, port, onEvent)
+        ? this.#transmit(path, port, after, onEvent)
         : this.#receive(path, chosen, onEvent);
     const line = new Line(
       { id, path, port },
@@ -253,6 +259,7 @@ export class Carrier {
   #transmit(
     path: string,
     port: number,
+    after: bigint,
     onEvent: (event: { level: "note" | "warning"; message: string }) => void,
   ): End {
     const { host, key } = this.#options;
@@ -261,6 +268,7 @@ export class Carrier {
       hostname: host,
       port,
       wire: "shmim",
+      after,
       reopen: "any",
       ...key === undefined ? {} : { key },
       onEvent,

@@ -45,6 +45,8 @@ export interface DaemonOptions {
   readonly config?: DaemonConfig;
   /** Told of everything that happens. */
   readonly onEvent: EventSink;
+  /** The version of the program, for the metrics. */
+  readonly version?: string;
   /** Starts the processes that go on without it. */
   readonly startDuty?: StartDuty;
   /** The keys that `config` names. */
@@ -56,6 +58,7 @@ export class Daemon {
   readonly #book: Book;
   readonly #mounted: Mounted;
   readonly #started = Date.now();
+  readonly #version: string;
   readonly #ended = Promise.withResolvers<void>();
   readonly #remote: Remote | undefined;
   #socket: ControlSocket | undefined;
@@ -77,6 +80,7 @@ export class Daemon {
     const { folder, unit, config } = options;
     const book = new Book(folder, options.onEvent);
     this.#book = book;
+    this.#version = options.version ?? "";
     makeRunFolder(folder);
     book.open(claimUnit(folder, {
       unit,
@@ -170,6 +174,11 @@ export class Daemon {
       waiting: this.#mounted.waiting.size,
       requests: this.#requests,
       refused: this.#peers?.refused ?? 0,
+      knocking: this.#peers?.open ?? 0,
+      reached: (partition) => this.#remote?.peers.reached(partition) ?? false,
+      heardMs: (partition) => this.#remote?.callers.heardMs(partition),
+      pumps: this.#remote?.pumps.carried ?? [],
+      version: this.#version,
       upSeconds: (Date.now() - this.#started) / 1000,
     });
   }

@@ -10,6 +10,7 @@ import { semaphoreFiles } from "../stream/open.ts";
 import type { Book } from "./book.ts";
 import { type Carried, type CarrierStatus, MAX_PUMPS } from "./carrier.ts";
 import { type Duties, type Duty, runs } from "./duties.ts";
+import type { CarriedPump } from "./metrics_pumps.ts";
 import type { Mount } from "./unit.ts";
 
 /** What a pump is to do. */
@@ -28,6 +29,8 @@ export interface PumpTask {
   readonly host: string;
   /** And the port; 0 takes a free one. */
   readonly port: number;
+  /** To transmit: the counter of the last frame that is none of ours. */
+  readonly after?: string;
 }
 
 /** A stream that is carried. */
@@ -152,7 +155,7 @@ export class Pumps {
       const words = this.#words(task, facts);
       const name = this.#place(task, words);
       const duty: Duty = await this.#duties.ensure(name, words);
-      const { path, port } = task;
+      const { path, port, after = "0" } = task;
       let taken: { port: number };
       try {
         taken = await this.#duties.ask(name, {
@@ -160,6 +163,7 @@ export class Pumps {
           id: idOf(task),
           path,
           port,
+          after,
         }) as { port: number };
       } catch (error) {
         this.#endUnused(name);
@@ -200,6 +204,15 @@ export class Pumps {
       }
       this.#endUnused(name);
     });
+  }
+
+  /** All, with how they do. */
+  get carried(): CarriedPump[] {
+    return this.all.map((pump) => ({
+      pump,
+      running: runs(pump),
+      status: this.status(pump),
+    }));
   }
 
   /** How a stream does, as far as its process has said. */

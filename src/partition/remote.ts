@@ -7,11 +7,10 @@
  * @module
  */
 
-import { basename, dirname } from "@std/path";
+import { basename } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
 import { removeStream } from "../stream/remove.ts";
 import { SUFFIX } from "../stream/names.ts";
-import { Stream } from "../stream/stream.ts";
 import { Peers } from "./ask.ts";
 import { BackOff } from "./back_off.ts";
 import type { Book } from "./book.ts";
@@ -27,8 +26,9 @@ import { label, Origins, requireNoCircle, toChain } from "./origins.ts";
 import { type PeerFacts, PeerWatch } from "./peer_watch.ts";
 import type { Peer } from "./peers.ts";
 import { type CarrierFacts, ofMount, type Pump, Pumps } from "./pumps.ts";
-import { type Offer, Serving, type Shape, toShape } from "./serving.ts";
+import { type Offer, Serving } from "./serving.ts";
 import type { Mount } from "./unit.ts";
+import { ensureLike, toShape } from "./written.ts";
 
 /** How often an owner is asked once more, ms. */
 const RENEW_MS = 1000;
@@ -299,7 +299,8 @@ export class Remote {
       }
       throw error;
     }
-    ensureLike(path, toShape(answer.shape as Record<string, unknown>));
+    const shape = toShape(answer.shape as Record<string, unknown>);
+    const after = this.#begun(mount, ensureLike(path, shape));
     const port = whole(answer, "port", 1, 65535);
     if (
       there !== undefined && there.port === port && there.host === peer.host
@@ -315,8 +316,23 @@ export class Remote {
       path,
       host: peer.host,
       port,
+      ...after === undefined ? {} : { after },
     }, facts);
     await this.#orEnd(mount, pump);
+  }
+
+  /** The counter that a stream for writing began with: no frame of ours. */
+  #begun({ path }: Mount, made: string | undefined): string | undefined {
+    const { mounts } = this.#book.state;
+    if (made === undefined) {
+      return mounts.find((one) => one.path === path)?.base;
+    }
+    this.#book.change({
+      mounts: mounts.map((one) =>
+        one.path === path ? { ...one, base: made } : one
+      ),
+    });
+    return made;
   }
 
   /**
@@ -353,16 +369,4 @@ export class Remote {
 
 function nameOf(path: string): string {
   return basename(path, SUFFIX);
-}
-
-/** The stream that is written here: like the owner's. */
-function ensureLike(path: string, shape: Shape): void {
-  Stream.create(nameOf(path), {
-    dir: dirname(path),
-    size: shape.size,
-    type: shape.type,
-    keywords: shape.keywords,
-    circular: shape.circular,
-    existing: "reuse",
-  }).close();
 }

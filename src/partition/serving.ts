@@ -5,29 +5,16 @@
  * @module
  */
 
-import { Stream } from "../stream/stream.ts";
-import { type DataType, parseType } from "../stream/types.ts";
 import type { Book } from "./book.ts";
 import type { Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";
-import { list, text, whole } from "./check.ts";
+import { text, whole } from "./check.ts";
 import { mayMount, requireWritable } from "./mounts.ts";
 import { label, type Origins, requireNoCircle, toChain } from "./origins.ts";
 import type { Peer } from "./peers.ts";
 import type { CarrierFacts, Pump, Pumps } from "./pumps.ts";
 import type { Share } from "./unit.ts";
-
-/** What a stream that is written from elsewhere must look like there. */
-export interface Shape {
-  /** Axes, fastest first. */
-  readonly size: readonly number[];
-  /** Data type. */
-  readonly type: DataType;
-  /** Keyword records. */
-  readonly keywords: number;
-  /** The last of three axes is a ring of slices in time. */
-  readonly circular: boolean;
-}
+import { type Shape, shapeOf } from "./written.ts";
 
 /** What an owner says of a stream. */
 export interface Offer {
@@ -37,31 +24,6 @@ export interface Offer {
   readonly writer: number | null;
   /** Where its frames come from: itself first. */
   readonly origins: readonly string[];
-}
-
-/** Reads a shape that a peer told. */
-export function toShape(fields: Record<string, unknown>): Shape {
-  const type = parseType(text(fields, "type"));
-  const size = Array.isArray(fields.size)
-    ? fields.size.map((axis) => whole({ axis }, "axis", 1))
-    : list(fields, "size", () => 0);
-  return {
-    size,
-    type,
-    keywords: whole(fields, "keywords", 0, 65535),
-    circular: fields.circular === true,
-  };
-}
-
-function shapeOf(path: string): Shape {
-  using stream = Stream.open(path, { writable: false });
-  const { size, type, layout } = stream;
-  return {
-    size,
-    type,
-    keywords: layout.keywordCount,
-    circular: layout.rolling,
-  };
 }
 
 /** What a partition does for those who mount its streams. */
@@ -98,6 +60,8 @@ export class Serving {
   /**
    * Answers a peer.
    *
+   * @param peer Who asks.
+   * @param host Its address.
    * @throws {PartitionError} where it may not.
    */
   async answer(request: Request, peer: Peer, host: string): Promise<unknown> {

@@ -64,6 +64,8 @@ export interface Mount {
   readonly target: string;
   /** Whether it is for writing. */
   readonly write: boolean;
+  /** For writing to another host: the counter that the stream began with. */
+  readonly base?: string;
 }
 
 /** What a daemon remembers. */
@@ -162,6 +164,7 @@ function toPump(pump: Record<string, unknown>): Pump {
     path: text(pump, "path"),
     host: text(pump, "host"),
     port: whole(pump, "port", 1, 65535),
+    ..."after" in pump ? { after: text(pump, "after") } : {},
     duty: text(pump, "duty"),
     pid: whole(pump, "pid", 1),
     startNs: text(pump, "startNs"),
@@ -195,6 +198,7 @@ function toUnit(fields: Record<string, unknown>): UnitState {
       path: text(mount, "path"),
       target: text(mount, "target"),
       write: flag(mount, "write"),
+      ..."base" in mount ? { base: text(mount, "base") } : {},
     })),
     peers: list(fields, "peers", toPeer),
     duties: list(fields, "duties", toDuty),

@@ -40,9 +40,11 @@ export function usersOf(
     }
   }
   for (const pump of state.pumps) {
-    if (pump.kind !== "transmit" || !pumpRuns(pump)) continue;
+    if (pump.of !== "share" || !pumpRuns(pump)) continue;
     users.push(
-      `partition ${pump.partition} at ${pump.host} receives "${pump.stream}"`,
+      pump.kind === "transmit"
+        ? `partition ${pump.partition} at ${pump.host} receives "${pump.stream}"`
+        : `partition ${pump.partition} writes "${pump.stream}"`,
     );
   }
   for (const other of listUnits(folder)) {
