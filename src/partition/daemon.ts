@@ -176,6 +176,7 @@ export class Daemon {
       requests: this.#requests,
       refused: this.#peers?.refused ?? 0,
       knocking: this.#peers?.open ?? 0,
+      segmentsOf: (partition) => this.#remote?.ferries.facts(partition) ?? null,
       reached: (partition) => this.#remote?.peers.reached(partition) ?? false,
       heardMs: (partition) => this.#remote?.callers.heardMs(partition),
       pumps: this.#remote?.pumps.carried ?? [],

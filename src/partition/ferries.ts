@@ -13,6 +13,7 @@ import type { Request } from "./control.ts";
 import type { Duties, Duty } from "./duties.ts";
 import { PartitionError } from "./errors.ts";
 import type { FerryStatus } from "./ferry.ts";
+import type { PeerFacts } from "./peer_watch.ts";
 import type { Peer } from "./peers.ts";
 import { inspectRegistry, type Registry } from "./registry.ts";
 
@@ -70,6 +71,14 @@ export class Ferries {
   /** How the process for a peer does, as far as it has said. */
   status(peer: number): FerryStatus | undefined {
     return this.#duties.find(ferryName(peer)) && this.#statuses.get(peer);
+  }
+
+  /** The same in numbers. */
+  facts(peer: number): PeerFacts["segments"] {
+    const found = this.status(peer);
+    if (found === undefined) return null;
+    const { line, lines, copies, served } = found;
+    return { line, lines, copies, served };
   }
 
   #listens({ partition }: Peer): boolean {

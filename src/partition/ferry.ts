@@ -19,6 +19,7 @@ import { positive, whole } from "./check.ts";
 import { Copies } from "./copies.ts";
 import { PartitionError } from "./errors.ts";
 import type { Request } from "./control.ts";
+import { pause } from "./layout.ts";
 import { Line, type Message } from "./line.ts";
 import type { KeptEvent } from "./report.ts";
 import { changeRegistry } from "./registry.ts";
@@ -30,6 +31,7 @@ const VERSION = 1;
 /** How often the registry is looked at without being rung for, ms. */
 const LOOK_MS = 500;
 const WAIT_MS = 200;
+const CLAIM_MS = 2000;
 const GREETING_MS = 5000;
 /** How soon a lost line is tried again, and how late at most, ms. */
 const FIRST_RETRY_MS = 100;
@@ -94,15 +96,21 @@ function reason(error: unknown): string {
   return (error as Error).message.replace(/ \(os error \d+\)/, "");
 }
 
-/** Only one process carries between two partitions. */
+/** Only one process carries between two partitions; one that ends may yet. */
 function claimPeer(folder: string, unit: number, peer: number): Deno.FsFile {
   const path = join(folder, `ferry-${unit}-${peer}.lock`);
   const file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
-  if (file.tryLockSync(true)) return file;
-  file.close();
-  throw new PartitionError(
-    `Segments of partition ${peer} are carried already for unit ${unit}`,
-  );
+  const end = performance.now() + CLAIM_MS;
+  while (!file.tryLockSync(true)) {
+    if (performance.now() > end) {
+      file.close();
+      throw new PartitionError(
+        `Segments of partition ${peer} are carried already for unit ${unit}`,
+      );
+    }
+    pause(20);
+  }
+  return file;
 }
 
 /** The bell of the run folder, made where there is none. */

@@ -2,6 +2,7 @@
 
 import { type CarriedPump, pumpMetrics } from "./metrics_pumps.ts";
 import { type Labels, MetricsText } from "./metrics_text.ts";
+import type { PeerFacts } from "./peer_watch.ts";
 import type { Registry } from "./registry.ts";
 import { VERSIONS } from "../bridge/handshake.ts";
 import { STATE_VERSION } from "./run_folder.ts";
@@ -26,6 +27,8 @@ export interface MetricsSource {
   readonly reached: (partition: number) => boolean;
   /** When each peer asked last, ms ago. */
   readonly heardMs: (partition: number) => number | undefined;
+  /** What carries segments to and from each peer. */
+  readonly segmentsOf: (partition: number) => PeerFacts["segments"];
   /** Streams that cross, and how they do. */
   readonly pumps: readonly CarriedPump[];
   /** The version of the program. */
@@ -152,6 +155,34 @@ export function metricsText(source: MetricsSource): string {
       const ms = source.heardMs(one.partition);
       return ms === undefined ? [] : [[peer(one), ms / 1000] as const];
     }),
+  );
+  const carried = state.peers.flatMap(({ partition: peer }) => {
+    const found = source.segmentsOf(peer);
+    return found === null ? [] : [{ labels: { ...labels, peer }, ...found }];
+  });
+  text.add(
+    "segment_line_up",
+    "gauge",
+    "Whether the connection for segments of a peer stands.",
+    carried.map((one) => [one.labels, one.line ? 1 : 0]),
+  );
+  text.add(
+    "segment_lines_total",
+    "counter",
+    "Connections for segments of a peer that were made by its process.",
+    carried.map((one) => [one.labels, one.lines]),
+  );
+  text.add(
+    "segment_copies",
+    "gauge",
+    "Copies of segments of a peer that are kept here.",
+    carried.map((one) => [one.labels, one.copies]),
+  );
+  text.add(
+    "segment_copies_served",
+    "gauge",
+    "Copies that a peer has in use of segments of the partition.",
+    carried.map((one) => [one.labels, one.served]),
   );
   text.add(
     "peers_knocking",

@@ -198,14 +198,14 @@ export class OrderedSegment {
   }
 
   /** From now on the log is kept, and a bell is rung after each update. */
-  watch(bell: number): void {
+  watch(bell: number, patienceMs?: number): void {
     this.locked(() => {
       const since = this.#layout.head("since");
       if (this.#segment.word(since) === 0n) {
         setWord(this.#segment, since, this.newest + 1n);
       }
       setWord(this.#segment, this.#layout.head("bell"), BigInt(bell) + 1n);
-    });
+    }, patienceMs);
   }
 
   /** The number of a copy's newest update that was made. */
@@ -219,7 +219,10 @@ export class OrderedSegment {
    * @param name Its name, not 0.
    * @returns Whether it was known; `undefined` where there are too many.
    */
-  enter(name: bigint): { slot: number; known: boolean } | undefined {
+  enter(
+    name: bigint,
+    patienceMs?: number,
+  ): { slot: number; known: boolean } | undefined {
     return this.locked(() => {
       let free: number | undefined;
       for (let slot = 0; slot < MAX_COPIES; slot++) {
@@ -231,16 +234,14 @@ export class OrderedSegment {
       setWord(this.#segment, this.#layout.copy(free) + WORD, 0n);
       setWord(this.#segment, this.#layout.copy(free), name);
       return { slot: free, known: false };
-    });
+    }, patienceMs);
   }
 
   /** Forgets a copy. */
   leave(name: bigint): void {
-    this.locked(() => {
-      for (let slot = 0; slot < MAX_COPIES; slot++) {
-        this.#segment.swap(this.#layout.copy(slot), name, 0n);
-      }
-    });
+    for (let slot = 0; slot < MAX_COPIES; slot++) {
+      this.#segment.swap(this.#layout.copy(slot), name, 0n);
+    }
   }
 
   #rangesSince(update: bigint | undefined, newest: bigint): Range[] {

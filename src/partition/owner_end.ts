@@ -105,6 +105,8 @@ export class OwnerEnd {
   /** Segments that the peer knows of, and whether it was told they go. */
   readonly #known = new Map<string, "live" | "removed">();
   readonly #served = new Map<number, Served>();
+  /** Copies that wait until a local writer gives the lock back. */
+  #later: Message[] = [];
 
   /**
    * Serves from now on.
@@ -150,6 +152,7 @@ export class OwnerEnd {
         return true;
       case "hold":
         this.#hold(message);
+        this.push();
         return true;
       case "drop":
         this.#drop(whole(message, "handle"));
@@ -259,9 +262,9 @@ export class OwnerEnd {
       if (before !== undefined && before !== name) {
         ordered.leave(BigInt(`0x${before}`));
       }
-      const place = ordered.enter(BigInt(`0x${name}`));
+      const place = ordered.enter(BigInt(`0x${name}`), PATIENCE_MS);
       if (place === undefined) throw new PartitionError("Too many copies");
-      ordered.watch(bell.id);
+      ordered.watch(bell.id, PATIENCE_MS);
       const { slot, known } = place;
       const last = ordered.last(slot);
       this.#served.set(handle, {
@@ -279,10 +282,10 @@ export class OwnerEnd {
       });
       if (!this.#known.has(uid)) this.#known.set(uid, "live");
       this.#line.send({ t: "held", handle, known, last: `${last}` });
-      this.push();
     } catch (error) {
       found.segment.close();
-      throw error;
+      if (!(error instanceof KeptError)) throw error;
+      this.#later.push(message);
     }
   }
 
@@ -296,6 +299,7 @@ export class OwnerEnd {
   }
 
   #drop(handle: number): void {
+    this.#later = this.#later.filter((one) => one.handle !== handle);
     const served = this.#served.get(handle);
     if (served === undefined) return;
     served.ordered.leave(BigInt(`0x${served.name}`));
@@ -346,6 +350,9 @@ export class OwnerEnd {
 
   /** Makes what waits, and sends each copy what it lacks. */
   push(): void {
+    const later = this.#later;
+    this.#later = [];
+    for (const message of later) this.#hold(message);
     for (const [handle, served] of this.#served) {
       try {
         this.#turn(served);
@@ -415,6 +422,6 @@ function forgetCopies(entry: Entry, names: readonly string[]): void {
     using ordered = new OrderedSegment(segment, entry.size);
     for (const name of names) ordered.leave(BigInt(`0x${name}`));
   } catch (error) {
-    if (!(error instanceof KeptError) && !isSystemError(error)) throw error;
+    if (!isSystemError(error)) throw error; // it is gone
   }
 }

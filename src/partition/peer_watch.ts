@@ -36,6 +36,7 @@ export interface PeerFacts extends PeerState {
   /** What carries segments; `null` where nothing has to. */
   readonly segments: {
     readonly line: boolean;
+    readonly lines: number;
     readonly copies: number;
     readonly served: number;
   } | null;
@@ -151,16 +152,13 @@ export class PeerWatch {
   facts(ferries: Ferries): PeerFacts[] {
     return this.#book.state.peers.map(({ partition, host, port }) => {
       const { hostname, up, why } = this.#of(partition);
-      const ferry = ferries.status(partition);
       return {
         partition,
         hostname,
         up,
         address: `${host.includes(":") ? `[${host}]` : host}:${port}`,
         why,
-        segments: ferry === undefined
-          ? null
-          : { line: ferry.line, copies: ferry.copies, served: ferry.served },
+        segments: ferries.facts(partition),
       };
     });
   }

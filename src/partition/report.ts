@@ -1,8 +1,8 @@
 /** What a daemon answers when it is asked how things are. @module */
 
 import { lookAt, mayMount } from "./mounts.ts";
-import { ofMount, pumpRuns } from "./pumps.ts";
 import type { PeerFacts } from "./peer_watch.ts";
+import { ofMount, pumpRuns } from "./pumps.ts";
 import type { Registry } from "./registry.ts";
 import { listUnits, PAGE_BYTES, type UnitState } from "./unit.ts";
 import { pagesTaken } from "./xp.ts";
