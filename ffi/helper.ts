@@ -7,7 +7,7 @@
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 15;
+export const HELPER_ABI = 16;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -422,6 +422,35 @@ const HELPER_SYMBOLS = {
   shmim_segment_address: {
     parameters: ["buffer", "u64", "u64"],
     result: "pointer",
+  },
+  // int32_t shmim_segment_apply(const struct shmim_segment *,
+  //     uint64_t sequence, uint64_t limit, const void *records, uint64_t bytes)
+  shmim_segment_apply: {
+    parameters: ["buffer", "u64", "u64", "buffer", "u64"],
+    result: "i32",
+  },
+  // int32_t shmim_segment_gather(const struct shmim_segment *,
+  //     uint64_t sequence, uint64_t expected, uint64_t limit, void *records,
+  //     uint64_t bytes)
+  shmim_segment_gather: {
+    parameters: ["buffer", "u64", "u64", "u64", "buffer", "u64"],
+    result: "i32",
+  },
+  // int32_t shmim_segment_ring(const struct shmim_segment *, uint64_t offset,
+  //     uint64_t add)
+  shmim_segment_ring: { parameters: ["buffer", "u64", "u64"], result: "i32" },
+  // int32_t shmim_segment_wait(const struct shmim_segment *, uint64_t offset,
+  //     uint64_t seen, uint32_t timeout_ms)
+  shmim_segment_wait: {
+    parameters: ["buffer", "u64", "u64", "u32"],
+    result: "i32",
+    nonblocking: true,
+  },
+  // The same; the caller stands still.
+  shmim_segment_pause: {
+    name: "shmim_segment_wait",
+    parameters: ["buffer", "u64", "u64", "u32"],
+    result: "i32",
   },
   // int32_t shmim_process_end(int32_t pid, int64_t start)
   shmim_process_end: { parameters: ["i32", "i64"], result: "i32" },

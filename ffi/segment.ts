@@ -18,6 +18,8 @@ export const SEGMENT_TABLE = "/proc/sysvipc/shm";
 
 /** `struct shmim_segment_info`, in order. */
 const FACTS = 14;
+/** -ETIMEDOUT. */
+const TIMED_OUT = -110;
 
 /** What the kernel knows of a segment. */
 export interface SegmentFacts {
@@ -314,6 +316,74 @@ export class SegmentMemory {
     if (result === -11) return false; // EAGAIN
     check(result, "read a segment");
     return true;
+  }
+
+  /** Stores records as one update; see native/replica.c. */
+  apply(
+    sequence: number,
+    limit: number,
+    records: Uint8Array<ArrayBuffer>,
+  ): void {
+    check(
+      this.#helper.shmim_segment_apply(
+        this.#words,
+        BigInt(sequence),
+        BigInt(limit),
+        records,
+        BigInt(records.byteLength),
+      ),
+      "write a segment",
+    );
+  }
+
+  /** Fills in records as they all were at one time; false: there was none. */
+  gather(
+    sequence: number,
+    expected: bigint,
+    limit: number,
+    records: Uint8Array<ArrayBuffer>,
+  ): boolean {
+    const result = this.#helper.shmim_segment_gather(
+      this.#words,
+      BigInt(sequence),
+      expected,
+      BigInt(limit),
+      records,
+      BigInt(records.byteLength),
+    );
+    if (result === -11) return false; // EAGAIN
+    check(result, "read a segment");
+    return true;
+  }
+
+  /** Adds to a word, and wakes all who wait for it. */
+  ring(offset: number, add: bigint): void {
+    check(
+      this.#helper.shmim_segment_ring(this.#words, BigInt(offset), add),
+      "write a segment",
+    );
+  }
+
+  /** Waits, on a thread of its own, until a word is not what was seen. */
+  async wait(offset: number, seen: bigint, timeoutMs: number): Promise<void> {
+    const result = await this.#helper.shmim_segment_wait(
+      this.#words,
+      BigInt(offset),
+      seen,
+      Math.ceil(timeoutMs),
+    );
+    if (result !== TIMED_OUT) check(result, "wait for a segment");
+  }
+
+  /** The same on the calling thread, which it blocks. */
+  pause(offset: number, seen: bigint, timeoutMs: number): void {
+    const result = this.#helper.shmim_segment_pause(
+      this.#words,
+      BigInt(offset),
+      seen,
+      Math.ceil(timeoutMs),
+    );
+    if (result !== TIMED_OUT) check(result, "wait for a segment");
   }
 
   /** Places its pages on a NUMA node, before anybody has touched them. */

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 15
+#define SHMIM_ABI 16
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -660,5 +660,19 @@ SHMIM_API int32_t shmim_process_end(int32_t pid, int64_t start);
 SHMIM_API int32_t shmim_host_name(char *out, uint64_t bytes);
 SHMIM_API int32_t shmim_notify(const char *path, const char *text,
                                uint64_t bytes);
+
+/* replica.c: updates of segments, and waiting for them. */
+SHMIM_API int32_t shmim_segment_apply(const struct shmim_segment *s,
+                                      uint64_t sequence, uint64_t limit,
+                                      const void *records, uint64_t bytes);
+SHMIM_API int32_t shmim_segment_gather(const struct shmim_segment *s,
+                                       uint64_t sequence, uint64_t expected,
+                                       uint64_t limit, void *records,
+                                       uint64_t bytes);
+SHMIM_API int32_t shmim_segment_ring(const struct shmim_segment *s,
+                                     uint64_t offset, uint64_t add);
+SHMIM_API int32_t shmim_segment_wait(const struct shmim_segment *s,
+                                     uint64_t offset, uint64_t seen,
+                                     uint32_t timeout_ms);
 
 #endif

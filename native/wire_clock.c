@@ -150,8 +150,11 @@ static int32_t listen_to_peer(struct wire_out *t) {
   }
 }
 
-/* A slow line is no dead one: bytes that leave are a sign of life, too. */
-static bool silent(struct wire_out *t, uint64_t now) {
+/* A slow line is no dead one: bytes that leave are a sign of life, too. The
+ * time is taken here: an answer may have come since the caller took its own,
+ * and a difference below 0 is a long time. */
+static bool silent(struct wire_out *t) {
+  const uint64_t now = monotonic_ns();
   int unsent = 0;
   if (t->w.silence_ns == 0 || now - t->w.heard < t->w.silence_ns) {
     return false;
@@ -170,7 +173,7 @@ int32_t wire_listen(struct wire_out *t) {
   }
   t->looked = now;
   const int32_t rc = listen_to_peer(t);
-  return rc == 0 && silent(t, now) ? -ETIMEDOUT : rc;
+  return rc == 0 && silent(t) ? -ETIMEDOUT : rc;
 }
 
 int32_t wire_upkeep(struct wire_out *t) {

@@ -81,6 +81,92 @@ static void test_partition(void) {
   CHECK(shmim_process_end(0, 0) == -ESRCH);
 }
 
+/* A record of `length` bytes, 1 and up; gives where the next one begins. */
+static uint8_t *record(uint8_t *at, uint64_t offset, uint64_t length,
+                       uint8_t first) {
+  memcpy(at, &offset, 8);
+  memcpy(at + 8, &length, 8);
+  for (uint64_t i = 0; i < length; i++) {
+    at[16 + i] = (uint8_t)(first + i);
+  }
+  return at + 16 + ((length + 7) & ~(uint64_t)7);
+}
+
+/* Exactly as long as what is handed over: the sanitizer sees a byte more. */
+static int32_t apply(const struct shmim_segment *s, const uint8_t *records,
+                     uint64_t bytes) {
+  uint8_t *copy = malloc(bytes > 0 ? bytes : 1);
+  memcpy(copy, records, bytes);
+  const int32_t rc = shmim_segment_apply(s, 128, 100, copy, bytes);
+  free(copy);
+  return rc;
+}
+
+static void *ring_later(void *s) {
+  const struct timespec moment = {.tv_nsec = 20000000};
+  nanosleep(&moment, NULL);
+  CHECK(shmim_segment_ring(s, 136, 1) == 0);
+  return NULL;
+}
+
+static void test_segment_updates(void) {
+  const int32_t id = private_segment();
+  struct shmim_segment s = segment_of(id, 1);
+  struct shmim_segment r = segment_of(id, 0);
+  uint8_t records[256] = {0};
+  uint8_t bytes[128] = {0};
+  uint64_t sequence = 0;
+  memset(bytes, 200, 100);
+  CHECK(shmim_segment_store(&s, 0, bytes, 100) == 0);
+  /* Two records, neither on a boundary of 8: nothing beside them changes. */
+  uint8_t *end = record(record(records, 3, 13, 1), 99, 1, 50);
+  const uint64_t both = (uint64_t)(end - records);
+  CHECK(apply(&s, records, both) == 0);
+  CHECK(shmim_segment_load(&s, 0, bytes, 128) == 0);
+  CHECK(bytes[2] == 200 && bytes[3] == 1 && bytes[15] == 13);
+  CHECK(bytes[16] == 200 && bytes[98] == 200 && bytes[99] == 50);
+  CHECK(shmim_segment_word(&s, 128, &sequence) == 0 && sequence == 2);
+  CHECK(apply(&s, records, 0) == 0); /* an update of nothing is one, too */
+  /* What is wrong with any of them stores nothing. */
+  for (uint64_t cut = 1; cut < both; cut++) {
+    const bool whole = cut == 16 + 16;
+    CHECK(apply(&s, records, cut) == (whole ? 0 : -EBADMSG));
+  }
+  CHECK(shmim_segment_word(&s, 128, &sequence) == 0 && sequence == 6);
+  record(records, 100, 1, 9);
+  CHECK(apply(&s, records, 24) == -EBADMSG);
+  record(records, UINT64_MAX, 2, 9);
+  CHECK(apply(&s, records, 24) == -EBADMSG);
+  record(records, 0, 1, 9);
+  memset(records + 8, 255, 8); /* its length */
+  CHECK(apply(&s, records, 24) == -EBADMSG);
+  CHECK(apply(&r, records, 0) == -EACCES);
+  CHECK(shmim_segment_apply(&s, 129, 100, records, 0) == -ERANGE);
+  CHECK(shmim_segment_apply(&s, 128, 129, records, 0) == -ERANGE);
+  CHECK(shmim_segment_apply(&s, SEGMENT_BYTES, 100, records, 0) == -ERANGE);
+  CHECK(shmim_segment_apply(&s, 128, 100, NULL, 8) == -ERANGE);
+  CHECK(shmim_segment_apply(NULL, 128, 100, records, 0) == -ERANGE);
+  /* Gathered as they were, or not at all. */
+  end = record(record(records, 3, 13, 99), 99, 1, 99);
+  CHECK(shmim_segment_gather(&r, 128, 4, 100, records, both) == -EAGAIN);
+  CHECK(shmim_segment_gather(&r, 128, 6, 100, records, both) == 0);
+  CHECK(records[16] == 1 && records[16 + 12] == 13 && records[48] == 50);
+  CHECK(shmim_segment_gather(&r, 128, 6, 99, records, both) == -EBADMSG);
+  /* Whoever waits is woken by a change, and by nothing else. */
+  pthread_t thread;
+  CHECK(shmim_segment_wait(&r, 136, 0, 1) == -ETIMEDOUT);
+  CHECK(shmim_segment_wait(&r, 136, 7, 10000) == 0);
+  CHECK(shmim_segment_wait(&r, 132, 0, 1) == -ERANGE);
+  CHECK(shmim_segment_ring(&r, 136, 1) == -EACCES);
+  CHECK(shmim_segment_ring(&s, SEGMENT_BYTES, 1) == -ERANGE);
+  pthread_create(&thread, NULL, ring_later, &s);
+  CHECK(shmim_segment_wait(&r, 136, 0, 10000) == 0);
+  pthread_join(thread, NULL);
+  CHECK(shmim_segment_word(&s, 136, &sequence) == 0 && sequence == 1);
+  CHECK(shmim_segment_remove(id) == 0);
+  CHECK(shmim_segment_detach(&s) == 0 && shmim_segment_detach(&r) == 0);
+}
+
 static void test_segment_kernel(void) {
   struct shmim_segment_info info;
   struct shmim_segment_info few[1];

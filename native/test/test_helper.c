@@ -1348,6 +1348,7 @@ int main(void) {
   run("shmim_segment_store() stays inside", test_segment_bounds);
   run("shmim_segment_get() and what the kernel says", test_segment_kernel);
   run("what partitions need", test_partition);
+  run("shmim_segment_apply() whole or not at all", test_segment_updates);
   run("shmim_segment_snapshot() of a busy writer", test_segment_records);
   run("shmim_process_start()", test_process_start);
   run("shmim_keep_descriptors()", test_keep_descriptors);

@@ -19,7 +19,7 @@ const NONCE_BYTES = 32;
 /** Versions of the wire that are spoken here. */
 export const VERSIONS = { lowest: 1, highest: 1 } as const;
 /** What a connection is for. */
-export const SERVICE = { frames: 1, control: 2 } as const;
+export const SERVICE = { frames: 1, control: 2, segments: 3 } as const;
 /** Largest sealed message, bytes. */
 export const MAX_SEALED = 65_536;
 
@@ -45,6 +45,8 @@ export interface Duplex {
 export interface HandshakeOptions {
   /** The key, of at least 16 bytes; without one nobody is asked. */
   key?: Uint8Array<ArrayBuffer>;
+  /** Keys any of which will do, for the end that listens. */
+  keys?: readonly Uint8Array<ArrayBuffer>[];
   /** One of {@linkcode SERVICE}. */
   service: number;
 }
@@ -124,6 +126,10 @@ async function agrees(
   return await crypto.subtle.verify(HMAC, key, tag, join(...parts));
 }
 
+function isKeyed({ key, keys = [] }: HandshakeOptions): boolean {
+  return key !== undefined || keys.length > 0;
+}
+
 function hello(
   role: number,
   versions: { lowest: number; highest: number },
@@ -131,7 +137,7 @@ function hello(
 ): Hello {
   const bytes = new Uint8Array(HELLO_BYTES);
   const view = new DataView(bytes.buffer);
-  const keyed = options.key !== undefined;
+  const keyed = isKeyed(options);
   bytes.set(MAGIC);
   view.setUint16(8, versions.lowest, true);
   view.setUint16(10, versions.highest, true);
@@ -213,19 +219,22 @@ export class SealedChannel {
   readonly version: number;
   /** Whether both sides have proved that they know the key. */
   readonly authenticated: boolean;
+  /** Which of `keys` the peer has (the end that listens). */
+  readonly which: number;
 
   /** @ignore */
   constructor(
     connection: Duplex,
     key: CryptoKey,
     role: number,
-    facts: { version: number; authenticated: boolean },
+    facts: { version: number; authenticated: boolean; which?: number },
   ) {
     this.#connection = connection;
     this.#key = key;
     this.#role = role;
     this.version = facts.version;
     this.authenticated = facts.authenticated;
+    this.which = facts.which ?? 0;
   }
 
   #label(role: number, number: bigint): Uint8Array<ArrayBuffer> {
@@ -344,6 +353,25 @@ export async function initiate(
   );
 }
 
+/** The key that an initiator's proof was made with. */
+async function keyBehind(
+  proof: Uint8Array<ArrayBuffer>,
+  theirs: Hello,
+  mine: Hello,
+  { key, keys }: HandshakeOptions,
+): Promise<{ key: CryptoKey; which: number }> {
+  const label = ascii("shmim initiator");
+  for (
+    const [which, one] of (keys?.length ? keys : [key ?? NO_KEY]).entries()
+  ) {
+    const key = await importKey(one);
+    if (await agrees(key, proof, label, theirs.bytes, mine.bytes)) {
+      return { key, which };
+    }
+  }
+  throw new HandshakeError(WRONG_KEY);
+}
+
 /**
  * Answers a greeting as the end that listened.
  *
@@ -355,7 +383,6 @@ export async function respond(
   first: Uint8Array,
   options: HandshakeOptions,
 ): Promise<SealedChannel> {
-  const key = await importKey(options.key ?? NO_KEY);
   const bytes = new Uint8Array(HELLO_BYTES);
   bytes.set(first);
   await readExactly(connection, bytes.subarray(first.length), "greeting");
@@ -382,14 +409,7 @@ export async function respond(
     new Uint8Array(PROOF_BYTES),
     "proof",
   );
-  const good = await agrees(
-    key,
-    proof,
-    ascii("shmim initiator"),
-    theirs.bytes,
-    mine.bytes,
-  );
-  if (!good) throw new HandshakeError(WRONG_KEY);
+  const { key, which } = await keyBehind(proof, theirs, mine, options);
   await writeAll(
     connection,
     await sign(
@@ -404,6 +424,6 @@ export async function respond(
     connection,
     await session(key, theirs, mine),
     RESPONDER,
-    { version, authenticated: mine.keyed },
+    { version, authenticated: mine.keyed, which },
   );
 }

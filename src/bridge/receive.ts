@@ -21,9 +21,11 @@ import {
   fits,
   openDestination,
 } from "./destination.ts";
+import { Admission, type Guest } from "./admission.ts";
 import { explain, plainAddress, shown } from "./peer.ts";
 import { greet, type Greeting, refuse, type WireChoice } from "./greet.ts";
 import { readKey } from "./key.ts";
+import { Refusals } from "./refusals.ts";
 import { type Announcement, keywordBytes, WireError } from "./milk_wire.ts";
 import {
   type BridgeStatus,
@@ -74,7 +76,7 @@ export interface ReceiveOptions extends DestinationOptions {
 
 const LOOK_MS = 1000;
 const MAX_PEERS = 16;
-const MAX_GREETINGS = 64;
+const CROWDED = "too many connections that announce nothing";
 const STALE_NS = 2_000_000_000n;
 const GIB = 2 ** 30;
 /** A peer of our own wire that misses so many heartbeats is gone. */
@@ -105,9 +107,11 @@ export class Receiver {
   readonly #tally = new Tally();
   readonly #feeds = new Map<string, Feed>();
   readonly #greetings = new Set<Deno.TcpConn>();
+  readonly #admission = new Admission();
   readonly #tasks = new Set<Promise<void>>();
   /** By name: the last frame that has come over our own wire. */
   readonly #known = new Map<string, Known>();
+  readonly #refusals = new Refusals((event) => this.#options.onEvent?.(event));
   #stopped = false;
   /** Settles when it has ended. */
   readonly done: Promise<void>;
@@ -201,7 +205,16 @@ export class Receiver {
           await new Promise((resolve) => setTimeout(resolve, 100));
           continue;
         }
-        const task = this.#welcome(connection);
+        const guest = this.#admission.enter(
+          connection.remoteAddr.hostname,
+          () => closeOnce(connection),
+        );
+        if (guest === undefined) {
+          this.#refusals.add(shown(connection.remoteAddr), "too many at once");
+          closeOnce(connection);
+          continue;
+        }
+        const task = this.#welcome(connection, guest);
         this.#tasks.add(task);
         task.finally(() => this.#tasks.delete(task));
       }
@@ -213,18 +226,23 @@ export class Receiver {
   }
 
   /** One connection from its first byte to its end; never rejects. */
-  async #welcome(connection: Deno.TcpConn): Promise<void> {
+  async #welcome(connection: Deno.TcpConn, guest: Guest): Promise<void> {
+    using _ = guest;
     const peer = shown(connection.remoteAddr);
     let greeting: Greeting | undefined;
     try {
       this.#requireAllowed(connection);
       greeting = await this.#greet(connection);
+      guest.known();
       if (greeting !== undefined && !this.#stopped) {
         await this.#feed(connection, peer, greeting);
       }
     } catch (error) {
       if (!this.#stopped) {
-        this.#tell("warning", `${peer} refused: ${(error as Error).message}`);
+        this.#refusals.add(
+          peer,
+          guest.evicted ? CROWDED : (error as Error).message,
+        );
         if (greeting?.ours !== undefined) {
           await refuse(greeting.ours.channel, error);
         }
@@ -239,9 +257,6 @@ export class Receiver {
     const address = plainAddress(connection.remoteAddr.hostname);
     if (allow !== undefined && allow.length > 0 && !allow.includes(address)) {
       throw new WireError("its address is not among those of --allow");
-    }
-    if (this.#greetings.size >= MAX_GREETINGS) {
-      throw new WireError("too many connections that announce nothing");
     }
   }
 

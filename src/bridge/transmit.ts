@@ -75,6 +75,8 @@ export interface TransmitOptions {
   policy?: Policy;
   /** Frames that may wait with `every`, where the stream keeps none itself. */
   queue?: number;
+  /** Counter of the last frame that is not to be sent. Default 0, none. */
+  after?: bigint;
   /** Compress frames where that makes them smaller (our own wire). */
   zstd?: boolean;
   /** Added to the clock that the receiver is told, ns: for tests. */
@@ -298,7 +300,10 @@ export class Transmitter {
     const cnt0 = this.#stream.cnt0;
     const before = cnt0 > 0n ? cnt0 - 1n : 0n;
     const sent = this.#sent ?? before;
-    const base = sent < before ? sent : before;
+    const least = sent < before ? sent : before;
+    const after = this.#options.after ?? 0n;
+    // A source that was created anew counts from its own beginning.
+    const base = least < after && after <= cnt0 ? after : least;
     let agreed: Agreement;
     try {
       agreed = await offerStream(connection, this.#stream, {

@@ -15,6 +15,7 @@ import {
 import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { ask } from "../partition/control.ts";
 import { PartitionError, StateFileError } from "../partition/errors.ts";
+import type { PeerFacts } from "../partition/peer_watch.ts";
 import { requireOwnFolder, runFolder } from "../partition/run_folder.ts";
 import {
   daemonRuns,
@@ -126,9 +127,21 @@ interface StatusAnswer extends Answer {
     readonly size: number;
     readonly removed: boolean;
     readonly holds: readonly { readonly partition: number; pid: number }[];
+    readonly remote: readonly number[];
+    readonly owner: number | null;
   }[];
+  readonly peers: readonly PeerFacts[];
   readonly waiting: Readonly<Record<string, string>>;
   readonly events: readonly { time: string; level: string; message: string }[];
+}
+
+/** How a partition of another host does, in a few words. */
+function stateOf({ up, why, segments }: PeerFacts): string {
+  const carried = segments === null
+    ? ""
+    : `; segments: ${segments.line ? "line stands" : "no line"}, ` +
+      `${segments.copies} copies here, ${segments.served} there`;
+  return (up ? "up" : why) + carried;
 }
 
 function printStatus(out: Output, answer: StatusAnswer): void {
@@ -142,14 +155,21 @@ function printStatus(out: Output, answer: StatusAnswer): void {
     ["mounts", answer.mounts],
     ["segments", answer.segments.length],
   ]);
-  for (const { shmid, key, size, removed, holds } of answer.segments) {
-    const who = holds.map(({ pid, partition }) =>
-      `pid ${pid} of partition ${partition}`
-    ).join(", ");
+  for (const peer of answer.peers) {
+    out.line(`peer ${peer.partition} at ${peer.address}: ${stateOf(peer)}`);
+  }
+  for (const segment of answer.segments) {
+    const { shmid, key, size, removed, owner } = segment;
+    const who = [
+      ...segment.holds.map(({ pid, partition }) =>
+        `pid ${pid} of partition ${partition}`
+      ),
+      ...segment.remote.map((one) => `partition ${one} on another host`),
+    ].join(", ");
     out.line(
-      `segment ${shmid}: key ${key}, ${size} bytes${
-        removed ? ", removed" : ""
-      }` +
+      `segment ${shmid}: key ${key}, ${size} bytes` +
+        (owner === null ? "" : `, copy of partition ${owner}'s`) +
+        (removed ? ", removed" : "") +
         (who === "" ? "" : `, ${who}`),
     );
   }
@@ -193,6 +213,29 @@ async function diagnose(folder: string, unit: UnitState): Promise<Finding> {
   }
 }
 
+/** A partition of another host, as a unit of this one sees it. */
+interface FarFinding extends PeerFacts {
+  readonly unit: number;
+  readonly ok: boolean;
+}
+
+/** The partitions of other hosts, as the daemons that are up see them. */
+async function farOf(
+  folder: string,
+  found: readonly Finding[],
+): Promise<FarFinding[]> {
+  const up = found.filter(({ ok, state }) => ok && state === "up");
+  const all = await Promise.all(up.map(async ({ unit }) => {
+    const peers = await ask(folder, unit, { do: "peers" }) as PeerFacts[];
+    return peers.map((peer) => ({
+      ...peer,
+      unit,
+      ok: peer.up && peer.segments?.line !== false,
+    }));
+  }));
+  return all.flat();
+}
+
 async function diag({ which, json }: Options, out: Output): Promise<number> {
   const folder = runFolder(which.run);
   requireOwnFolder(folder);
@@ -201,27 +244,36 @@ async function diag({ which, json }: Options, out: Output): Promise<number> {
   const findings = await Promise.all(
     units.map((unit) => diagnose(folder, unit)),
   );
-  if (json) out.json({ partitions: findings, damaged });
+  const far = await farOf(folder, findings);
+  if (json) out.json({ partitions: findings, peers: far, damaged });
   else {
-    const rows = findings.map((one) => [
-      String(one.partition),
-      String(one.unit),
-      one.hostname,
-      String(one.pid),
-      one.ok ? "ok" : "FAULT",
-      one.state,
-    ]);
+    const rows = [
+      ...findings.map((one) => [
+        String(one.partition),
+        String(one.unit),
+        one.hostname,
+        String(one.pid),
+        one.ok ? "ok" : "FAULT",
+        one.state,
+      ]),
+      ...far.map((one) => [
+        String(one.partition),
+        `of ${one.unit}`,
+        one.hostname === "" ? one.address : one.hostname,
+        "",
+        one.ok ? "ok" : "FAULT",
+        stateOf(one),
+      ]),
+    ];
     const heading = ["PARTITION", "UNIT", "HOST", "PID", "", "STATE"];
     for (const line of columns([heading, ...rows], [0, 1, 3])) out.line(line);
     for (const line of damaged) out.line(line);
   }
-  const faults = findings.filter(({ ok }) => !ok).length + damaged.length;
+  const all = findings.length + far.length + damaged.length;
+  const faults = [...findings, ...far].filter(({ ok }) => !ok).length +
+    damaged.length;
   if (faults > 0) {
-    throw new CommandError(
-      `${faults} of ${
-        findings.length + damaged.length
-      } partitions have a fault`,
-    );
+    throw new CommandError(`${faults} of ${all} partitions have a fault`);
   }
   if (!findings.some(({ state }) => state === "up")) {
     throw new CommandError(`No partition of "${folder}" is up`);
@@ -319,7 +371,8 @@ export const command = defineCommand<Options>({
     "the configuration; maxpgs limits the pages of the partition's segments, " +
     "maxdpgs those of the daemon's own state, timeout the seconds after which " +
     "a partition that does not answer counts as dead. diag checks every " +
-    "partition of this host and its daemon.",
+    "partition of this host and its daemon, and whether those of other hosts " +
+    "answer.",
   options: [
     ...UNIT_OPTIONS,
     { name: "force", short: "f", help: "shutdown: all the same" },

@@ -18,8 +18,10 @@ import { DIR } from "../cli/shared_options.ts";
 import type { BridgeEvent } from "../bridge/session.ts";
 import { type DaemonConfig, readConfig } from "../partition/config.ts";
 import { Daemon } from "../partition/daemon.ts";
-import { readKey } from "../bridge/key.ts";
-import { startPump } from "./pump_process.ts";
+import { dutySocket, MAX_DUTIES } from "../partition/duties.ts";
+import { VERSION } from "../cli/version.ts";
+import { Keyring } from "../partition/keyring.ts";
+import { startDuty } from "./duty_process.ts";
 import { runFolder } from "../partition/run_folder.ts";
 import { MAX_PARTITION } from "../partition/unit.ts";
 import { streamFolder } from "../stream/names.ts";
@@ -93,8 +95,9 @@ async function run(options: Options, { out, signal }: Io): Promise<number> {
     dir: streamFolder(options.dir ?? config?.dir),
     ...config === undefined ? {} : { config },
     onEvent,
-    startPump,
-    ...config?.key === undefined ? {} : { key: readKey(config.key) },
+    startDuty,
+    version: VERSION,
+    ...config === undefined ? {} : { keys: new Keyring(config) },
   });
   let server: Deno.HttpServer | undefined;
   try {
@@ -123,14 +126,24 @@ async function run(options: Options, { out, signal }: Io): Promise<number> {
 }
 
 /** What streams between hosts take. */
-function between(config: DaemonConfig | undefined, scope: Scope): Needs {
+function between(
+  { unit, run }: Which,
+  config: DaemonConfig | undefined,
+  scope: Scope,
+): Needs {
   const { listen, key, peers = [] } = config ?? {};
+  const keys = [key, ...peers.map((peer) => peer.key)]
+    .filter((one) => one !== undefined);
   const needed = scope === GENERAL || listen !== undefined || peers.length > 0;
   return {
-    read: key === undefined ? [] : scope.file(key),
+    read: keys.flatMap((one) => scope.file(one)),
     net: [
       ...listen === undefined ? [] : scope.host(listen.hostname, listen.port),
       ...peers.flatMap(({ host, port }) => scope.host(host, port)),
+      ...scope === GENERAL || !needed ? [] : Array.from(
+        { length: MAX_DUTIES },
+        (_, slot) => `unix:${dutySocket(runFolder(run), unit, slot)}`,
+      ),
     ],
     run: needed ? scope.self() : [],
   };
@@ -215,7 +228,7 @@ export const command = defineCommand<Options>({
         net: metrics === undefined ? [] : scope.host("127.0.0.1", metrics),
         env: SYSTEMD,
       },
-      between(config, scope),
+      between(which, config, scope),
     ]);
   },
   async run(options, io): Promise<number> {

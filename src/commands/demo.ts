@@ -3,93 +3,23 @@
 import { Receiver } from "../bridge/receive.ts";
 import { Transmitter } from "../bridge/transmit.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
-import { EXIT } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { EXIT, UsageError } from "../cli/errors.ts";
+import { type Needs, union } from "../cli/needs.ts";
 import { columns } from "../cli/output.ts";
-import { patternFrame } from "../image/pattern.ts";
+import { SEGMENT_NEEDS } from "../cli/partition_options.ts";
 import { drawPicture } from "../image/picture.ts";
-import { CLOCK, clockNs, pause, sleepUntil } from "../../ffi/clock.ts";
-import type { Frame } from "../stream/frames.ts";
+import { pause } from "../../ffi/clock.ts";
 import { Stream } from "../stream/stream.ts";
+import { demoPartitions } from "./demo_partitions.ts";
+import { feed, Inspector, NAME, SIZE, TYPE } from "./demo_frames.ts";
 
 interface Options {
+  readonly partitions: boolean;
   readonly seconds: number;
   readonly rate: number;
 }
 
-const NAME = "demo";
-const SIZE = [64, 48];
-const TYPE = "f32";
 const FOLDER = "/tmp";
-
-/** A frame that can be worked out again from its number. */
-function demoFrame(number: number): Float32Array<ArrayBuffer> {
-  const pixels = patternFrame("sine", TYPE, SIZE, number);
-  pixels[0] = number;
-  return pixels as Float32Array<ArrayBuffer>;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-/** What the far end saw. */
-class Inspector {
-  received = 0;
-  different = 0;
-  last: Frame | undefined;
-  readonly #sentNs: ReadonlyMap<number, bigint>;
-  readonly #latenciesUs: number[] = [];
-
-  constructor(sentNs: ReadonlyMap<number, bigint>) {
-    this.#sentNs = sentNs;
-  }
-
-  take(frame: Frame): void {
-    const number = Number(frame.pixels[0]);
-    const expected = new Uint8Array(demoFrame(number).buffer);
-    const sent = this.#sentNs.get(number);
-    this.received++;
-    this.last = frame;
-    if (sent === undefined || !sameBytes(frame.bytes, expected)) {
-      this.different++;
-    } else {
-      this.#latenciesUs.push(Number(frame.writetimeNs - sent) / 1000);
-    }
-  }
-
-  latency(fraction: number): string {
-    const sorted = this.#latenciesUs.sort((a, b) => a - b);
-    const at = Math.min(
-      sorted.length - 1,
-      Math.floor(fraction * sorted.length),
-    );
-    const value = sorted[at];
-    return value === undefined ? "-" : `${value.toFixed(0)} µs`;
-  }
-}
-
-/** Writes frames at the wanted rate and notes when each was published. */
-async function feed(
-  source: Stream,
-  sentNs: Map<number, bigint>,
-  { seconds, rate }: Options,
-  signal: AbortSignal,
-  progress: (sent: number) => void,
-): Promise<void> {
-  const interval = BigInt(Math.round(1e9 / rate));
-  const total = Math.max(1, Math.round(seconds * rate));
-  let due = clockNs(CLOCK.MONOTONIC);
-  for (let n = 1; n <= total && !signal.aborted; n++) {
-    const frame = demoFrame(n);
-    await sleepUntil(due, signal);
-    sentNs.set(n, source.write(frame).writetimeNs);
-    progress(n);
-    // Late frames are not made up for: a camera would not, either.
-    const now = clockNs(CLOCK.MONOTONIC);
-    due = due + interval > now ? due + interval : now + interval;
-  }
-}
 
 async function run(options: Options, { out, signal }: Io): Promise<number> {
   const here = await Deno.makeTempDir({ dir: FOLDER, prefix: "shmim-here-" });
@@ -225,22 +155,39 @@ export const command = defineCommand<Options>({
     "them on 127.0.0.1, sends frames for a few seconds, compares what " +
     "arrives, draws the last frame and tells the latency from the source's " +
     "write to the destination's. Removes everything again. Ends with 1 if " +
-    "any frame differs.",
+    "any frame differs. With --partitions two daemons share a stream by name, " +
+    "on two network namespaces where root runs it and the kernel lets it, " +
+    "the line between them breaks, and the bridge comes back by itself.",
   options: [
+    { name: "partitions", help: "the second act: two partitions" },
     { name: "seconds", value: "S", help: "how long (default 3)" },
     { name: "rate", value: "HZ", help: "frames a second (default 200)" },
   ],
-  examples: [["demo", "see a stream cross a bridge"]],
-  samples: [[]],
+  examples: [
+    ["demo", "see a stream cross a bridge"],
+    ["demo --partitions", "and come back after a broken line"],
+  ],
+  samples: [[], ["--partitions"]],
   parse(args): Options {
     args.exactly();
+    const partitions = args.flag("partitions");
+    const other = ["seconds", "rate"].find((name) =>
+      args.text(name) !== undefined
+    );
+    if (partitions && other !== undefined) {
+      throw new UsageError(`--${other} belongs to the first act`);
+    }
     return {
+      partitions,
       seconds: args.number("seconds", 0.1, 3600) ?? 3,
       rate: args.number("rate", 1, 5000) ?? 200,
     };
   },
-  needs(): Needs {
-    return { read: [FOLDER], write: [FOLDER], net: ["127.0.0.1"] };
+  needs({ partitions }, scope): Needs {
+    const first = { read: [FOLDER], write: [FOLDER], net: ["127.0.0.1"] };
+    const run = [...scope.self(), "ip"];
+    return partitions ? union([first, SEGMENT_NEEDS, { run }]) : first;
   },
-  run,
+  run: (options, io) =>
+    options.partitions ? demoPartitions(io) : run(options, io),
 });

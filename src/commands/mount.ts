@@ -22,6 +22,7 @@ interface Options {
   readonly partition: number;
   readonly stream: string;
   readonly as: string;
+  readonly write: boolean;
 }
 
 /** The link and the stream, where they can be found out. */
@@ -29,7 +30,7 @@ function placesOf({ which, ...what }: Options, scope: Scope): string[] {
   const folder = runFolder(which.run);
   try {
     const own = requireUnit(folder, which.unit);
-    const { mount } = plannedMount(folder, own, what);
+    const mount = plannedMount(folder, own, what);
     return [...scope.folder(mount.path), ...scope.stream(mount.target)];
   } catch (error) {
     if (error instanceof PartitionError) return []; // refused when it is run
@@ -39,16 +40,22 @@ function placesOf({ which, ...what }: Options, scope: Scope): string[] {
 
 /** The command. */
 export const command = defineCommand<Options>({
-  usage: ["mount PARTITION:STREAM [--as NAME]"],
+  usage: ["mount PARTITION:STREAM [--as NAME] [--write]"],
   description: "Makes a stream that another partition shares appear in this " +
     "one, under its own name or NAME. Between daemons on one kernel it is a " +
     "link to the same memory. It stays until it is unmounted; while its owner " +
-    "is down or does not share it, it is away, and comes back by itself.",
+    "is down or does not share it, it is away, and comes back by itself. With " +
+    "--write what is written here reaches the owner's stream; between hosts " +
+    "such a mount goes that way only, and one partition at a time has it.",
   options: [
     { name: "as", value: "NAME", help: "its name here" },
+    { name: "write", help: "for writing, which its owner must allow" },
     ...UNIT_OPTIONS,
   ],
-  examples: [["mount 1:wfs --as rtc_wfs", "partition 1's wfs, here rtc_wfs"]],
+  examples: [
+    ["mount 1:wfs --as rtc_wfs", "partition 1's wfs, here rtc_wfs"],
+    ["mount 1:dm00disp --write", "commands from here move 1's mirror"],
+  ],
   samples: [["1:cam"]],
   parse(args): Options {
     const [what = ""] = args.exactly("PARTITION:STREAM");
@@ -62,6 +69,7 @@ export const command = defineCommand<Options>({
       partition: partitionFrom("PARTITION", partition),
       stream: requireName(stream),
       as: requireName(args.text("as") ?? stream),
+      write: args.flag("write"),
     };
   },
   needs(options, scope): Needs {
@@ -79,10 +87,14 @@ export const command = defineCommand<Options>({
       const { path } = await askDaemon(which, { do: "mount", ...what }) as {
         path: string;
       };
-      out.say(`${path} comes from partition ${what.partition}, another host`);
+      out.say(
+        what.write
+          ? `${path} goes to partition ${what.partition}, another host`
+          : `${path} comes from partition ${what.partition}, another host`,
+      );
       return EXIT.done;
     }
-    const { mount, write } = plannedMount(folder, own, what);
+    const mount = plannedMount(folder, own, what);
     // The link is made here, with permission for just these two files: the
     // daemon has none for what other partitions have.
     const made = putLink(mount);
@@ -93,7 +105,7 @@ export const command = defineCommand<Options>({
       throw error;
     }
     out.say(
-      `${mount.path} -> ${mount.target}${write ? "" : " (for reading)"}`,
+      `${mount.path} -> ${mount.target}${what.write ? "" : " (for reading)"}`,
     );
     return EXIT.done;
   },

@@ -24,6 +24,7 @@ interface Answer {
     readonly with: readonly number[];
     readonly write: boolean;
     readonly mountedBy: readonly number[];
+    readonly writer: number | null;
   }[];
   readonly mounts: readonly {
     readonly partition: number;
@@ -70,7 +71,8 @@ export const command = defineCommand<Options>({
         one.with.length === 0 ? "all" : one.with.join(","),
         one.mountedBy.length === 0
           ? ""
-          : `mounted by ${one.mountedBy.join(", ")}`,
+          : `mounted by ${one.mountedBy.join(", ")}` +
+            (one.writer === null ? "" : `; ${one.writer} writes`),
       ]),
       ...answer.mounts.map((one) => [
         "mounted",

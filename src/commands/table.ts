@@ -185,6 +185,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./shares.ts"),
   },
   {
+    name: "carry",
+    summary: "carries streams of one peer, as a daemon starts it",
+    load: () => import("./carry.ts"),
+  },
+  {
+    name: "ferry",
+    summary: "carries segments of one peer, as a daemon starts it",
+    load: () => import("./ferry.ts"),
+  },
+  {
     name: "demo",
     summary: "a stream crosses a bridge on this machine",
     load: () => import("./demo.ts"),

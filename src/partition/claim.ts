@@ -88,6 +88,13 @@ export function claimUnit(
           "this one another --partition",
       );
     }
+    const peer = claim.peers.find((one) => one.partition === partition);
+    if (peer !== undefined) {
+      throw new PartitionError(
+        `Partition ${partition} is this one, and [[peer]] at ${peer.host}:` +
+          `${peer.port}, too: a number stands for one partition`,
+      );
+    }
     const died = before?.up ? before : undefined;
     if (died !== undefined && died.partition !== partition) {
       throw new PartitionError(
@@ -115,7 +122,9 @@ export function claimUnit(
       shares: died?.shares ?? [],
       mounts: died?.mounts ?? [],
       peers: claim.peers,
+      duties: died?.duties ?? [],
       pumps: died?.pumps ?? [],
+      identity: before?.identity ?? crypto.randomUUID(),
     };
     writeUnit(folder, state);
     return state;

@@ -28,6 +28,8 @@ export interface ConfiguredMount {
   readonly stream: string;
   /** Its name here. */
   readonly as: string;
+  /** Whether it is for writing. */
+  readonly write: boolean;
 }
 
 /** What the file says. */
@@ -40,7 +42,7 @@ export interface DaemonConfig {
   readonly limits: Partial<Limits>;
   /** Where daemons of other hosts reach this one. */
   readonly listen?: { readonly hostname: string; readonly port: number };
-  /** The file of the key that all of them have. */
+  /** The file of the key of all that have none of their own. */
   readonly key?: string;
   /** Partitions of other hosts. */
   readonly peers: readonly Peer[];
@@ -63,9 +65,9 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
     "share",
     "mount",
   ],
-  peer: ["partition", "host", "port"],
+  peer: ["partition", "host", "port", "key"],
   share: ["stream", "with", "write"],
-  mount: ["partition", "stream", "as"],
+  mount: ["partition", "stream", "as", "write"],
 };
 
 type Fields = Record<string, unknown>;
@@ -92,17 +94,37 @@ function toAddress(where: string): { hostname: string; port: number } {
   return { hostname: match[1] ?? match[2] ?? "", port };
 }
 
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
+
 /** Without a key nobody is asked who he is: only this host may come. */
-function requireLoopback(config: DaemonConfig): DaemonConfig {
-  const { listen, key } = config;
+function requireKeys(config: DaemonConfig): DaemonConfig {
+  const { listen, key, peers } = config;
+  const keyed = peers.filter((peer) => peer.key !== undefined);
   if (
-    listen !== undefined && key === undefined &&
-    !/^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(listen.hostname)
+    listen !== undefined && key === undefined && keyed.length === 0 &&
+    !LOOPBACK.test(listen.hostname)
   ) {
     throw new TypeError(
       `"listen" is ${listen.hostname}, which other hosts reach: that takes a ` +
         '"key"; without one only 127.0.0.1',
     );
+  }
+  const bare = peers.find((peer) => peer.key === undefined);
+  if (key === undefined && keyed.length > 0 && bare !== undefined) {
+    throw new TypeError(
+      `[[peer]] ${bare.partition} has no "key", others have: give it one, or ` +
+        'a common "key" beside "listen"',
+    );
+  }
+  return config;
+}
+
+/** A number stands for one partition. */
+function requireDifferent(config: DaemonConfig): DaemonConfig {
+  const numbers = config.peers.map(({ partition }) => partition);
+  const twice = numbers.find((one, at) => numbers.indexOf(one) !== at);
+  if (twice !== undefined) {
+    throw new TypeError(`Two [[peer]] have the number ${twice}`);
   }
   return config;
 }
@@ -148,6 +170,7 @@ function toConfig(fields: Fields): DaemonConfig {
         partition: whole(mount, "partition", 0, MAX_PARTITION),
         stream,
         as: "as" in mount ? text(mount, "as") : stream,
+        write: "write" in mount && flag(mount, "write"),
       };
     }),
   };
@@ -160,7 +183,8 @@ function toConfig(fields: Fields): DaemonConfig {
  */
 export function readConfig(path: string): DaemonConfig {
   try {
-    return requireLoopback(toConfig(parse(Deno.readTextFileSync(path))));
+    const config = toConfig(parse(Deno.readTextFileSync(path)));
+    return requireDifferent(requireKeys(config));
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     throw new PartitionError(

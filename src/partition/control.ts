@@ -1,5 +1,5 @@
 /**
- * How a daemon is spoken to: a Unix socket in the run folder, whose mode of
+ * How a daemon and its processes are spoken to: a Unix socket in the run folder, whose mode of
  * 0700 says who may. One JSON object in a line each way, one of each a
  * connection.
  * @module
@@ -87,6 +87,54 @@ function nobodyListens(error: unknown): boolean {
     error instanceof Deno.errors.ConnectionRefused;
 }
 
+/** Connects and asks; no answer in time is an empty line. */
+async function exchange(
+  path: string,
+  request: Request,
+  timeoutS: number,
+): Promise<string> {
+  const connection = await Deno.connect({ transport: "unix", path });
+  try {
+    using _ = limited(connection, timeoutS * 1000);
+    await writeLine(connection, request);
+    return await readLine(connection, MAX_REPLY);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return "";
+  }
+}
+
+function take(line: string, who: string, timeoutS: number): unknown {
+  if (line === "") {
+    throw new PartitionError(`${who} gave no answer within ${timeoutS} s`);
+  }
+  const reply = JSON.parse(line) as Reply;
+  if (!reply.ok) throw new PartitionError(reply.error);
+  return reply.result;
+}
+
+/**
+ * Asks a process by its socket.
+ *
+ * @param who What it is called in errors.
+ * @throws {PartitionError} where it does not answer, or refuses.
+ */
+export async function askSocket(
+  path: string,
+  who: string,
+  request: Request,
+  timeoutS: number,
+): Promise<unknown> {
+  let line: string;
+  try {
+    line = await exchange(path, request, timeoutS);
+  } catch (error) {
+    if (!nobodyListens(error)) throw error;
+    throw new PartitionError(`${who} does not listen at "${path}"`);
+  }
+  return take(line, who, timeoutS);
+}
+
 /**
  * Asks a daemon.
  *
@@ -104,32 +152,14 @@ export async function ask(
   timeoutS: number = DEFAULT_LIMITS.timeoutS,
 ): Promise<unknown> {
   requireOwnFolder(folder);
-  let connection: Deno.Conn;
+  let line: string;
   try {
-    connection = await Deno.connect({
-      transport: "unix",
-      path: socketPath(folder, unit),
-    });
+    line = await exchange(socketPath(folder, unit), request, timeoutS);
   } catch (error) {
     if (nobodyListens(error)) throw notRunning(folder, unit);
     throw error;
   }
-  let line = "";
-  try {
-    using _ = limited(connection, timeoutS * 1000);
-    await writeLine(connection, request);
-    line = await readLine(connection, MAX_REPLY);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-  }
-  if (line === "") {
-    throw new PartitionError(
-      `The daemon of unit ${unit} gave no answer within ${timeoutS} s`,
-    );
-  }
-  const reply = JSON.parse(line) as Reply;
-  if (!reply.ok) throw new PartitionError(reply.error);
-  return reply.result;
+  return take(line, `The daemon of unit ${unit}`, timeoutS);
 }
 
 /** What answers requests; `after` runs once the answer is out. */
@@ -138,7 +168,7 @@ export type Answer = (
   after: (what: () => void) => void,
 ) => unknown;
 
-/** A daemon's end of the socket. */
+/** The end that answers. */
 export class ControlSocket {
   readonly #listener: Deno.UnixListener;
   readonly #path: string;
@@ -146,14 +176,13 @@ export class ControlSocket {
   #open = 0;
 
   /**
-   * Listens. A socket that a dead daemon left is replaced.
+   * Listens. A socket that a dead process left is replaced.
    *
-   * @param folder The run folder.
-   * @param unit Which daemon.
+   * @param path Its place, in a folder that only its owner reaches.
    * @param answer Answers a request; what it throws is the answer, too.
    */
-  constructor(folder: string, unit: number, answer: Answer) {
-    this.#path = socketPath(folder, unit);
+  constructor(path: string, answer: Answer) {
+    this.#path = path;
     this.#remove();
     this.#listener = Deno.listen({ transport: "unix", path: this.#path });
     this.#serving = this.#serve(answer);
@@ -205,10 +234,14 @@ export class ControlSocket {
     }
   }
 
-  /** Stops listening, and removes the socket. */
-  async close(): Promise<void> {
+  /**
+   * Stops listening, and removes the socket.
+   *
+   * @param keep Leave the socket: the next process of its duty may have it.
+   */
+  async close({ keep = false }: { keep?: boolean } = {}): Promise<void> {
     this.#listener.close();
     await this.#serving;
-    this.#remove();
+    if (!keep) this.#remove();
   }
 }

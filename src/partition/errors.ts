@@ -6,6 +6,12 @@ export class PartitionError extends Error {
   override name = "PartitionError";
 }
 
+/** What the daemon of another partition refuses. */
+export class PeerRefusal extends PartitionError {
+  /** Name of the class. */
+  override name = "PeerRefusal";
+}
+
 /** A limit of a partition is reached; the message names it. */
 export class PartitionLimitError extends PartitionError {
   /** Name of the class. */

@@ -1,50 +1,29 @@
 /**
  * A segment of a partition while it is attached: whole updates in one order,
  * and reads that never see half of one.
- *
- * The user's bytes begin at 0; behind them, at the next multiple of 8, lie
- * four words of 64 bits: the sequence counter of updates (odd while one is
- * made), the writer's lock (pid and start of who has it, 0 = nobody), the
- * number of updates, and the number of those whose writer died in the middle.
  * @module
  */
 
-import { processStartNs } from "../../ffi/process.ts";
 import type { Segment } from "../sysv/segment.ts";
 import { PartitionError } from "./errors.ts";
-
-const WORD = 8;
-const TRAILER_WORDS = 4;
-const PATIENCE_MS = 5000;
-const SLEEP = new Int32Array(new SharedArrayBuffer(4));
-/** Bits of a lock that say when its process began, in steps of 10 ms. */
-const START_BITS = 42n;
-const START_STEP_NS = 10_000_000n;
-
-function roundUp(bytes: number): number {
-  return Math.ceil(bytes / WORD) * WORD;
-}
-
-/** Bytes of the kernel's segment for so many of the user's. */
-export function kernelBytes(size: number): number {
-  return roundUp(size) + TRAILER_WORDS * WORD;
-}
-
-function lockOf(pid: number, startNs: bigint): bigint {
-  return BigInt(pid) << START_BITS |
-    (startNs / START_STEP_NS) & ((1n << START_BITS) - 1n);
-}
-
-function lockLives(lock: bigint): boolean {
-  const pid = Number(lock >> START_BITS);
-  const start = processStartNs(pid);
-  return start !== undefined && lockOf(pid, start) === lock;
-}
+import {
+  HELD,
+  Layout,
+  lockLives,
+  lockPid,
+  pause,
+  roundUp,
+  WORD,
+} from "./layout.ts";
+import { OrderedSegment, PATIENCE_MS } from "./ordered.ts";
+import { type CopyOf, Outgoing } from "./outgoing.ts";
 
 /**
  * An attached segment, as {@linkcode Xp.shmat} gives it.
  *
- * On one kernel it is the memory itself. Closing it detaches.
+ * On one kernel it is the memory itself. Of a partition on another host it is
+ * a copy: updates go to the owner, which puts those of all partitions in one
+ * order, and come back in it. Closing it detaches.
  */
 export class XpMemory {
   /** The segment's id. */
@@ -52,8 +31,11 @@ export class XpMemory {
   /** Bytes. */
   readonly size: number;
   readonly #segment: Segment;
+  readonly #layout: Layout;
+  readonly #ordered: OrderedSegment;
+  readonly #outgoing: Outgoing | undefined;
+  readonly #of: CopyOf | undefined;
   readonly #onClose: () => void;
-  readonly #own = lockOf(Deno.pid, processStartNs(Deno.pid) ?? 0n);
   #closed = false;
 
   /**
@@ -62,24 +44,22 @@ export class XpMemory {
    * @param segment The kernel's, attached.
    * @param size The user's bytes.
    * @param onClose Called once, after it was detached.
+   * @param of The owner, where that is on another host.
    */
-  constructor(segment: Segment, size: number, onClose: () => void) {
+  constructor(
+    segment: Segment,
+    size: number,
+    onClose: () => void,
+    of?: CopyOf,
+  ) {
     this.id = segment.shmid;
     this.size = size;
     this.#segment = segment;
+    this.#layout = new Layout(size);
+    this.#ordered = new OrderedSegment(segment, size);
+    this.#outgoing = of && new Outgoing(segment, size, of);
+    this.#of = of;
     this.#onClose = onClose;
-  }
-
-  #word(n: number): number {
-    return roundUp(this.size) + n * WORD;
-  }
-
-  get #sequence(): number {
-    return this.#word(0);
-  }
-
-  get #lock(): number {
-    return this.#word(1);
   }
 
   #range(what: string, offset: number, length: number): void {
@@ -102,50 +82,26 @@ export class XpMemory {
     return this.#segment.writable;
   }
 
+  /**
+   * Whether this is a copy of what a partition on another host owns, and how
+   * it stands: `"here"`: the memory itself; `"copy"`; `"orphan"`: a copy
+   * whose owner has it no more, which nobody updates.
+   */
+  get kind(): "here" | "copy" | "orphan" {
+    if (this.#of === undefined) return "here";
+    return this.#segment.word(this.#layout.head("held")) === HELD.gone
+      ? "orphan"
+      : "copy";
+  }
+
   /** Updates that were made since the segment was new. */
   get updates(): bigint {
-    return this.#segment.word(this.#word(2));
+    return this.#ordered.updates;
   }
 
   /** Updates whose writer died in the middle: bytes of both states are left. */
   get broken(): bigint {
-    return this.#segment.word(this.#word(3));
-  }
-
-  #claim(): void {
-    const end = performance.now() + PATIENCE_MS;
-    for (let tries = 0, expected = 0n;; tries++) {
-      const found = this.#segment.swap(this.#lock, expected, this.#own);
-      if (found === expected) return this.#mend();
-      expected = 0n;
-      if (tries % 64 !== 63) continue;
-      if (found !== 0n && !lockLives(found)) expected = found; // it died
-      else Atomics.wait(SLEEP, 0, 0, 1);
-      if (performance.now() > end) {
-        throw new PartitionError(
-          `Segment ${this.id} is kept by pid ${found >> START_BITS}, which ` +
-            "stopped in the middle of an update",
-        );
-      }
-    }
-  }
-
-  #add(n: number): void {
-    const at = this.#word(n);
-    const before = this.#segment.word(at);
-    this.#segment.swap(at, before, before + 1n);
-  }
-
-  /** With the lock in hand: ends the update of a writer that died. */
-  #mend(): void {
-    const sequence = this.#segment.word(this.#sequence);
-    if (sequence % 2n === 0n) return;
-    this.#add(3);
-    this.#segment.swap(this.#sequence, sequence, sequence + 1n);
-  }
-
-  #release(): void {
-    this.#segment.swap(this.#lock, this.#own, 0n);
+    return this.#ordered.broken;
   }
 
   /**
@@ -161,50 +117,47 @@ export class XpMemory {
     this.#range("read", offset, length);
     const start = offset - offset % WORD;
     const into = new Uint8Array(roundUp(offset + length - start));
+    const sequence = this.#layout.head("sequence");
     const end = performance.now() + PATIENCE_MS;
-    while (!this.#segment.snapshot(this.#sequence, start, into)) {
-      const lock = this.#segment.word(this.#lock);
+    while (!this.#segment.snapshot(sequence, start, into)) {
+      const lock = this.#segment.word(this.#layout.head("lock"));
       if (this.writable && lock !== 0n && !lockLives(lock)) {
-        this.#claim();
-        this.#release();
+        this.#ordered.locked(() => {});
       } else if (performance.now() > end) {
         throw new PartitionError(
-          `Cannot read segment ${this.id}: pid ${lock >> START_BITS} stopped ` +
-            "in the middle of an update",
+          `Cannot read segment ${this.id}: ` +
+            (this.#of === undefined
+              ? `pid ${lockPid(lock)} stopped in the middle of an update`
+              : "what carries it from its owner stopped in the middle of an " +
+                "update"),
         );
-      } else Atomics.wait(SLEEP, 0, 0, 1);
+      } else pause(1);
     }
     return into.subarray(offset - start, offset - start + length);
   }
 
   /**
    * Stores bytes: one update, in one order with all others, that every reader
-   * sees whole or not at all.
+   * sees whole or not at all. Of a copy it returns when the update has come
+   * back from the owner.
    *
    * @param offset Where, bytes.
    * @param bytes What.
+   * @throws {PartitionError} where the owner does not answer within the
+   * partition's `timeout`; it says whether the update was made.
+   * @throws {SegmentError} `EIDRM` where the owner has no such segment any
+   * more, `EACCES` where it is attached for reading.
    */
   update(offset: number, bytes: Uint8Array<ArrayBuffer>): void {
     this.#range("update", offset, bytes.length);
-    const start = offset - offset % WORD;
-    const end = roundUp(offset + bytes.length);
-    this.#claim();
-    try {
-      // Whole words are stored: what lies beside them there stays as it is.
-      const words = this.#segment.bytes(start, end - start);
-      words.set(bytes, offset - start);
-      if (words.length > 0) {
-        this.#segment.publish(this.#sequence, start, words);
-      }
-      this.#add(2);
-    } finally {
-      this.#release();
-    }
+    if (this.#outgoing === undefined) this.#ordered.update(offset, bytes);
+    else this.#outgoing.send(offset, bytes);
   }
 
   /**
    * The memory itself, without a copy: stores reach everybody on this kernel
-   * at once, and a reader may see half of them. Needs the full `--allow-ffi`.
+   * at once, and a reader may see half of them; other hosts see them after
+   * {@linkcode XpMemory.flush} only. Needs the full `--allow-ffi`.
    */
   view(): Uint8Array<ArrayBuffer> {
     this.#range("view", 0, this.size);
@@ -229,6 +182,8 @@ export class XpMemory {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#ordered[Symbol.dispose]();
+    this.#outgoing?.[Symbol.dispose]();
     this.#segment.close();
     this.#onClose();
   }

@@ -1,7 +1,12 @@
 /** What a daemon counts, in the text format of Prometheus. @module */
 
+import { type CarriedPump, pumpMetrics } from "./metrics_pumps.ts";
+import { type Labels, MetricsText } from "./metrics_text.ts";
+import type { PeerFacts } from "./peer_watch.ts";
 import type { Registry } from "./registry.ts";
-import { pumpRuns } from "./pumps.ts";
+import { VERSIONS } from "../bridge/handshake.ts";
+import { STATE_VERSION } from "./run_folder.ts";
+import { runs } from "./duties.ts";
 import { daemonRuns, PAGE_BYTES, type UnitState } from "./unit.ts";
 
 /** What is told. */
@@ -16,47 +21,28 @@ export interface MetricsSource {
   readonly waiting: number;
   /** Connections that were turned away. */
   readonly refused: number;
+  /** Connections that have not shown who they are, now. */
+  readonly knocking: number;
+  /** Whether each peer answered when it was asked last. */
+  readonly reached: (partition: number) => boolean;
+  /** When each peer asked last, ms ago. */
+  readonly heardMs: (partition: number) => number | undefined;
+  /** What carries segments to and from each peer. */
+  readonly segmentsOf: (partition: number) => PeerFacts["segments"];
+  /** Streams that cross, and how they do. */
+  readonly pumps: readonly CarriedPump[];
+  /** The version of the program. */
+  readonly version: string;
   /** Requests that were answered. */
   readonly requests: number;
   /** Since when the daemon runs. */
   readonly upSeconds: number;
 }
 
-type Labels = Readonly<Record<string, string | number>>;
-
-function quoted(text: string): string {
-  return text.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
-}
-
-class Text {
-  readonly #lines: string[] = [];
-
-  add(
-    name: string,
-    kind: "counter" | "gauge",
-    help: string,
-    samples: readonly (readonly [Labels, number])[],
-  ): void {
-    const whole = `shmim_${name}`;
-    this.#lines.push(`# HELP ${whole} ${help}`, `# TYPE ${whole} ${kind}`);
-    for (const [labels, value] of samples) {
-      const inside = Object.entries(labels)
-        .map(([key, label]) => `${key}="${quoted(String(label))}"`).join(",");
-      this.#lines.push(
-        `${whole}${inside === "" ? "" : `{${inside}}`} ${value}`,
-      );
-    }
-  }
-
-  toString(): string {
-    return this.#lines.join("\n") + "\n";
-  }
-}
-
 /** The text. */
 export function metricsText(source: MetricsSource): string {
   const { state, registry, partitions } = source;
-  const text = new Text();
+  const text = new MetricsText();
   const own = registry.segments.filter((entry) =>
     entry.partition === state.partition
   );
@@ -138,25 +124,87 @@ export function metricsText(source: MetricsSource): string {
     one(source.waiting),
   );
   text.add(
-    "pumps",
+    "processes",
     "gauge",
-    "Processes that carry streams to and from other hosts, by whether they run.",
-    (["receive", "transmit"] as const).flatMap((kind) =>
-      [true, false].map((runs) =>
-        [
-          { ...labels, kind, running: `${runs}` },
-          state.pumps.filter((pump) =>
-            pump.kind === kind && pumpRuns(pump) === runs
-          ).length,
-        ] as const
-      )
-    ),
+    "Processes that go on without the daemon, by whether they run.",
+    [true, false].map((running) => [
+      { ...labels, running: `${running}` },
+      state.duties.filter((duty) => runs(duty) === running).length,
+    ]),
+  );
+  pumpMetrics(text, labels, source.pumps);
+  const peer = (one: { partition: number; host: string }): Labels => ({
+    ...labels,
+    peer: one.partition,
+    host: one.host,
+  });
+  text.add(
+    "peer_reached",
+    "gauge",
+    "Whether the daemon of a peer answered when it was asked last.",
+    state.peers.map((one) => [
+      peer(one),
+      source.reached(one.partition) ? 1 : 0,
+    ]),
+  );
+  text.add(
+    "peer_heard_seconds",
+    "gauge",
+    "How long ago a peer asked for something.",
+    state.peers.flatMap((one) => {
+      const ms = source.heardMs(one.partition);
+      return ms === undefined ? [] : [[peer(one), ms / 1000] as const];
+    }),
+  );
+  const carried = state.peers.flatMap(({ partition: peer }) => {
+    const found = source.segmentsOf(peer);
+    return found === null ? [] : [{ labels: { ...labels, peer }, ...found }];
+  });
+  text.add(
+    "segment_line_up",
+    "gauge",
+    "Whether the connection for segments of a peer stands.",
+    carried.map((one) => [one.labels, one.line ? 1 : 0]),
+  );
+  text.add(
+    "segment_lines_total",
+    "counter",
+    "Connections for segments of a peer that were made by its process.",
+    carried.map((one) => [one.labels, one.lines]),
+  );
+  text.add(
+    "segment_copies",
+    "gauge",
+    "Copies of segments of a peer that are kept here.",
+    carried.map((one) => [one.labels, one.copies]),
+  );
+  text.add(
+    "segment_copies_served",
+    "gauge",
+    "Copies that a peer has in use of segments of the partition.",
+    carried.map((one) => [one.labels, one.served]),
+  );
+  text.add(
+    "peers_knocking",
+    "gauge",
+    "Connections that have not shown yet who they are.",
+    one(source.knocking),
   );
   text.add(
     "peers_refused_total",
     "counter",
     "Connections of other hosts that were turned away.",
     one(source.refused),
+  );
+  text.add(
+    "build_info",
+    "gauge",
+    "Versions: of the program, of the wire between daemons, of the state.",
+    [[{
+      version: source.version,
+      wire: VERSIONS.highest,
+      state: STATE_VERSION,
+    }, 1]],
   );
   return text.toString();
 }

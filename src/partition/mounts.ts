@@ -64,6 +64,22 @@ export function findShare(
   return share;
 }
 
+/**
+ * Holds a mount for writing against what the owner allows.
+ *
+ * @throws {PartitionError} where that is reading only.
+ */
+export function requireWritable(
+  share: { readonly name: string; readonly write: boolean },
+  owner: number,
+): void {
+  if (share.write) return;
+  throw new PartitionError(
+    `Partition ${owner} shares "${share.name}" for reading only: there, ` +
+      `"shmim share ${share.name} --write" allows writing`,
+  );
+}
+
 /** What is at the place of a mount. */
 export type LinkState = "ours" | "missing" | "other";
 
@@ -139,18 +155,17 @@ export function plannedMount(
     readonly partition: number;
     readonly stream: string;
     readonly as: string;
+    readonly write: boolean;
   },
-): { readonly mount: Mount; readonly write: boolean } {
-  const { partition, stream, as } = what;
+): Mount {
+  const { partition, stream, as, write } = what;
   if (partition === own.partition) {
     throw new PartitionError(
       `Partition ${partition} is this one: nothing to mount`,
     );
   }
   const share = findShare(folder, partition, stream, own.partition);
+  if (write) requireWritable(share, partition);
   const path = join(own.dir, requireName(as) + SUFFIX);
-  return {
-    mount: { partition, stream, path, target: share.path },
-    write: share.write,
-  };
+  return { partition, stream, path, target: share.path, write };
 }

@@ -8,6 +8,7 @@ import { ERRNO } from "../../ffi/errno.ts";
 import { SegmentError } from "../sysv/errors.ts";
 import { Segment } from "../sysv/segment.ts";
 import { PartitionError } from "./errors.ts";
+import { readPeers } from "./peer_watch.ts";
 import { changeRegistry, readRegistry } from "./registry.ts";
 import { locked, runFolder } from "./run_folder.ts";
 import { daemonRuns, listUnits, requireUnit, type UnitState } from "./unit.ts";
@@ -18,7 +19,8 @@ export type PlacementType = "bind" | "preferred";
 
 /**
  * The `part` functions for the processes of one partition. They look at the
- * partitions of this kernel.
+ * partitions of this kernel, and at those of other hosts as the daemon of
+ * this one sees them.
  *
  * Permissions: read and write of the run folder, ffi for the helper;
  * `getpart` and `setpmo` those of {@linkcode Xp}, too.
@@ -48,11 +50,15 @@ export class Part {
     return this.#own().partition;
   }
 
-  /** The partitions that are up: whose daemon runs. In order. */
+  /**
+   * The partitions that are up: whose daemon runs; on other hosts, whose
+   * daemon answers ours. In order.
+   */
   getlist(): number[] {
-    this.#own();
-    return listUnits(this.#folder).filter(daemonRuns)
-      .map(({ partition }) => partition).sort((a, b) => a - b);
+    const far = readPeers(this.#folder, this.#own()).filter(({ up }) => up);
+    const here = listUnits(this.#folder).filter(daemonRuns);
+    const all = [...here, ...far].map(({ partition }) => partition);
+    return [...new Set(all)].sort((a, b) => a - b);
   }
 
   /** How many partitions are up. */
@@ -66,10 +72,13 @@ export class Part {
    * @throws {PartitionError} where none of that number is known.
    */
   gethostname(partition: number): string {
-    this.#own();
-    const found = listUnits(this.#folder).find((unit) =>
-      unit.partition === partition && unit.up
-    );
+    const own = this.#own();
+    const found =
+      listUnits(this.#folder).find((unit) =>
+        unit.partition === partition && unit.up
+      ) ?? readPeers(this.#folder, own).find((peer) =>
+        peer.partition === partition && peer.up
+      );
     if (found !== undefined) return found.hostname;
     throw new PartitionError(`No partition ${partition} is up`);
   }

@@ -10,10 +10,15 @@ import {
   HandshakeError,
   initiate,
   respond,
+  type SealedChannel,
   SERVICE,
 } from "../bridge/handshake.ts";
+import { Admission, type Guest } from "../bridge/admission.ts";
+import { connectWithin } from "../bridge/connect.ts";
+import type { Caller } from "./callers.ts";
 import type { Request } from "./control.ts";
-import { PartitionError } from "./errors.ts";
+import { PartitionError, PeerRefusal } from "./errors.ts";
+import type { Key, Keyring } from "./keyring.ts";
 
 /** Where another partition's daemon listens. */
 export interface Peer {
@@ -23,17 +28,25 @@ export interface Peer {
   readonly host: string;
   /** Its port. */
   readonly port: number;
+  /** The file of its own key, where it has one. */
+  readonly key?: string;
 }
 
-type Key = Uint8Array<ArrayBuffer> | undefined;
-
-const MAX_CONNECTIONS = 64;
 const PATIENCE_MS = 5000;
-/** Connections a second, beyond which new ones are turned away. */
-const MAX_RATE = 200;
+const NEVER = new AbortController().signal;
+/** Requests that are answered at once, of peers that have the key. */
+const MAX_ANSWERING = 64;
+/** How often one that was turned away at the door knocks again. */
+const KNOCKS = 5;
+const KNOCK_MS = 300;
 
-function options(key: Key): { service: number; key?: Uint8Array<ArrayBuffer> } {
-  return { service: SERVICE.control, ...key === undefined ? {} : { key } };
+function options(
+  key: Key | undefined,
+): { service: number; key?: Uint8Array<ArrayBuffer> } {
+  return {
+    service: SERVICE.control,
+    ...key === undefined ? {} : { key: key.bytes },
+  };
 }
 
 function closing(connection: Deno.Conn, ms: number): Disposable {
@@ -63,6 +76,44 @@ function decode(bytes: Uint8Array): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
+/** Closed before anything was said: the door was crowded. */
+function turnedAway(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof HandshakeError && / 0 of \d+ bytes of its greeting/.test(
+        error.message,
+      );
+}
+
+async function exchange(
+  { host, port }: Peer,
+  key: Key | undefined,
+  request: Request,
+  timeoutS: number,
+): Promise<Record<string, unknown>> {
+  const end = performance.now() + timeoutS * 1000;
+  for (let knock = 1;; knock++) {
+    try {
+      const connection = await connectWithin(end - performance.now(), {
+        hostname: host,
+        port,
+        signal: NEVER,
+      });
+      using _ = closing(connection, end - performance.now());
+      const channel = await initiate(connection, options(key));
+      await channel.send(encode(request));
+      return decode(await channel.receive());
+    } catch (error) {
+      const waitMs = KNOCK_MS * knock * (0.5 + Math.random());
+      if (
+        !turnedAway(error) || knock === KNOCKS ||
+        performance.now() + waitMs > end
+      ) throw error;
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+  }
+}
+
 /**
  * Asks the daemon of another host.
  *
@@ -70,19 +121,15 @@ function decode(bytes: Uint8Array): Record<string, unknown> {
  * or refuses.
  */
 export async function askPeer(
-  { partition, host, port }: Peer,
-  key: Key,
+  peer: Peer,
+  key: Key | undefined,
   request: Request,
   timeoutS: number,
 ): Promise<unknown> {
-  const name = `partition ${partition} at ${host}:${port}`;
+  const name = `partition ${peer.partition} at ${peer.host}:${peer.port}`;
   let reply: Record<string, unknown>;
   try {
-    const connection = await Deno.connect({ hostname: host, port });
-    using _ = closing(connection, timeoutS * 1000);
-    const channel = await initiate(connection, options(key));
-    await channel.send(encode(request));
-    reply = decode(await channel.receive());
+    reply = await exchange(peer, key, request, timeoutS);
   } catch (error) {
     if (error instanceof Deno.errors.NotCapable) throw error;
     const why = error instanceof Deno.errors.BadResource ||
@@ -91,28 +138,27 @@ export async function askPeer(
       : (error as Error).message.replace(/ \(os error \d+\)/, "");
     throw new PartitionError(`Cannot reach ${name}: ${why}`, { cause: error });
   }
-  if (reply.ok !== true) throw new PartitionError(`${name}: ${reply.error}`);
+  if (reply.ok !== true) throw new PeerRefusal(`${name}: ${reply.error}`);
   return reply.result;
 }
 
 /** Answers a request of another host. */
 export type PeerAnswer = (
   request: Request,
-  host: string,
+  caller: Caller,
 ) => Promise<unknown>;
 
 /** The end that others connect to. */
 export class PeerSocket {
   readonly #listener: Deno.TcpListener;
   readonly #serving: Promise<void>;
-  readonly #key: Key;
+  readonly #keys: Keyring;
   readonly #answer: PeerAnswer;
   readonly #onRefused: (why: string) => void;
-  #open = 0;
-  #second = 0;
-  #recent = 0;
-  /** Connections that were turned away, or had not the key. */
-  refused = 0;
+  readonly #admission = new Admission();
+  #answering = 0;
+  #unproven = 0;
+  #told = -Infinity;
 
   /**
    * Listens.
@@ -122,11 +168,11 @@ export class PeerSocket {
    */
   constructor(
     where: { readonly hostname: string; readonly port: number },
-    key: Key,
+    keys: Keyring,
     answer: PeerAnswer,
     onRefused: (why: string) => void,
   ) {
-    this.#key = key;
+    this.#keys = keys;
     this.#answer = answer;
     this.#onRefused = onRefused;
     this.#listener = Deno.listen({ ...where });
@@ -138,45 +184,62 @@ export class PeerSocket {
     return (this.#listener.addr as Deno.NetAddr).port;
   }
 
-  /** Whether one more may come now. */
-  #admits(): boolean {
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#second) [this.#second, this.#recent] = [second, 0];
-    return ++this.#recent <= MAX_RATE && this.#open < MAX_CONNECTIONS;
+  /** Connections that were turned away, made room, or had not the key. */
+  get refused(): number {
+    const { refused, evicted } = this.#admission;
+    return refused + evicted + this.#unproven;
+  }
+
+  /** Connections that have not shown who they are, now. */
+  get open(): number {
+    return this.#admission.open;
   }
 
   async #serve(): Promise<void> {
-    let told = -1;
     for await (const connection of this.#listener) {
-      if (!this.#admits()) {
-        this.refused++;
-        connection.close();
-        continue;
-      }
-      this.#open++;
       this.#one(connection).catch((error: Error) => {
         if (!(error instanceof HandshakeError)) return;
-        this.refused++;
-        if (told === this.#second) return;
-        told = this.#second;
+        this.#unproven++;
+        const now = performance.now();
+        if (now - this.#told < 1000) return;
+        this.#told = now;
         this.#onRefused(error.message);
-      }).finally(() => this.#open--);
+      });
     }
   }
 
   async #one(connection: Deno.TcpConn): Promise<void> {
     using _ = closing(connection, PATIENCE_MS);
     const { hostname } = connection.remoteAddr as Deno.NetAddr;
-    const channel = await respond(
-      connection,
-      new Uint8Array(0),
-      options(this.#key),
-    );
+    using guest = this.#admission.enter(hostname, () => connection.close());
+    if (guest === undefined) return;
+    const channel = await respond(connection, new Uint8Array(0), {
+      service: SERVICE.control,
+      keys: this.#keys.keys.map(({ bytes }) => bytes),
+    });
+    // Without a key nobody has shown anything before it asks.
+    if (channel.authenticated) guest.known();
+    if (this.#answering >= MAX_ANSWERING) return;
+    this.#answering++;
+    try {
+      const key = this.#keys.keys[channel.which];
+      await this.#reply(channel, guest, { host: hostname, key });
+    } finally {
+      this.#answering--;
+    }
+  }
+
+  async #reply(
+    channel: SealedChannel,
+    guest: Guest,
+    caller: Caller,
+  ): Promise<void> {
     let reply: unknown;
     try {
       const request = decode(await channel.receive());
+      guest.known();
       if (typeof request.do !== "string") throw new TypeError("no request");
-      const result = await this.#answer(request as Request, hostname);
+      const result = await this.#answer(request as Request, caller);
       reply = { ok: true, result: result ?? null };
     } catch (error) {
       if (error instanceof HandshakeError) throw error;

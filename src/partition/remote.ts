@@ -1,206 +1,158 @@
 /**
- * Mounts between hosts: for each one a receiving process here and a
- * transmitting one at the owner's, set up by the two daemons and not touched
- * by them afterwards. The one who mounts drives: it asks again and again, so
- * that either side may lose anything and the mount comes back.
+ * Mounts between hosts, where they are mounted: for reading a receiving end
+ * here and a transmitting one at the owner's, for writing the other way
+ * round. Both daemons set them up and touch no frame. The one who mounts
+ * drives: it asks again and again, so that either side may lose anything and
+ * the mount comes back.
  * @module
  */
 
-import { dirname } from "@std/path";
-import { processStartNs } from "../../ffi/process.ts";
+import { basename } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
+import { removeStream } from "../stream/remove.ts";
+import { SUFFIX } from "../stream/names.ts";
+import { Peers } from "./ask.ts";
+import { BackOff } from "./back_off.ts";
+import type { Book } from "./book.ts";
+import { addressOf, type Caller, Callers } from "./callers.ts";
 import type { Request } from "./control.ts";
-import { PartitionError } from "./errors.ts";
-import { mayMount } from "./mounts.ts";
-import { askPeer, type Peer } from "./peers.ts";
-import {
-  BackOff,
-  endPump,
-  type Pump,
-  pumpRuns,
-  type StartPump,
-} from "./pumps.ts";
-import type { Mount, Share, UnitState } from "./unit.ts";
+import type { Duties } from "./duties.ts";
+import { PartitionError, PeerRefusal } from "./errors.ts";
+import { whole } from "./check.ts";
+import { Ferries } from "./ferries.ts";
+import type { Keyring } from "./keyring.ts";
+import { requireWritable } from "./mounts.ts";
+import { label, Origins, requireNoCircle, toChain } from "./origins.ts";
+import { type PeerFacts, PeerWatch } from "./peer_watch.ts";
+import type { Peer } from "./peers.ts";
+import { type CarrierFacts, ofMount, type Pump, Pumps } from "./pumps.ts";
+import { type Offer, Serving } from "./serving.ts";
+import type { Mount } from "./unit.ts";
+import { ensureLike, toShape } from "./written.ts";
 
 /** How often an owner is asked once more, ms. */
 const RENEW_MS = 1000;
 
 /** What mounts between hosts need of their daemon. */
 export interface RemoteHost {
-  /** What the daemon remembers. */
-  state(): UnitState;
-  /** Changes what it remembers. */
-  change(change: Partial<UnitState>): void;
-  /** Tells something. */
-  tell(message: string, level?: "note" | "warning"): void;
-  /** Starts a process. */
-  readonly startPump: StartPump;
+  /** What it remembers. */
+  readonly book: Book;
+  /** Its processes. */
+  readonly duties: Duties;
   /** Our own address, where receivers listen. */
   readonly hostname: string;
-  /** The key, and its file. */
-  readonly key: Uint8Array<ArrayBuffer> | undefined;
-  readonly keyFile: string | undefined;
+  /** The keys. */
+  readonly keys: Keyring;
 }
 
 /** The streams that cross to and from other hosts. */
 export class Remote {
-  readonly #host: RemoteHost;
+  readonly #book: Book;
+  readonly #hostname: string;
   readonly #backOff = new BackOff();
   readonly #renewed = new Map<string, number>();
-  readonly #asked = new Map<Pump, number>();
+  readonly #origins = new Origins();
+  readonly #serving: Serving;
+  readonly #tending = new Set<string>();
   #busy = false;
+  /** Who the others are. */
+  readonly callers: Callers;
+  /** How they are asked. */
+  readonly peers: Peers;
+  /** What is carried. */
+  readonly pumps: Pumps;
+  /** What carries segments. */
+  readonly ferries: Ferries;
+  readonly #watch: PeerWatch;
 
   /**
    * Looks after them from now on.
    *
    * @param host Their daemon.
    */
-  constructor(host: RemoteHost) {
-    this.#host = host;
+  constructor({ book, duties, hostname, keys }: RemoteHost) {
+    this.#book = book;
+    this.#hostname = hostname;
+    this.peers = new Peers(book, keys);
+    this.callers = new Callers(book);
+    this.pumps = new Pumps(book, duties);
+    this.ferries = new Ferries(book, duties, this.peers, hostname);
+    this.#watch = new PeerWatch(book, this.peers);
+    this.#serving = new Serving(
+      book,
+      this.pumps,
+      this.#origins,
+      hostname,
+      (peer) => this.#facts(peer),
+    );
   }
 
   /** The peer that a partition is, where it is one. */
   peer(partition: number): Peer | undefined {
-    return this.#host.state().peers.find((one) => one.partition === partition);
+    return this.peers.find(partition);
   }
 
-  #ask(peer: Peer, request: Request): Promise<unknown> {
-    const { key } = this.#host;
-    const { partition, limits } = this.#host.state();
-    return askPeer(
-      peer,
-      key,
-      { ...request, from: partition },
-      limits.timeoutS,
-    );
+  /** What carrying for a peer takes. */
+  async #facts(peer: Peer): Promise<CarrierFacts> {
+    const key = this.peers.keys.of(peer.partition)?.path;
+    // Who has a key of its own is known by it, wherever it comes from.
+    const allow = peer.key === undefined ? await addressOf(peer) : undefined;
+    return { key, allow };
   }
 
-  /** Whether a stream may be mounted; asks its owner. */
-  async offered(peer: Peer, stream: string): Promise<{ write: boolean }> {
-    return await this.#ask(peer, { do: "offer", stream }) as { write: boolean };
-  }
-
-  #pumps(kind: Pump["kind"]): Pump[] {
-    return this.#host.state().pumps.filter((pump) => pump.kind === kind);
-  }
-
-  #forget(pump: Pump): void {
-    const { pumps } = this.#host.state();
-    this.#host.change({ pumps: pumps.filter((one) => one !== pump) });
-  }
-
-  async #start(
-    words: readonly string[],
-    facts: Omit<Pump, "pid" | "startNs">,
-  ): Promise<Pump> {
-    const { keyFile } = this.#host;
-    const keyed = keyFile === undefined
-      ? []
-      : ["--key", keyFile, "--wire", "shmim"];
-    const { pid, port } = await this.#host.startPump(
-      [...words, ...keyed],
-      (line) => this.#host.tell(`${facts.stream}: ${line}`),
-    );
-    const pump: Pump = {
-      ...facts,
-      port: facts.port === 0 ? port : facts.port,
-      pid,
-      startNs: `${processStartNs(pid) ?? 0n}`,
-    };
-    const { pumps } = this.#host.state();
-    this.#host.change({ pumps: [...pumps, pump] });
-    return pump;
+  /** The partitions of other hosts. */
+  get others(): PeerFacts[] {
+    return this.#watch.facts(this.ferries);
   }
 
   /** Answers another daemon. */
-  async answer(request: Request, host: string): Promise<unknown> {
-    const from = request.from;
-    const stream = request.stream;
-    const { partition, shares } = this.#host.state();
-    if (request.do === "ping") return { partition };
-    if (typeof from !== "number" || typeof stream !== "string") {
-      throw new PartitionError("That is no request of a partition");
+  async answer(request: Request, caller: Caller): Promise<unknown> {
+    const peer = await this.callers.identify(request, caller);
+    const { partition, hostname } = this.#book.state;
+    if (request.do === "ping") return { partition, hostname };
+    if (request.do === "ferry") return await this.ferries.answer(request, peer);
+    return await this.#serving.answer(request, peer, caller.host);
+  }
+
+  async #offer(peer: Peer, stream: string): Promise<Offer> {
+    const answer = await this.peers.ask(peer, {
+      do: "offer",
+      stream,
+    }) as Record<
+      string,
+      unknown
+    >;
+    return {
+      write: answer.write === true,
+      writer: typeof answer.writer === "number" ? answer.writer : null,
+      origins: toChain(answer.origins),
+    };
+  }
+
+  /**
+   * Whether a stream may be mounted; asks its owner.
+   *
+   * @throws {PartitionError} where it may not.
+   */
+  async offered(
+    peer: Peer,
+    mount: Omit<Mount, "target">,
+  ): Promise<{ write: boolean }> {
+    const { partition } = this.#book.state;
+    const { stream, write, path } = mount;
+    const offer = await this.#offer(peer, stream);
+    if (!write) {
+      requireNoCircle([label(partition, nameOf(path))], offer.origins);
+      return offer;
     }
-    const share = shares.find(({ name }) => name === stream);
-    if (share === undefined) {
-      throw new PartitionError(`Partition ${partition} shares no "${stream}"`);
-    }
-    if (!mayMount(share, from)) {
+    requireWritable({ name: stream, write: offer.write }, peer.partition);
+    if (offer.writer !== null && offer.writer !== partition) {
       throw new PartitionError(
-        `Partition ${partition} does not share "${stream}" with ${from}`,
+        `"${stream}" of partition ${peer.partition} is written by partition ` +
+          `${offer.writer} already: it has one writer at a time`,
       );
     }
-    if (request.do === "offer") return { write: share.write };
-    if (request.do === "feed") {
-      return await this.#feed(share, from, host, request);
-    }
-    throw new PartitionError(`A daemon knows no "${request.do}"`);
-  }
-
-  async #feed(
-    share: Share,
-    from: number,
-    host: string,
-    request: Request,
-  ): Promise<unknown> {
-    const { port } = request;
-    if (typeof port !== "number" || !(port > 0 && port < 65536)) {
-      throw new PartitionError("That is no port");
-    }
-    const there = this.#pumps("transmit").find((pump) =>
-      pump.partition === from && pump.stream === share.name
-    );
-    if (there !== undefined) {
-      const same = there.host === host && there.port === port;
-      if (same && pumpRuns(there)) {
-        this.#asked.set(there, performance.now());
-        return { pid: there.pid };
-      }
-      // One that died is started again ever later.
-      const name = `${from}:${share.name}`;
-      if (same && !this.#backOff.may(name)) {
-        throw new PartitionError(`The transmitter of "${share.name}" died`);
-      }
-      if (same) this.#backOff.failed(name);
-      endPump(there);
-      this.#forget(there);
-    }
-    const pump = await this.#start(["transmit", share.path, host, `${port}`], {
-      kind: "transmit",
-      partition: from,
-      stream: share.name,
-      host,
-      port,
-    });
-    this.#asked.set(pump, performance.now());
-    this.#host.tell(`sends "${share.name}" to partition ${from}`);
-    return { pid: pump.pid };
-  }
-
-  /** Ends what partitions receive that have not asked for a while. */
-  #releaseDead(): void {
-    const { limits, shares } = this.#host.state();
-    for (const pump of this.#pumps("transmit")) {
-      const asked = this.#asked.get(pump);
-      if (asked === undefined) {
-        this.#asked.set(pump, performance.now()); // taken over just now
-        continue;
-      }
-      const shared = shares.some((share) =>
-        share.name === pump.stream && mayMount(share, pump.partition)
-      );
-      const silentMs = performance.now() - asked;
-      if (shared && silentMs < limits.timeoutS * 1000) continue;
-      endPump(pump);
-      this.#forget(pump);
-      this.#asked.delete(pump);
-      this.#host.tell(
-        shared
-          ? `partition ${pump.partition} was silent for ${limits.timeoutS} s: ` +
-            `"${pump.stream}" is no longer sent to it`
-          : `"${pump.stream}" is no longer sent to partition ${pump.partition}`,
-      );
-    }
+    return offer;
   }
 
   /**
@@ -209,89 +161,242 @@ export class Remote {
    * @param onState Told how each mount does: a problem, or nothing.
    */
   async look(onState: (mount: Mount, problem: string) => void): Promise<void> {
+    this.#watch.look();
+    this.ferries.look();
     if (this.#busy) return;
     this.#busy = true;
     try {
-      this.#releaseDead();
-      for (const mount of this.#host.state().mounts) {
-        const peer = this.peer(mount.partition);
-        if (peer === undefined || !this.#backOff.may(mount.path)) continue;
-        try {
-          await this.#tend(mount, peer);
-          this.#backOff.done(mount.path);
-          onState(mount, "");
-        } catch (error) {
-          this.#backOff.failed(mount.path);
-          onState(mount, (error as Error).message);
-        }
+      await this.pumps.look();
+      await this.#serving.look();
+      await this.#endOrphans();
+      // Not waited for: one that does not answer holds no other one up.
+      for (const mount of this.#book.state.mounts) {
+        void this.#lookAt(mount, onState);
       }
+    } catch (error) {
+      this.#book.tell((error as Error).message, "warning");
     } finally {
       this.#busy = false;
     }
   }
 
-  #receiver({ partition, stream }: Mount): Pump | undefined {
-    return this.#pumps("receive").find((pump) =>
-      pump.partition === partition && pump.stream === stream
-    );
+  /** Ends what serves no mount any more: it went while no daemon ran. */
+  async #endOrphans(): Promise<void> {
+    const { mounts } = this.#book.state;
+    for (const pump of this.pumps.all) {
+      if (pump.of !== "mount") continue;
+      const mounted = mounts.some((mount) => ofMount(mount, pump)) &&
+        this.peer(pump.partition) !== undefined;
+      if (!mounted) await this.pumps.stop(pump);
+    }
+  }
+
+  async #lookAt(
+    mount: Mount,
+    onState: (mount: Mount, problem: string) => void,
+  ): Promise<void> {
+    const peer = this.peer(mount.partition);
+    if (
+      peer === undefined || this.#tending.has(mount.path) ||
+      !this.#backOff.may(mount.path)
+    ) return;
+    this.#tending.add(mount.path);
+    try {
+      await this.#tend(mount, peer);
+      this.#backOff.done(mount.path);
+      if (this.#isMounted(mount)) onState(mount, "");
+    } catch (error) {
+      this.#backOff.failed(mount.path);
+      if (this.#isMounted(mount)) onState(mount, (error as Error).message);
+    } finally {
+      this.#tending.delete(mount.path);
+    }
+  }
+
+  #isMounted({ path }: Mount): boolean {
+    return this.#book.state.mounts.some((one) => one.path === path);
+  }
+
+  #pumpOf(mount: Mount): Pump | undefined {
+    return this.pumps.all.find((pump) => ofMount(mount, pump));
   }
 
   async #tend(mount: Mount, peer: Peer): Promise<void> {
-    let pump = this.#receiver(mount);
-    if (pump !== undefined && !pumpRuns(pump)) {
-      this.#forget(pump);
-      this.#host.tell(`the receiver of "${mount.stream}" died`, "warning");
+    const facts = await this.#facts(peer);
+    const last = this.#renewed.get(mount.path) ?? -Infinity;
+    let pump = this.#pumpOf(mount);
+    const kind = mount.write ? "transmit" : "receive";
+    if (
+      pump !== undefined &&
+      (pump.kind !== kind || !this.pumps.stands(pump, facts) ||
+        kind === "receive" && pump.host !== this.#hostname)
+    ) {
+      await this.pumps.stop(pump);
       pump = undefined;
     }
-    if (pump === undefined) {
-      const { hostname } = this.#host;
-      const name = mount.path.replace(/^.*\//, "").replace(/\.im\.shm$/, "");
-      pump = await this.#start([
-        "receive",
-        "0",
-        "--bind",
-        hostname,
-        "--as",
-        name,
-        "--dir",
-        dirname(mount.path),
-      ], {
-        kind: "receive",
-        partition: mount.partition,
-        stream: mount.stream,
-        host: hostname,
-        port: 0,
-      });
-      this.#renewed.delete(mount.path);
-      // Unmounted while it started.
-      if (!this.#host.state().mounts.some(({ path }) => path === mount.path)) {
-        this.end(mount);
-        return;
-      }
-    }
-    const last = this.#renewed.get(mount.path) ?? -Infinity;
-    if (performance.now() - last < RENEW_MS) return;
-    const { stream } = mount;
-    await this.#ask(peer, { do: "feed", stream, port: pump.port });
+    if (pump !== undefined && performance.now() - last < RENEW_MS) return;
+    if (mount.write) await this.#write(mount, peer, pump, facts);
+    else await this.#read(mount, peer, pump, facts);
     this.#renewed.set(mount.path, performance.now());
   }
 
-  /** Ends a mount: its receiver here; its owner sees that nobody asks. */
-  end(mount: Mount): void {
-    const pump = this.#receiver(mount);
-    if (pump === undefined) return;
-    endPump(pump);
-    this.#forget(pump);
+  /** Where it was unmounted while a process started, that ends again. */
+  async #orEnd(mount: Mount, pump: Pump): Promise<void> {
+    if (!this.#isMounted(mount)) await this.pumps.stop(pump);
+  }
+
+  /** For reading: frames come here. */
+  async #read(
+    mount: Mount,
+    peer: Peer,
+    there: Pump | undefined,
+    facts: CarrierFacts,
+  ): Promise<void> {
+    const { partition, stream, path } = mount;
+    const own = label(this.#book.state.partition, nameOf(path));
+    let pump = there;
+    if (pump === undefined) {
+      const { origins } = await this.#offer(peer, stream);
+      this.#origins.learn(path, origins);
+      requireNoCircle([own], origins);
+      this.#claim(mount);
+      pump = await this.pumps.start({
+        kind: "receive",
+        of: "mount",
+        partition,
+        stream,
+        path,
+        host: this.#hostname,
+        port: 0,
+      }, facts);
+      await this.#orEnd(mount, pump);
+    }
+    const answer = await this.peers.ask(peer, {
+      do: "feed",
+      stream,
+      port: pump.port,
+    }) as Record<string, unknown>;
+    const chain = toChain(answer.origins);
+    this.#origins.learn(path, chain);
+    try {
+      requireNoCircle([own], chain);
+    } catch (error) {
+      await this.pumps.stop(pump);
+      throw error;
+    }
+  }
+
+  /** For writing: frames go from here into the owner's stream. */
+  async #write(
+    mount: Mount,
+    peer: Peer,
+    there: Pump | undefined,
+    facts: CarrierFacts,
+  ): Promise<void> {
+    const { partition, stream, path } = mount;
+    const { state } = this.#book;
+    let answer: Record<string, unknown>;
+    try {
+      answer = await this.peers.ask(peer, {
+        do: "take",
+        stream,
+        origins: this.#origins.of(state, nameOf(path), path),
+      }) as Record<string, unknown>;
+    } catch (error) {
+      // What the owner refuses must not go on; one that is away may be back.
+      if (there !== undefined && error instanceof PeerRefusal) {
+        await this.pumps.stop(there);
+      }
+      throw error;
+    }
+    this.#claim(mount);
+    const shape = toShape(answer.shape as Record<string, unknown>);
+    const after = this.#begun(mount, ensureLike(path, shape));
+    const port = whole(answer, "port", 1, 65535);
+    if (
+      there !== undefined && there.port === port && there.host === peer.host
+    ) {
+      return;
+    }
+    if (there !== undefined) await this.pumps.stop(there);
+    const pump = await this.pumps.start({
+      kind: "transmit",
+      of: "mount",
+      partition,
+      stream,
+      path,
+      host: peer.host,
+      port,
+      ...after === undefined ? {} : { after },
+    }, facts);
+    await this.#orEnd(mount, pump);
+  }
+
+  /** The counter that a stream for writing began with: no frame of ours. */
+  #begun({ path }: Mount, made: string | undefined): string | undefined {
+    const { mounts } = this.#book.state;
+    if (made === undefined) {
+      return mounts.find((one) => one.path === path)?.base;
+    }
+    this.#book.change({
+      mounts: mounts.map((one) =>
+        one.path === path ? { ...one, base: made } : one
+      ),
+    });
+    return made;
+  }
+
+  /**
+   * Ends a mount: its end here, its copy, and, where the owner can be reached,
+   * its end there.
+   */
+  async end(mount: Mount): Promise<void> {
+    this.#renewed.delete(mount.path);
+    this.#backOff.done(mount.path);
+    this.#origins.forget(mount.path);
+    const pump = this.#pumpOf(mount);
+    if (pump !== undefined) await this.pumps.stop(pump);
+    Remote.removeCopy(mount);
+    const peer = this.peer(mount.partition);
+    if (peer === undefined) return;
+    const { stream } = mount;
+    // Where it cannot be reached it notices that nobody asks.
+    this.peers.ask(peer, { do: "leave", stream, write: mount.write }).catch(
+      () => {},
+    );
   }
 
   /** Ends every process. */
   endAll(): void {
-    for (const pump of this.#host.state().pumps) endPump(pump);
-    this.#host.change({ pumps: [] });
+    this.pumps.endAll();
+    this.ferries.endAll();
+  }
+
+  /** Removes the copy of a mount, where it is ours. */
+  static removeCopy({ path, made }: Mount): void {
+    if (made === true && Remote.taken(path)) {
+      removeStream(path, { force: true });
+    }
+  }
+
+  /** Notes that the copy will be ours, where nothing has its name. */
+  #claim({ path }: Mount): void {
+    const { mounts } = this.#book.state;
+    const mount = mounts.find((one) => one.path === path);
+    if (mount === undefined || mount.made === true || Remote.taken(path)) {
+      return;
+    }
+    this.#book.change({
+      mounts: mounts.map((one) => one === mount ? { ...one, made: true } : one),
+    });
   }
 
   /** Whether something that is no mount of ours has the place. */
   static taken(path: string): boolean {
     return statFile(path, { follow: false }) !== undefined;
   }
+}
+
+function nameOf(path: string): string {
+  return basename(path, SUFFIX);
 }

@@ -1,7 +1,8 @@
 /** What a daemon answers when it is asked how things are. @module */
 
-import { lookAt, mayMount, partitionOnKernel } from "./mounts.ts";
-import { pumpRuns } from "./pumps.ts";
+import { lookAt, mayMount } from "./mounts.ts";
+import type { PeerFacts } from "./peer_watch.ts";
+import { ofMount, pumpRuns } from "./pumps.ts";
 import type { Registry } from "./registry.ts";
 import { listUnits, PAGE_BYTES, type UnitState } from "./unit.ts";
 import { pagesTaken } from "./xp.ts";
@@ -30,6 +31,8 @@ export interface ReportSource {
   readonly events: readonly KeptEvent[];
   /** Since when it runs, ms since 1970. */
   readonly started: number;
+  /** The partitions of other hosts. */
+  readonly peers: readonly PeerFacts[];
 }
 
 /** Segments, mounts that wait, and what happened last. */
@@ -45,8 +48,8 @@ export function statusOf(source: ReportSource): unknown {
     starts,
     upSeconds: Math.round((Date.now() - source.started) / 1000),
     segments: registry.segments
-      .filter((entry) => entry.partition === partition)
-      .map(({ shmid, key, size, autormid, removed, holds }) => ({
+      .filter((entry) => (entry.copy?.home ?? entry.partition) === partition)
+      .map(({ shmid, key, size, autormid, removed, holds, copy, ...more }) => ({
         shmid,
         key,
         size,
@@ -57,7 +60,10 @@ export function statusOf(source: ReportSource): unknown {
           pid,
           count,
         })),
+        remote: more.remote.map(({ partition }) => partition),
+        owner: copy === null ? null : more.partition,
       })),
+    peers: source.peers,
     shares: source.state.shares.length,
     mounts: source.state.mounts.length,
     waiting: Object.fromEntries(source.waiting),
@@ -90,27 +96,35 @@ export function sharesOf(source: ReportSource): unknown {
     partition: own,
     shares: shares.map((share) => ({
       ...share,
-      mountedBy: users.filter((unit) =>
-        unit.mounts.some(({ partition, stream }) =>
-          partition === own && stream === share.name
-        )
-      ).map(({ partition }) => partition),
+      mountedBy: [
+        ...users.filter((unit) =>
+          unit.mounts.some(({ partition, stream }) =>
+            partition === own && stream === share.name
+          )
+        ),
+        ...source.state.pumps.filter((pump) =>
+          pump.of === "share" && pump.stream === share.name && pumpRuns(pump)
+        ),
+      ].map(({ partition }) => partition)
+        .filter((one, at, all) => all.indexOf(one) === at),
+      writer:
+        source.state.pumps.find((pump) =>
+          pump.of === "share" && pump.kind === "receive" &&
+          pump.stream === share.name && pumpRuns(pump)
+        )?.partition ?? null,
     })),
     mounts: mounts.map((mount) => ({
       ...mount,
       state: source.waiting.has(mount.path)
         ? "waiting"
         : source.state.pumps.some((pump) =>
-            pump.kind === "receive" && pump.stream === mount.stream &&
-            pump.partition === mount.partition && pumpRuns(pump)
+            ofMount(mount, pump) && pumpRuns(pump)
           )
-        ? "received"
+        ? mount.write ? "sent" : "received"
         : lookAt(mount) === "ours"
         ? "linked"
         : "missing",
       reason: source.waiting.get(mount.path) ?? null,
-      write: partitionOnKernel(source.folder, mount.partition)?.shares
-        .find(({ name }) => name === mount.stream)?.write ?? false,
     })),
     offered: users.filter(({ partition }) => partition !== own)
       .flatMap((unit) =>

@@ -10,6 +10,7 @@ import { processStartNs } from "../../ffi/process.ts";
 import { flag, list, positive, text, whole } from "./check.ts";
 import { PartitionError, PartitionLimitError } from "./errors.ts";
 import type { Peer } from "./peers.ts";
+import type { Duty } from "./duties.ts";
 import type { Pump } from "./pumps.ts";
 import { getState, putState, requireOwnFolder } from "./run_folder.ts";
 
@@ -17,6 +18,8 @@ import { getState, putState, requireOwnFolder } from "./run_folder.ts";
 export const MAX_PARTITION = 65535;
 /** Largest number of a unit. */
 export const MAX_UNIT = 255;
+/** Largest number of a process's socket. */
+const MAX_SLOT = 63;
 /** Bytes of a page, in which limits are counted. */
 export const PAGE_BYTES = 4096;
 
@@ -47,6 +50,8 @@ export interface Share {
   readonly with: readonly number[];
   /** Whether they may write. */
   readonly write: boolean;
+  /** Whether the configuration says so: it goes when that no longer does. */
+  readonly configured?: boolean;
 }
 
 /** A stream of another partition that is mounted here. */
@@ -57,8 +62,16 @@ export interface Mount {
   readonly stream: string;
   /** Its file here. */
   readonly path: string;
-  /** Where it leads to: the same memory. */
+  /** Where it leads to, on one kernel: the same memory. */
   readonly target: string;
+  /** Whether it is for writing. */
+  readonly write: boolean;
+  /** Whether the configuration says so: it goes when that no longer does. */
+  readonly configured?: boolean;
+  /** Whether its copy is ours: the name was free when it was made. */
+  readonly made?: boolean;
+  /** For writing to another host: the counter that the stream began with. */
+  readonly base?: string;
 }
 
 /** What a daemon remembers. */
@@ -87,8 +100,12 @@ export interface UnitState {
   readonly mounts: readonly Mount[];
   /** Partitions of other hosts. */
   readonly peers: readonly Peer[];
-  /** Processes that carry streams between hosts. */
+  /** Processes of its own, which go on without it. */
+  readonly duties: readonly Duty[];
+  /** Streams that these carry between hosts. */
   readonly pumps: readonly Pump[];
+  /** What tells it from another one that calls itself by its number. */
+  readonly identity: string;
 }
 
 /** The state file of a unit. */
@@ -126,7 +143,46 @@ export function toPeer(peer: Record<string, unknown>): Peer {
     partition: partitionOf(peer),
     host: text(peer, "host"),
     port: whole(peer, "port", 1, 65535),
+    ..."key" in peer ? { key: text(peer, "key") } : {},
   };
+}
+
+function toDuty(duty: Record<string, unknown>): Duty {
+  const { words } = duty;
+  if (!Array.isArray(words) || words.some((one) => typeof one !== "string")) {
+    throw new TypeError('"words" is no list of texts');
+  }
+  return {
+    name: text(duty, "name"),
+    words,
+    slot: whole(duty, "slot", 0, MAX_SLOT),
+    pid: whole(duty, "pid", 1),
+    startNs: text(duty, "startNs"),
+  };
+}
+
+function toPump(pump: Record<string, unknown>): Pump {
+  return {
+    kind: text(pump, "kind") === "receive" ? "receive" : "transmit",
+    of: text(pump, "of") === "mount" ? "mount" : "share",
+    partition: partitionOf(pump),
+    stream: text(pump, "stream"),
+    path: text(pump, "path"),
+    host: text(pump, "host"),
+    port: whole(pump, "port", 1, 65535),
+    ..."after" in pump ? { after: text(pump, "after") } : {},
+    duty: text(pump, "duty"),
+    pid: whole(pump, "pid", 1),
+    startNs: text(pump, "startNs"),
+  };
+}
+
+/** A flag that is left out where it is false. */
+function mark<Name extends string>(
+  fields: Record<string, unknown>,
+  name: Name,
+): { [name in Name]?: true } {
+  return fields[name] === true ? { [name]: true } as { [n in Name]: true } : {};
 }
 
 function toUnit(fields: Record<string, unknown>): UnitState {
@@ -149,23 +205,22 @@ function toUnit(fields: Record<string, unknown>): UnitState {
       path: text(share, "path"),
       with: numbers(share, "with"),
       write: flag(share, "write"),
+      ...mark(share, "configured"),
     })),
     mounts: list(fields, "mounts", (mount) => ({
       partition: partitionOf(mount),
       stream: text(mount, "stream"),
       path: text(mount, "path"),
       target: text(mount, "target"),
+      write: flag(mount, "write"),
+      ...mark(mount, "configured"),
+      ...mark(mount, "made"),
+      ..."base" in mount ? { base: text(mount, "base") } : {},
     })),
     peers: list(fields, "peers", toPeer),
-    pumps: list(fields, "pumps", (pump) => ({
-      kind: text(pump, "kind") === "receive" ? "receive" : "transmit",
-      partition: partitionOf(pump),
-      stream: text(pump, "stream"),
-      host: text(pump, "host"),
-      port: whole(pump, "port", 1, 65535),
-      pid: whole(pump, "pid", 1),
-      startNs: text(pump, "startNs"),
-    })),
+    duties: list(fields, "duties", toDuty),
+    pumps: list(fields, "pumps", toPump),
+    identity: text(fields, "identity"),
   };
 }
 

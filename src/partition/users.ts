@@ -27,17 +27,24 @@ export function usersOf(
         );
       }
     }
-    if (entry.partition !== partition) continue;
+    if (entry.partition !== partition || entry.copy !== null) continue;
+    for (const { partition: remote } of entry.remote) {
+      users.push(`partition ${remote} on another host has ${name}`);
+    }
     const known = entry.holds.reduce((sum, { count }) => sum + count, 0);
-    const others = (kernelInfo(entry)?.attached ?? 0) - known;
+    // What carries it to another host is told by that one's name.
+    const others = (kernelInfo(entry)?.attached ?? 0) - known -
+      entry.remote.length;
     if (others > 0) {
       users.push(`${name} is attached ${others} times by its id alone`);
     }
   }
   for (const pump of state.pumps) {
-    if (pump.kind !== "transmit" || !pumpRuns(pump)) continue;
+    if (pump.of !== "share" || !pumpRuns(pump)) continue;
     users.push(
-      `partition ${pump.partition} at ${pump.host} receives "${pump.stream}"`,
+      pump.kind === "transmit"
+        ? `partition ${pump.partition} at ${pump.host} receives "${pump.stream}"`
+        : `partition ${pump.partition} writes "${pump.stream}"`,
     );
   }
   for (const other of listUnits(folder)) {

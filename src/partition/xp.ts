@@ -9,14 +9,21 @@ import { processStartNs } from "../../ffi/process.ts";
 import { SegmentError } from "../sysv/errors.ts";
 import { Segment } from "../sysv/segment.ts";
 import { PartitionLimitError } from "./errors.ts";
-import { kernelBytes, XpMemory } from "./memory.ts";
+import { askOwner, awaitHeld, farPeer, ringFor } from "./far.ts";
+import { kernelBytes } from "./layout.ts";
+import { XpMemory } from "./memory.ts";
+import type { CopyOf } from "./outgoing.ts";
 import {
   changeRegistry,
   type Entry,
   type Hold,
   holdOnce,
+  inUse,
+  letGo,
+  newName,
   pagesOf,
   type Registry,
+  removeForAll,
   removeFromKernel,
 } from "./registry.ts";
 import { runFolder } from "./run_folder.ts";
@@ -72,9 +79,33 @@ function find(registry: Registry, id: number, call: string): Entry {
   );
 }
 
-/** The pages that a partition's segments take. */
+/** Holds a segment that is there against what is asked for; gives its id. */
+function requireFit(there: Entry, size: number, flags: number): number {
+  const both = IPC_CREAT | IPC_EXCL;
+  if ((flags & both) === both) {
+    fail(
+      "EEXIST",
+      "shmget",
+      `Key ${there.key} has segment ${there.shmid}, ${there.size} bytes`,
+    );
+  }
+  if (size > there.size) {
+    fail(
+      "EINVAL",
+      "shmget",
+      `Segment ${there.shmid} of key ${there.key} has ${there.size} bytes, ` +
+        `not ${size}`,
+    );
+  }
+  return there.shmid;
+}
+
+/** The pages that a partition's segments take, and its copies of others'. */
 export function pagesTaken(registry: Registry, partition: number): number {
-  return registry.segments.filter((entry) => entry.partition === partition)
+  return registry.segments
+    .filter(({ copy, ...entry }) =>
+      (copy?.home ?? entry.partition) === partition
+    )
     .reduce((sum, { pages }) => sum + pages, 0);
 }
 
@@ -180,8 +211,37 @@ export class Xp {
       "ENOENT",
       "shmget",
       `Cannot reach partition ${partition}: none of that number is up on ` +
-        "this kernel",
+        "this kernel, nor is it a [[peer]] on another host",
     );
+  }
+
+  /** The copy of another host's segment, which the owner is asked for. */
+  #getFar(
+    own: UnitState,
+    partition: number,
+    key: number,
+    size: number,
+    flags: number,
+  ): number {
+    const there = changeRegistry(
+      this.#folder,
+      (registry) =>
+        registry.segments.find((entry) =>
+          entry.key === key && entry.copy?.home === own.partition &&
+          !entry.removed
+        ),
+    );
+    if (there !== undefined) return requireFit(there, size, flags);
+    const call = { what: "get", key, size, flags } as const;
+    return askOwner(this.#folder, own, partition, call);
+  }
+
+  /** Whether the kernel may remove it with its last user by itself. */
+  #alone(entry: Entry): boolean {
+    const owner = listUnits(this.#folder).find((unit) =>
+      unit.partition === entry.partition
+    );
+    return entry.remote.length === 0 && (owner?.peers.length ?? 0) === 0;
   }
 
   /**
@@ -194,6 +254,8 @@ export class Xp {
    * @returns Its id: the same key gives the same id.
    * @throws {SegmentError} `ENOENT`, `EEXIST`, `EINVAL` where it is smaller.
    * @throws {PartitionLimitError} where the owner's `maxpgs` is reached.
+   * @throws {PartitionError} where the owner is on another host and does not
+   * answer within `timeout`.
    */
   shmget(key: number, size: number, flags: number = 0): number {
     if (!Number.isSafeInteger(key) || key < 0) {
@@ -202,12 +264,17 @@ export class Xp {
     if (!Number.isSafeInteger(size) || size < 0) {
       fail("EINVAL", "shmget", `A segment's size is a number, not ${size}`);
     }
+    const own = this.#own();
+    const peer = farPeer(this.#folder, own, keyPartition(key));
+    if (peer !== undefined) {
+      return this.#getFar(own, peer.partition, key, size, flags);
+    }
     const owner = this.#owner(key);
     return changeRegistry(this.#folder, (registry) => {
       const there = key === IPC_PRIVATE ? undefined : registry.segments.find(
         (entry) =>
           entry.key === key && entry.partition === owner.partition &&
-          !entry.removed,
+          entry.copy === null && !entry.removed,
       );
       if (there === undefined) {
         if (key !== IPC_PRIVATE && (flags & IPC_CREAT) === 0) {
@@ -215,23 +282,7 @@ export class Xp {
         }
         return this.#create(registry, owner, key, size, flags);
       }
-      const both = IPC_CREAT | IPC_EXCL;
-      if ((flags & both) === both) {
-        fail(
-          "EEXIST",
-          "shmget",
-          `Key ${key} has segment ${there.shmid}, ${there.size} bytes`,
-        );
-      }
-      if (size > there.size) {
-        fail(
-          "EINVAL",
-          "shmget",
-          `Segment ${there.shmid} of key ${key} has ${there.size} bytes, not ` +
-            `${size}`,
-        );
-      }
-      return there.shmid;
+      return requireFit(there, size, flags);
     });
   }
 
@@ -282,6 +333,9 @@ export class Xp {
       autormid: false,
       removed: false,
       holds: [],
+      uid: newName(),
+      remote: [],
+      copy: null,
     });
     return segment.shmid;
   }
@@ -301,7 +355,8 @@ export class Xp {
     }
     const by = this.#hold();
     const folder = this.#folder;
-    return changeRegistry(folder, (registry) => {
+    const { timeoutS } = this.#own().limits;
+    const attached = changeRegistry(folder, (registry) => {
       const entry = find(registry, id, "shmat");
       if (entry.removed) {
         fail("EIDRM", "shmat", `Cannot attach segment ${id}: it was removed`);
@@ -310,17 +365,43 @@ export class Xp {
         writable: (flags & SHM_RDONLY) === 0,
       });
       // From here on it goes with its last user, however that one ends.
-      if (entry.autormid) removeFromKernel(entry);
+      if (entry.autormid && this.#alone(entry)) removeFromKernel(entry);
       holdOnce(entry, by, 1);
-      return new XpMemory(segment, entry.size, () => {
-        changeRegistry(folder, ({ segments }) => {
-          const left = segments.find(({ shmid }) => shmid === id);
-          if (left === undefined) return;
-          holdOnce(left, by, -1);
-          if (left.autormid && left.holds.length === 0) removeFromKernel(left);
-        });
-      });
+      const { size, partition } = entry;
+      const of = entry.copy === null ? undefined : { partition, timeoutS };
+      if (of !== undefined) ringFor(registry);
+      return { segment, size, of };
     });
+    return this.#memory(attached, by);
+  }
+
+  #memory(
+    { segment, size, of }: {
+      readonly segment: Segment;
+      readonly size: number;
+      readonly of: CopyOf | undefined;
+    },
+    by: Omit<Hold, "count">,
+  ): XpMemory {
+    const folder = this.#folder;
+    const memory = new XpMemory(segment, size, () => {
+      changeRegistry(folder, (registry) => {
+        const left = registry.segments.find(({ shmid }) =>
+          shmid === segment.shmid
+        );
+        if (left === undefined) return;
+        holdOnce(left, by, -1);
+        letGo(left);
+        ringFor(registry);
+      });
+    }, of);
+    try {
+      if (of !== undefined) awaitHeld(segment, size, of);
+    } catch (error) {
+      memory.close();
+      throw error;
+    }
+    return memory;
   }
 
   /** Detaches a segment. */
@@ -339,19 +420,30 @@ export class Xp {
     if (command !== IPC_RMID && command !== IPC_AUTORMID) {
       fail("EINVAL", "shmctl", `shmctl knows IPC_RMID and IPC_AUTORMID only`);
     }
-    changeRegistry(this.#folder, (registry) => {
+    const far = changeRegistry(this.#folder, (registry) => {
       const entry = find(registry, id, "shmctl");
+      if (entry.copy !== null) return entry;
       if (command === IPC_AUTORMID) {
         entry.autormid = true;
-        if (entry.holds.length > 0) removeFromKernel(entry);
-        return;
+        if (entry.holds.length > 0 && this.#alone(entry)) {
+          removeFromKernel(entry);
+        }
+      } else {
+        removeForAll(entry);
+        registry.segments = registry.segments.filter((one) =>
+          one !== entry || inUse(one)
+        );
       }
-      entry.removed = true;
-      removeFromKernel(entry);
-      registry.segments = registry.segments.filter((one) =>
-        one !== entry || one.holds.length > 0
-      );
+      ringFor(registry);
+      return undefined;
     });
+    if (far === undefined) return;
+    if (far.removed) {
+      fail("EINVAL", "shmctl", `Segment ${id} was removed by its owner`);
+    }
+    const { uid, partition } = far;
+    const call = { what: "ctl", uid, command } as const;
+    askOwner(this.#folder, this.#own(), partition, call);
   }
 }
 

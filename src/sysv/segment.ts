@@ -408,6 +408,76 @@ export class Segment {
   }
 
   /**
+   * Stores records as one update that no reader sees half of. One writer at
+   * a time.
+   *
+   * @param sequence Where its sequence counter lies, 8 bytes, behind `limit`.
+   * @param limit Where what records may touch ends.
+   * @param records Each 8 bytes of its place, 8 of its length, and its bytes,
+   * filled up to a multiple of 8.
+   */
+  apply(
+    sequence: number,
+    limit: number,
+    records: Uint8Array<ArrayBuffer>,
+  ): void {
+    this.#access(
+      "write",
+      sequence,
+      records.byteLength,
+      (memory) => memory.apply(sequence, limit, records),
+    );
+  }
+
+  /**
+   * Fills in the bytes of records, as they all were while the sequence
+   * counter was `expected`.
+   *
+   * @returns False where it was not, or is no longer.
+   */
+  gather(
+    sequence: number,
+    expected: bigint,
+    limit: number,
+    records: Uint8Array<ArrayBuffer>,
+  ): boolean {
+    return this.#access(
+      "read",
+      sequence,
+      records.byteLength,
+      (memory) => memory.gather(sequence, expected, limit, records),
+    );
+  }
+
+  /** Adds to a word of 64 bits in one step, and wakes all who wait for it. */
+  ring(offset: number, add: bigint = 1n): void {
+    this.#access("write", offset, 8, (memory) => memory.ring(offset, add));
+  }
+
+  /**
+   * Waits until the low half of a word is not what was seen, or the time is
+   * up. It must stay attached meanwhile.
+   */
+  wait(offset: number, seen: bigint, timeoutMs: number): Promise<void> {
+    return this.#access(
+      "read",
+      offset,
+      8,
+      (memory) => memory.wait(offset, seen, timeoutMs),
+    );
+  }
+
+  /** The same on the calling thread, which it blocks. */
+  pause(offset: number, seen: bigint, timeoutMs: number): void {
+    this.#access(
+      "read",
+      offset,
+      8,
+      (memory) => memory.pause(offset, seen, timeoutMs),
+    );
+  }
+
+  /**
    * Removes it: nobody finds it any more, and its memory goes with the last
    * who has it attached.
    *

@@ -431,6 +431,31 @@ Deno.test("a source that is re-created goes on, over a new offer", async () => {
   assertEquals([copy.size, copy.read().pixels[0]], [[6, 2], 78]);
 });
 
+Deno.test("a peer that answers is not silent, however long nothing is written", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = Stream.create("cam", {
+    dir: here.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  source.write(flat(1));
+  await using receiving = new Receiving(there);
+  await using transmitting = new Transmitting(
+    here,
+    "cam",
+    receiving.port,
+    OWN,
+  );
+  await receiving.frames(1);
+  // Silence is 5 s without an answer; answers come every second.
+  await new Promise((resolve) => setTimeout(resolve, 7500));
+  source.write(flat(2));
+  await receiving.frames(2);
+  assertEquals(transmitting.transmitter.status().reconnects, 0);
+  assert(!transmitting.events.text.includes("silent"));
+});
+
 Deno.test("two transmitters cannot feed one stream; the second is told why", async () => {
   await using ends = new Ends();
   const { here, source } = ends;

@@ -88,6 +88,12 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   unshare: { words: ["cam", "--run", "run"], code: 1 },
   umount: { words: ["cam", "--run", "run"], code: 1 },
   shares: { words: ["--run", "run"], code: 1 },
+  // No daemon has that run folder: it says so.
+  ferry: {
+    words: "2 --connect 127.0.0.1:PORT --control f.sock --run run".split(" "),
+    code: 1,
+    net: ["connect"],
+  },
   demo: {
     words: ["--seconds", "0.1"],
     net: ["connect", "connect to another port", "listen", "listen on UDP"],

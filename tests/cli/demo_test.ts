@@ -1,7 +1,16 @@
 /** `shmim demo`. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CLI, hasProgram, Running, shmim, until } from "../_support/cli.ts";
+import { existsSync } from "node:fs";
+import { run } from "../_support/child.ts";
+import {
+  CLI,
+  Folder,
+  hasProgram,
+  Running,
+  shmim,
+  until,
+} from "../_support/cli.ts";
 
 /** Folders that a demo makes: those of one that runs beside the test, too. */
 function folders(text: string): string[] {
@@ -49,6 +58,62 @@ Deno.test("shmim demo that is interrupted leaves nothing", async () => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   assertEquals(await demo.end("SIGINT"), 130);
   assertGone(folders(demo.err));
+});
+
+/** Nothing that a demonstration of partitions named is left. */
+async function requireNothingLeft(said: string): Promise<void> {
+  const pids = [...said.matchAll(/ is up: unit 0, pid (\d+)/g)]
+    .map(([, pid = ""]) => pid);
+  assertEquals(pids.length >= 2, true, said);
+  const folders = [...said.matchAll(/\/tmp\/shmim-demo-\w+/g)];
+  const namespaces = [...said.matchAll(/shmim-demo-\w+-[12]/g)];
+  for (const [path] of folders) {
+    assertEquals(existsSync(path), false, path);
+  }
+  for (const [name] of namespaces) {
+    assertEquals(existsSync(`/run/netns/${name}`), false, name);
+  }
+  // What it started has its folder among its words.
+  const [folder] = folders[0] ?? ["no folder was named"];
+  const { stdout } = await run("pgrep", ["-f", folder]);
+  assertEquals(stdout, "", `processes of ${folder}`);
+}
+
+const ACT = "shmim demo --partitions";
+
+Deno.test(`${ACT} shares, breaks, comes back, and leaves nothing`, async () => {
+  const { code, out, err } = await shmim(["demo", "--partitions"]);
+  assertEquals(code, 0, err);
+  const value = (name: string): number =>
+    Number(out.match(new RegExp(`^${name} +(\\d+)$`, "m"))?.[1]);
+  assertEquals(value("different"), 0);
+  assertEquals(value("updates of the segment"), 300);
+  assert(value("checked") > 200);
+  assert(value("written") > value("checked"));
+  assertMatch(err, /\$ shmim mount 1:demo\n/);
+  assertMatch(err, /The cable is pulled|Partition 1 dies/);
+  assertMatch(err, /Frame \d+ arrived, [\d.]+ s later; \d+ were missed/);
+  assertMatch(err, /arrived as it was sent\n$/);
+  await requireNothingLeft(err);
+});
+
+Deno.test(`${ACT} without "ip", interrupted or bereft of a daemon`, async () => {
+  using bin = new Folder();
+  Deno.symlinkSync(Deno.execPath(), bin.file("deno"));
+  const env = { PATH: bin.path };
+  {
+    await using demo = new Running(["demo", "--partitions"], { env });
+    await demo.says(/Two partitions on 127\.0\.0\.1, without a cable: \w+/);
+    await demo.says(/frames arrived, as they were sent/);
+    assertEquals(await demo.end("SIGINT"), 130, demo.err);
+    await requireNothingLeft(demo.err);
+  }
+  await using demo = new Running(["demo", "--partitions"], { env });
+  const [, pid] = await demo.says(/partition 2 is up: unit 0, pid (\d+)/);
+  await demo.says(/frames arrived, as they were sent/);
+  Deno.kill(Number(pid), "SIGKILL");
+  assertEquals(await demo.ended(), 1, demo.err);
+  await requireNothingLeft(demo.err);
 });
 
 /** Runs something in a terminal of 100 x 40 and returns what it shows. */

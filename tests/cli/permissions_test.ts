@@ -353,6 +353,17 @@ const CASES: Readonly<
     );
     good(await own(["ctl", "shutdown", ...run], folder));
   },
+  async ferry(folder): Promise<void> {
+    const run = ["--run", folder.file("run")];
+    good(await own(["ctl", "startup", ...run], folder));
+    await using ferry = new Running(
+      ["ferry", "2", "--listen", "127.0.0.1", "--control", "f.sock", ...run],
+      { folder, flags: ["-P=ferry"], cwd: folder.path },
+    );
+    await ferry.says(/stands/);
+    assertEquals(await ferry.end(), 143);
+    good(await own(["ctl", "shutdown", ...run], folder));
+  },
   share: sharing,
   mount: sharing,
   unshare: sharing,

@@ -107,6 +107,9 @@ function lookAt(stream: Stream): void {
 /** Everything that changes a stream or waits for it. */
 async function use(stream: Stream): Promise<void> {
   const { dataBytes, sliceBytes } = stream.layout.table;
+  // A published frame is copied into the circular buffer: however many GB a
+  // sparse file has, memory would hold them.
+  if (stream.layout.circularBuffer > 0 && dataBytes > READ_BYTES) return;
   const before = stream.cnt0;
   stream.poke();
   assertEquals(stream.cnt0, BigInt.asUintN(64, before + 1n));

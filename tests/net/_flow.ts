@@ -1,12 +1,13 @@
 /**
  * A stream that crosses: who writes it, who carries it, and who watches what
- * arrives. All pixels of a frame have its number, so that a torn one is seen.
+ * arrives.
  * @module
  */
 
-import { assert, assertEquals } from "@std/assert";
-import { Stream } from "../../src/stream/stream.ts";
+import { assertEquals } from "@std/assert";
+import type { Stream } from "../../src/stream/stream.ts";
 import { json, type Running, until } from "../_support/cli.ts";
+import { Arrivals, Source } from "./_frames.ts";
 import type { NetHost, NetPair, WireCase } from "./_hosts.ts";
 
 /** The port that receivers listen on. */
@@ -86,12 +87,8 @@ export class Flow implements AsyncDisposable {
   readonly name: string;
   readonly #options: FlowOptions;
   readonly #ends: NetEnd[] = [];
-  #source: Stream;
-  #number = 0;
-  #free: { stop: boolean; done: Promise<void> } | undefined;
-  #watch: { stop: boolean; done: Promise<void> } | undefined;
-  /** Numbers of the frames that were seen to arrive. */
-  readonly seen: number[] = [];
+  readonly #source: Source;
+  readonly #arrivals: Arrivals;
 
   /** Makes the source. */
   constructor(pair: NetPair, wire: WireCase, options: FlowOptions = {}) {
@@ -99,62 +96,45 @@ export class Flow implements AsyncDisposable {
     this.wire = wire;
     this.name = options.name ?? "dm01disp03";
     this.#options = options;
-    this.#source = this.#create(options.size ?? [50, 50]);
-  }
-
-  #create(size: readonly number[]): Stream {
-    return Stream.create(this.name, {
-      dir: this.pair.icc.streams.path,
-      size: [...size],
-      type: "u32",
-      existing: "replace",
-    });
+    const { icc, rtc } = pair;
+    const size = options.size ?? [50, 50];
+    this.#source = new Source(this.name, icc.streams.path, size);
+    this.#arrivals = new Arrivals(this.name, rtc.streams.path);
   }
 
   /** The source. */
   get source(): Stream {
-    return this.#source;
+    return this.#source.stream;
   }
 
   /** Creates the source anew, under whoever reads it. */
   recreate(size: readonly number[]): void {
-    this.#source.close();
-    this.#source = this.#create(size);
+    this.#source.recreate(size);
   }
 
   /** Number of the last frame. */
   get written(): number {
-    return this.#number;
+    return this.#source.written;
+  }
+
+  /** Numbers of the frames that were seen to arrive. */
+  get seen(): readonly number[] {
+    return this.#arrivals.seen;
   }
 
   /** Publishes a frame; returns its number. */
   write(): number {
-    const pixels = new Uint32Array(
-      this.#source.size.reduce((all, axis) => all * axis, 1),
-    );
-    this.#source.write(pixels.fill(++this.#number));
-    return this.#number;
+    return this.#source.write();
   }
 
   /** Publishes frames from now on, so many a second as the machine can. */
   run(hz: number): void {
-    const free = { stop: false, done: Promise.resolve() };
-    free.done = (async (): Promise<void> => {
-      const begun = performance.now();
-      for (let n = 0; !free.stop;) {
-        const due = (performance.now() - begun) / 1000 * hz;
-        for (; n < due && !free.stop; n++) this.write();
-        await pause(1);
-      }
-    })();
-    this.#free = free;
+    this.#source.run(hz);
   }
 
   /** Stops publishing. */
   async rest(): Promise<void> {
-    if (this.#free !== undefined) this.#free.stop = true;
-    await this.#free?.done;
-    this.#free = undefined;
+    await this.#source.rest();
   }
 
   /** Starts a receiver, and waits until it listens. */
@@ -187,7 +167,7 @@ export class Flow implements AsyncDisposable {
 
   /** Both ends, connected; the source's first frame has arrived. */
   async connect(): Promise<{ tx: NetEnd; rx: NetEnd }> {
-    if (this.#number === 0) this.write();
+    if (this.written === 0) this.write();
     const rx = await this.receiver();
     const tx = this.transmitter();
     await this.arrived();
@@ -197,75 +177,26 @@ export class Flow implements AsyncDisposable {
 
   /** What stands in the destination: its number, `undefined` where none. */
   arrivedNumber(): number | undefined {
-    let stream: Stream;
-    try {
-      stream = Stream.open(this.name, { dir: this.pair.rtc.streams.path });
-    } catch {
-      return undefined;
-    }
-    using destination = stream;
-    const frame = destination.read();
-    if (frame.torn || frame.cnt0 === 0n) return undefined;
-    return uniform(frame.pixels as Uint32Array<ArrayBuffer>);
+    return this.#arrivals.number;
   }
 
   /** Waits until a frame, by default the last, has arrived. */
-  async arrived(number: number = this.#number): Promise<void> {
-    await until(
-      () =>
-        `frame ${number}, there is ${this.arrivedNumber()}\n` +
-        this.#ends.map(({ running }) => running.err).join("\n--\n"),
-      () => (this.arrivedNumber() ?? -1) >= number,
+  async arrived(number: number = this.written): Promise<void> {
+    await this.#arrivals.arrived(
+      number,
+      () => this.#ends.map(({ running }) => running.err).join("\n--\n"),
     );
   }
 
   /** Looks at everything that arrives from now on. */
   watch(): void {
-    const watch = { stop: false, done: Promise.resolve() };
-    watch.done = (async (): Promise<void> => {
-      let destination = this.#destination();
-      let cnt0 = -1n;
-      try {
-        for (; !watch.stop; await pause(2)) {
-          if (destination.presence() !== "same") {
-            destination.close();
-            destination = this.#destination();
-            cnt0 = -1n;
-          }
-          const frame = destination.read();
-          if (frame.torn || frame.cnt0 === cnt0 || frame.cnt0 === 0n) continue;
-          assert(frame.cnt0 > cnt0, "the destination's counter goes back");
-          cnt0 = frame.cnt0;
-          const number = uniform(frame.pixels as Uint32Array<ArrayBuffer>);
-          const last = this.seen.at(-1) ?? 0;
-          assert(number >= last, `frame ${number} comes after ${last}`);
-          if (number > last) this.seen.push(number);
-        }
-      } finally {
-        destination.close();
-      }
-    })();
-    watch.done.catch(() => {}); // told by `settle`
-    this.#watch = watch;
-  }
-
-  #destination(): Stream {
-    for (let tries = 0;; tries++) {
-      try {
-        return Stream.open(this.name, { dir: this.pair.rtc.streams.path });
-      } catch (error) {
-        if (tries > 100) throw error;
-      }
-    }
+    this.#arrivals.watch();
   }
 
   /** Ends the watching; throws what it found. */
   async settle(): Promise<void> {
     await this.rest();
-    if (this.#watch === undefined) return;
-    this.#watch.stop = true;
-    await this.#watch.done;
-    this.#watch = undefined;
+    await this.#arrivals.settle();
   }
 
   /**
@@ -288,32 +219,18 @@ export class Flow implements AsyncDisposable {
 
   /** No reader of the source is left, and no flag is up. */
   requireClean(): void {
-    const claims = this.#source.semaphores().filter(({ readerPid }) =>
+    const claims = this.source.semaphores().filter(({ readerPid }) =>
       readerPid > 0
     );
     assertEquals(claims, [], "semaphores");
-    using destination = this.#destination();
+    using destination = this.#arrivals.open();
     assertEquals(destination.fields().writing, false, "write flag");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const end of this.#ends) await end[Symbol.asyncDispose]();
     await this.rest();
-    if (this.#watch !== undefined) this.#watch.stop = true;
-    await this.#watch?.done.catch(() => {});
-    this.#source.close();
+    await this.#arrivals.settle().catch(() => {});
+    this.#source[Symbol.dispose]();
   }
-}
-
-/** The one number that all pixels have. */
-function uniform(pixels: Uint32Array<ArrayBuffer>): number {
-  const first = pixels[0] ?? 0;
-  const other = pixels.findIndex((pixel) => pixel !== first);
-  assert(other < 0, `torn: ${first}, and ${pixels[other]} at ${other}`);
-  return first;
-}
-
-/** Waits. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -73,15 +73,27 @@ export class NetHost {
     return await must(...this.within, "nft", ...words);
   }
 
-  /** Throws away so many percent of what comes in. */
-  async loseEveryHundredth(percent = 1): Promise<void> {
+  async #lose(which: string): Promise<void> {
     await this.#nft("add table ip lossy");
     await this.#nft(
       "add chain ip lossy in { type filter hook input priority 0; }",
     );
-    await this.#nft(
-      `add rule ip lossy in numgen random mod 100 < ${percent} counter drop`,
-    );
+    await this.#nft(`add rule ip lossy in ${which} counter drop`);
+  }
+
+  /** Throws away so many percent of what comes in. */
+  async loseEveryHundredth(percent = 1): Promise<void> {
+    await this.#lose(`numgen random mod 100 < ${percent}`);
+  }
+
+  /** Throws away all that comes in from elsewhere, without a word. */
+  async loseAll(): Promise<void> {
+    await this.#lose("iif != lo");
+  }
+
+  /** Takes every packet again. */
+  async loseNothing(): Promise<void> {
+    await this.#nft("delete table ip lossy");
   }
 
   /** How many packets were thrown away. */

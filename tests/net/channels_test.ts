@@ -5,7 +5,7 @@ import { fromFileUrl } from "@std/path/from-file-url";
 import { Stream } from "../../src/stream/stream.ts";
 import { ChannelHost } from "../_support/channels.ts";
 import { CLI, Folder, until } from "../_support/cli.ts";
-import { pause } from "./_flow.ts";
+import { pause } from "./_frames.ts";
 import { type NetPair, netTest, OWN, WIRES } from "./_hosts.ts";
 
 const TABLE = fromFileUrl(

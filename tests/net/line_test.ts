@@ -2,7 +2,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Child } from "../_support/child.ts";
-import { Flow, type NetEnd, pause, PORT } from "./_flow.ts";
+import { Flow, type NetEnd, PORT } from "./_flow.ts";
+import { pause } from "./_frames.ts";
 import { wireTest } from "./_hosts.ts";
 
 /**

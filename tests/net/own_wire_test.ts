@@ -4,7 +4,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import { Child } from "../_support/child.ts";
 import { until } from "../_support/cli.ts";
-import { Flow, pause, PORT } from "./_flow.ts";
+import { Flow, PORT } from "./_flow.ts";
+import { pause } from "./_frames.ts";
 import { type NetHost, type NetPair, OWN, WIRES, wireTest } from "./_hosts.ts";
 
 /** Nothing where `transmit` does not speak it. */

@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import { Folder, Running, until } from "../_support/cli.ts";
-import { Flow, pause, PORT } from "./_flow.ts";
+import { Flow, PORT } from "./_flow.ts";
+import { pause } from "./_frames.ts";
 import { must, wireTest } from "./_hosts.ts";
 
 /** 8 MB: more than the kernel takes at once. */

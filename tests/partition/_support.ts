@@ -13,6 +13,7 @@ import {
   type Limits,
   writeUnit,
 } from "../../src/partition/unit.ts";
+import type { Peer } from "../../src/partition/peers.ts";
 import { Xp } from "../../src/partition/xp.ts";
 
 /** A host. */
@@ -27,7 +28,12 @@ export class Host implements Disposable {
   }
 
   /** A partition that is up; this process stands for its daemon. */
-  up(unit: number, partition: number, limits: Partial<Limits> = {}): {
+  up(
+    unit: number,
+    partition: number,
+    limits: Partial<Limits> = {},
+    peers: readonly Peer[] = [],
+  ): {
     xp: Xp;
     part: Part;
   } {
@@ -43,8 +49,10 @@ export class Host implements Disposable {
       limits: { ...DEFAULT_LIMITS, ...limits },
       shares: [],
       mounts: [],
-      peers: [],
+      peers,
+      duties: [],
       pumps: [],
+      identity: "test",
     });
     const place = { run: this.run, unit };
     return { xp: new Xp(place), part: new Part(place) };
