@@ -3,16 +3,15 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Recording } from "../../src/record/recording.ts";
 import { Stream } from "../../src/stream/stream.ts";
+import { done, Folder, json, Running, shmim, until } from "../_support/cli.ts";
 import {
-  done,
-  Folder,
-  hasProgram,
-  json,
-  Running,
-  shmim,
-  until,
-} from "../_support/cli.ts";
-import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
+  all,
+  has,
+  program,
+  reportSkip,
+  root,
+  testWhere,
+} from "../_support/skip.ts";
 import { contentOf } from "./_record.ts";
 
 const u16 = (n: number, count: number): Uint16Array<ArrayBuffer> =>
@@ -85,7 +84,7 @@ Deno.test("record says what it did, and how much it missed, in files that fitsve
   assertEquals(code, recorded.missed > 0 ? 1 : 0, recorder.err);
   assertEquals(ending(log, ""), recorded.files);
   for (const file of recorded.files) assertEquals(await checkFrames(file), 20);
-  if (!hasProgram("fitsverify", "fitsverify")) return;
+  if (!has(program("fitsverify", "fitsverify"), "fitsverify on cubes")) return;
   const { stdout } = await new Deno.Command("fitsverify", {
     args: ["-q", ...recorded.files],
   }).output();
