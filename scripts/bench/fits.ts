@@ -75,10 +75,26 @@ function noise(bytes: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(words.buffer);
 }
 
-function load(type: DataType, size: number[], bytes: number): Figure {
-  const name = `load FITS ${size.join("x")} ${type}`;
+/** One run of either side. */
+interface Sides {
+  theirs(): Promise<Report>;
+  ours(): Promise<Report>;
+}
+
+/**
+ * A figure of both sides, run by run in turn.
+ *
+ * @param name What is measured.
+ * @param atMost The target, where there is one.
+ * @param prepare Makes the files and streams, once.
+ */
+function inTurn(
+  name: string,
+  atMost: number | undefined,
+  prepare: (bench: Bench) => Promise<Sides> | Sides,
+): Figure {
   return {
-    name,
+    name: `FITS: ${name}`,
     async measure(bench: Bench): Promise<Row[]> {
       const missing = compileTheirs();
       if (missing !== undefined) {
@@ -88,29 +104,47 @@ function load(type: DataType, size: number[], bytes: number): Figure {
           ours: NaN,
         }];
       }
-      const file = `${bench.dir}/load.fits`;
-      const data = noise(bytes);
-      await writeFits(file, { type, size, data });
-      const path = `${bench.dir}/fits.im.shm`;
-      Stream.create(path, { size, type, existing: "replace" }).close();
-      const args = [path, file, bench.quick ? "20" : "60"];
+      const sides = await prepare(bench);
       const all: Run[] = [];
       for (let i = 0; i < bench.runs; i++) {
         bench.progress(`${name}: run ${i + 1} of ${bench.runs}`);
-        const theirs = await run(TARGET, args);
-        requirePixels(path, data, "the C program");
-        all.push({ theirs, ours: await ours(args) });
-        requirePixels(path, data, "shmim");
+        const theirs = await sides.theirs();
+        all.push({ theirs, ours: await sides.ours() });
       }
       return [compare(all, {
         figure: name,
         unit: "µs",
         value: (report) => report.p50,
-        target: { atMost: 1 },
+        ...atMost === undefined ? {} : { target: { atMost } },
         withP99: true,
       })];
     },
   };
+}
+
+/** Both sides fill a stream from a file, and must be right. */
+function loading(args: string[], path: string, data: Uint8Array): Sides {
+  const right = async (who: string, run: Promise<Report>): Promise<Report> => {
+    const report = await run;
+    requirePixels(path, data, who);
+    return report;
+  };
+  return {
+    theirs: () => right("the C program", run(TARGET, args)),
+    ours: () => right("shmim", ours(args)),
+  };
+}
+
+function load(type: DataType, size: number[], bytes: number): Figure {
+  const name = `load FITS ${size.join("x")} ${type}`;
+  return inTurn(name, 1, async (bench) => {
+    const file = `${bench.dir}/load.fits`;
+    const data = noise(bytes);
+    await writeFits(file, { type, size, data });
+    const path = `${bench.dir}/fits.im.shm`;
+    Stream.create(path, { size, type, existing: "replace" }).close();
+    return loading([path, file, bench.quick ? "20" : "60"], path, data);
+  });
 }
 
 /** A camera's frame: a level of 1000 and noise around it, always the same. */
@@ -149,86 +183,40 @@ function skyStream(
   return { path, data };
 }
 
+type Codec = "rice" | "gzip2";
+
+function tiled(verb: string, codec: Codec, type: string): string {
+  const standard = codec === "rice" ? "RICE_1" : "GZIP_2";
+  return `${verb} ${standard} ${SIDE.join("x")} ${type}`;
+}
+
 /** Tiles by CFITSIO, one for each row, into a stream. */
-function loadTiles(
-  type: "i16" | "f32",
-  codec: "rice" | "gzip2",
-  atMost: number,
-): Figure {
-  const name = `load ${codec === "rice" ? "RICE_1" : "GZIP_2"} ${
-    SIDE.join("x")
-  } ${type}`;
-  return {
-    name: `${name} of FITS`,
-    async measure(bench: Bench): Promise<Row[]> {
-      const missing = compileTheirs();
-      if (missing !== undefined) {
-        return [{
-          figure: `${name}: skipped, ${missing}`,
-          unit: "µs",
-          ours: NaN,
-        }];
-      }
-      const { path, data } = skyStream(bench, type);
-      const file = `${bench.dir}/tiles.fits.fz`;
-      await run(SAVE, [path, file, "1", codec]);
-      const args = [path, file, bench.quick ? "5" : "20"];
-      const all: Run[] = [];
-      for (let i = 0; i < bench.runs; i++) {
-        bench.progress(`${name}: run ${i + 1} of ${bench.runs}`);
-        const theirs = await run(TARGET, args);
-        requirePixels(path, data, "the C program");
-        all.push({ theirs, ours: await ours(args) });
-        requirePixels(path, data, "shmim");
-      }
-      return [compare(all, {
-        figure: name,
-        unit: "µs",
-        value: (report) => report.p50,
-        target: { atMost },
-        withP99: true,
-      })];
-    },
-  };
+function loadTiles(type: "i16" | "f32", codec: Codec, atMost: number): Figure {
+  return inTurn(tiled("load", codec, type), atMost, async (bench) => {
+    const { path, data } = skyStream(bench, type);
+    const file = `${bench.dir}/tiles.fits.fz`;
+    await run(SAVE, [path, file, "1", codec]);
+    return loading([path, file, bench.quick ? "5" : "20"], path, data);
+  });
 }
 
 /** A stream's pixels into a compressed file. */
-function saveTiles(codec: "rice" | "gzip2", atMost?: number): Figure {
-  const name = `save ${codec === "rice" ? "RICE_1" : "GZIP_2"} ${
-    SIDE.join("x")
-  } i16`;
-  return {
-    name: `${name} of FITS`,
-    async measure(bench: Bench): Promise<Row[]> {
-      const missing = compileTheirs();
-      if (missing !== undefined) {
-        return [{
-          figure: `${name}: skipped, ${missing}`,
-          unit: "µs",
-          ours: NaN,
-        }];
-      }
-      const { path, data } = skyStream(bench, "i16");
-      const file = `${bench.dir}/saved.fits.fz`;
-      const args = [path, file, bench.quick ? "3" : "10", codec];
-      const all: Run[] = [];
-      for (let i = 0; i < bench.runs; i++) {
-        bench.progress(`${name}: run ${i + 1} of ${bench.runs}`);
-        const theirs = await run(SAVE, args);
-        all.push({ theirs, ours: await ours(args, "side_fits_save") });
+function saveTiles(codec: Codec, atMost?: number): Figure {
+  return inTurn(tiled("save", codec, "i16"), atMost, (bench) => {
+    const { path, data } = skyStream(bench, "i16");
+    const file = `${bench.dir}/saved.fits.fz`;
+    const args = [path, file, bench.quick ? "3" : "10", codec];
+    return {
+      theirs: () => run(SAVE, args),
+      async ours(): Promise<Report> {
+        const report = await ours(args, "side_fits_save");
         // CFITSIO reads what we wrote.
         await run(TARGET, [path, file, "1"]);
         requirePixels(path, data, "shmim");
-      }
-      return [compare(all, {
-        figure: name,
-        unit: "µs",
-        value: (report) => report.p50,
-        ...atMost === undefined ? {} : { target: { atMost } },
-        withP99: true,
-      })];
-    },
-  };
+        return report;
+      },
+    };
+  });
 }
 
 /** Who is fast must be right, too. */

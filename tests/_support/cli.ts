@@ -7,9 +7,9 @@
 import { COMMANDS } from "../../src/commands/table.ts";
 import { assertEquals } from "@std/assert";
 import { fromFileUrl } from "@std/path/from-file-url";
-import { bindAll } from "../../ffi/helper.ts";
+import { Folder } from "./folder.ts";
 
-bindAll(); // here, or the sanitizers blame the first test for the library
+export { Folder };
 
 /** The root of the project. */
 export const ROOT = fromFileUrl(new URL("../../", import.meta.url));
@@ -18,39 +18,6 @@ export const CLI = `${ROOT}cli.ts`;
 
 /** How long a condition may take on a slow machine, ms. */
 export const PATIENCE_MS = 30_000;
-
-/** A folder that goes away with its content. */
-export class Folder {
-  /** Its path. */
-  readonly path: string;
-
-  /** @param dir Where it is made; the permission sets name `/tmp`. */
-  constructor(dir?: string) {
-    this.path = Deno.makeTempDirSync({
-      prefix: "shmim-cli-test-",
-      ...dir === undefined ? {} : { dir },
-    });
-  }
-
-  /** A path inside. */
-  file(name: string): string {
-    return `${this.path}/${name}`;
-  }
-
-  /** The file of a stream inside. */
-  stream(name: string): string {
-    return this.file(`${name}.im.shm`);
-  }
-
-  /** What lies in it, sorted. */
-  names(): string[] {
-    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
-  }
-
-  [Symbol.dispose](): void {
-    Deno.removeSync(this.path, { recursive: true });
-  }
-}
 
 /** What a command left behind. */
 export interface Outcome {
@@ -270,25 +237,4 @@ export class Running implements AsyncDisposable {
 // deno-lint-ignore no-explicit-any
 export function json(text: string): any {
   return JSON.parse(text);
-}
-
-/**
- * Whether a program that only tests need is there. With `CI=true` it must be;
- * elsewhere the reason for the skip is printed.
- */
-export function hasProgram(program: string, debianPackage: string): boolean {
-  const folders = (Deno.env.get("PATH") ?? "").split(":");
-  const found = folders.some((folder) => {
-    try {
-      return Deno.statSync(`${folder}/${program}`).isFile;
-    } catch {
-      return false;
-    }
-  });
-  if (found) return true;
-  const reason = `needs "${program}" (Debian package ${debianPackage})`;
-  if (Deno.env.get("CI") === "true") throw new Error(reason);
-  // deno-lint-ignore no-console
-  console.log(`skipped: ${reason}`);
-  return false;
 }

@@ -6,7 +6,7 @@
  */
 
 import { MANIFEST } from "./fixtures.ts";
-import { streamFolder, type TestFolder } from "./folder.ts";
+import { Folder } from "./folder.ts";
 
 const FIXTURES = new URL("../fixtures/", import.meta.url);
 
@@ -94,33 +94,37 @@ export function daoOffset(name: string): number {
   return found.offset;
 }
 
-/** A folder for DAO streams whose names nobody else has. */
-export interface DaoFolder extends TestFolder {
+/**
+ * A folder for DAO streams whose names nobody else has; their semaphores go
+ * with it.
+ */
+export class DaoFolder extends Folder {
+  readonly #mark = `t${Deno.pid}x${crypto.randomUUID().slice(0, 8)}`;
+
   /** A base name of this folder's own. */
-  base(name: string): string;
+  base(name: string): string {
+    return `${this.#mark}_${name}`;
+  }
+
   /** The file of such a stream. */
-  dao(name: string): string;
+  dao(name: string): string {
+    return this.stream(this.base(name));
+  }
+
   /** The files of a stream's semaphores that are there. */
-  semaphores(name: string): string[];
+  semaphores(name: string): string[] {
+    return shared(`sem.${this.base(name)}_sem`);
+  }
+
+  override [Symbol.dispose](): void {
+    super[Symbol.dispose]();
+    for (const path of shared(`sem.${this.#mark}_`)) Deno.removeSync(path);
+  }
 }
 
-/** Makes a folder; its streams and their semaphores go with it. */
-export function daoFolder(): DaoFolder {
-  const folder = streamFolder();
-  const mark = `t${Deno.pid}x${crypto.randomUUID().slice(0, 8)}`;
-  const base = (name: string): string => `${mark}_${name}`;
-  const found = (prefix: string): string[] =>
-    [...Deno.readDirSync("/dev/shm")].map((entry) => entry.name)
-      .filter((name) => name.startsWith(prefix)).sort()
-      .map((name) => `/dev/shm/${name}`);
-  return {
-    ...folder,
-    base,
-    dao: (name) => folder.file(base(name)),
-    semaphores: (name) => found(`sem.${base(name)}_sem`),
-    [Symbol.dispose]: () => {
-      folder[Symbol.dispose]();
-      for (const path of found(`sem.${mark}_`)) Deno.removeSync(path);
-    },
-  };
+/** Files of shared memory whose names begin so. */
+function shared(prefix: string): string[] {
+  return [...Deno.readDirSync("/dev/shm")].map((entry) => entry.name)
+    .filter((name) => name.startsWith(prefix)).sort()
+    .map((name) => `/dev/shm/${name}`);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TestFolder } from "./folder.ts";
+import type { Folder } from "./folder.ts";
 import type { DataType, PixelArray } from "../../src/stream/types.ts";
 
 const FIXTURES = new URL("../fixtures/", import.meta.url);
@@ -171,7 +171,7 @@ export function fixtureBytes(path: string): Uint8Array<ArrayBuffer> {
 
 /** Puts a golden file into a folder and gives its new path. */
 export function placeFixture(
-  folder: TestFolder,
+  folder: Folder,
   path: string,
   change?: (view: DataView<ArrayBuffer>, bytes: Uint8Array) => void,
 ): string {

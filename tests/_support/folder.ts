@@ -1,25 +1,39 @@
 /**
- * A stream folder that removes itself.
+ * A folder for a test's streams and files, which removes itself.
  * @module
  */
 
 import "./load.ts";
 
-/** A folder for one test's streams. */
-export interface TestFolder extends Disposable {
-  /** The folder. */
+/** A folder that goes away with its content. */
+export class Folder implements Disposable {
+  /** Its path, without links: messages name the real one. */
   readonly path: string;
-  /** The file of a stream in it. */
-  file(name: string): string;
-}
 
-/** Makes a folder that is removed with everything in it when disposed. */
-export function streamFolder(): TestFolder {
-  // Resolved, because messages name the real path.
-  const path = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "shmim_" }));
-  return {
-    path,
-    file: (name) => `${path}/${name}.im.shm`,
-    [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }),
-  };
+  /** @param dir Where it is made; the permission sets name `/tmp`. */
+  constructor(dir?: string) {
+    this.path = Deno.realPathSync(Deno.makeTempDirSync({
+      prefix: "shmim-test-",
+      ...dir === undefined ? {} : { dir },
+    }));
+  }
+
+  /** A path inside. */
+  file(name: string): string {
+    return `${this.path}/${name}`;
+  }
+
+  /** The file of a stream inside. */
+  stream(name: string): string {
+    return this.file(`${name}.im.shm`);
+  }
+
+  /** What lies in it, sorted. */
+  names(): string[] {
+    return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
 }

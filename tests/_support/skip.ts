@@ -22,13 +22,30 @@ export function testWhere(
   options: { optional?: boolean } = {},
 ): void {
   Deno.test(name, async () => {
-    const missing = need();
-    if (missing === undefined) return await run();
-    if (Deno.env.get("CI") === "true" && !options.optional) {
-      throw new Error(`CI lacks what this test needs: ${missing}`);
-    }
-    reportSkip(name, missing);
+    if (has(need, name, options)) await run();
   });
+}
+
+/**
+ * Whether the machine has what a test, or a part of one, needs; else that is
+ * said, or is a failure.
+ *
+ * @param need Says what is missing.
+ * @param name What does not run without.
+ * @param options As for {@linkcode testWhere}.
+ */
+export function has(
+  need: Need,
+  name: string,
+  options: { optional?: boolean } = {},
+): boolean {
+  const missing = need();
+  if (missing === undefined) return true;
+  if (Deno.env.get("CI") === "true" && !options.optional) {
+    throw new Error(`CI lacks what this test needs: ${missing}`);
+  }
+  reportSkip(name, missing);
+  return false;
 }
 
 /** Says that a test did not run, and why. */

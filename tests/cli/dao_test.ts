@@ -7,7 +7,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
-import { type DaoFolder, daoFolder } from "../_support/dao.ts";
+import { DaoFolder } from "../_support/dao.ts";
 import { Peer, peer, peerCreates } from "../_support/dao_peer.ts";
 import {
   type Around,
@@ -38,7 +38,7 @@ const RAMP = Uint16Array.from(
 );
 
 Deno.test("ls, info and read show a DAO stream with its axes", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const here = around(folder);
   const cam = await picture(folder);
   const [listed] = json(await done(["ls", "--json", "--watch", "0"], here));
@@ -70,7 +70,7 @@ Deno.test("ls, info and read show a DAO stream with its axes", async () => {
 });
 
 Deno.test("create, write, keyword, poke and rm work on DAO streams", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const here = around(folder);
   const name = folder.base("made");
   await done(
@@ -102,7 +102,7 @@ Deno.test("create, write, keyword, poke and rm work on DAO streams", async () =>
   assertEquals(folder.semaphores("made"), []);
   assertEquals([...Deno.readDirSync(folder.path)], []);
 
-  const long = "y".repeat(80 - folder.file("").length);
+  const long = "y".repeat(80 - folder.stream("").length);
   const refused = await shmim(
     ["create", long, "4x3", "u8", "--format", "dao"],
     here,
@@ -113,13 +113,13 @@ Deno.test("create, write, keyword, poke and rm work on DAO streams", async () =>
 });
 
 Deno.test("convert turns DAO into ImageStreamIO and back, and moves no pixel", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const here = around(folder);
   const cam = await picture(folder);
   using source = Stream.open(folder.dao("cam"));
   source.write(RAMP);
   await done(["convert", cam, "isio"], here);
-  using isio = Stream.open(folder.file("isio"));
+  using isio = Stream.open(folder.stream("isio"));
   const frame = isio.read();
   assertEquals(isio.layout.format, "imagestreamio");
   assertEquals([isio.size, isio.layout.storedSize], [[4, 3], [4, 3]]);
@@ -157,19 +157,19 @@ Deno.test("convert turns DAO into ImageStreamIO and back, and moves no pixel", a
 });
 
 Deno.test("convert --follow takes counters, times and keywords along", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const here = around(folder);
   const cam = await picture(folder);
   await using running = new Running(["convert", cam, "copy", "--follow"], here);
   await until("the copy", () => {
     try {
-      using copy = Stream.open(folder.file("copy"), { writable: false });
+      using copy = Stream.open(folder.stream("copy"), { writable: false });
       return copy.cnt0 === 3n;
     } catch {
       return false;
     }
   });
-  using copy = Stream.open(folder.file("copy"), { writable: false });
+  using copy = Stream.open(folder.stream("copy"), { writable: false });
   for (let n = 0; n < 5; n++) {
     const before = copy.cnt0;
     await peer("write", folder.dao("cam"), 1, 60 + n, 0);
@@ -187,8 +187,8 @@ Deno.test("convert --follow takes counters, times and keywords along", async () 
 });
 
 Deno.test("a DAO stream crosses a bridge into a DAO stream", async () => {
-  using here = daoFolder();
-  using there = daoFolder();
+  using here = new DaoFolder();
+  using there = new DaoFolder();
   const cam = await picture(here);
   const name = there.base("rx");
   await using receiver = new Running(
@@ -215,7 +215,7 @@ Deno.test("a DAO stream crosses a bridge into a DAO stream", async () => {
 });
 
 Deno.test("save, load, link, copy, stat, compare and watch work on DAO streams", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const here = { ...around(folder), cwd: folder.path };
   const cam = await picture(folder);
   using source = Stream.open(folder.dao("cam"));
@@ -242,7 +242,7 @@ Deno.test("save, load, link, copy, stat, compare and watch work on DAO streams",
 });
 
 Deno.test("the commands run on DAO streams with their own permissions only", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const here = around(folder);
   const name = folder.base("own");
   const own = async (...words: string[]): Promise<string> =>

@@ -3,14 +3,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { existsSync } from "node:fs";
 import { run } from "../_support/child.ts";
-import {
-  CLI,
-  Folder,
-  hasProgram,
-  Running,
-  shmim,
-  until,
-} from "../_support/cli.ts";
+import { CLI, Folder, Running, shmim, until } from "../_support/cli.ts";
+import { program, testWhere } from "../_support/skip.ts";
 
 /** Folders that a demo makes: those of one that runs beside the test, too. */
 function folders(text: string): string[] {
@@ -147,25 +141,31 @@ async function inTerminal(
   }
 }
 
-Deno.test("shmim demo shows its picture in colour in a terminal", async () => {
-  if (!hasProgram("tmux", "tmux")) return;
-  const { plain, coloured } = await inTerminal(
-    `env -u NO_COLOR ${Deno.execPath()} run -qA ${CLI} demo --seconds 0.5`,
-    /^code \d+$/m,
-  );
-  assertMatch(plain, /^code 0$/m);
-  assertMatch(plain, /▀{20}/);
-  assertMatch(plain, /^latency max +\d+ µs$/m);
-  // deno-lint-ignore no-control-regex
-  const colours = new Set(coloured.match(/\x1b\[[\d;]*[34]8[;:]2[\d;:]+m/g));
-  assert(colours.size > 20, `${colours.size} colours`);
-});
+testWhere(
+  "shmim demo shows its picture in colour in a terminal",
+  program("tmux", "tmux"),
+  async () => {
+    const { plain, coloured } = await inTerminal(
+      `env -u NO_COLOR ${Deno.execPath()} run -qA ${CLI} demo --seconds 0.5`,
+      /^code \d+$/m,
+    );
+    assertMatch(plain, /^code 0$/m);
+    assertMatch(plain, /▀{20}/);
+    assertMatch(plain, /^latency max +\d+ µs$/m);
+    // deno-lint-ignore no-control-regex
+    const colours = new Set(coloured.match(/\x1b\[[\d;]*[34]8[;:]2[\d;:]+m/g));
+    assert(colours.size > 20, `${colours.size} colours`);
+  },
+);
 
-Deno.test("shmim demo obeys NO_COLOR in a terminal", async () => {
-  if (!hasProgram("tmux", "tmux")) return;
-  const { coloured } = await inTerminal(
-    `NO_COLOR=1 ${Deno.execPath()} run -qA ${CLI} demo --seconds 0.3`,
-    /^code \d+$/m,
-  );
-  assert(!coloured.includes("48;2"), "no colours");
-});
+testWhere(
+  "shmim demo obeys NO_COLOR in a terminal",
+  program("tmux", "tmux"),
+  async () => {
+    const { coloured } = await inTerminal(
+      `NO_COLOR=1 ${Deno.execPath()} run -qA ${CLI} demo --seconds 0.3`,
+      /^code \d+$/m,
+    );
+    assert(!coloured.includes("48;2"), "no colours");
+  },
+);

@@ -11,13 +11,13 @@ import { Child, moduleUrl } from "../_support/child.ts";
 import {
   done,
   Folder,
-  hasProgram,
   json,
   type Outcome,
   Running,
   shmim,
   until,
 } from "../_support/cli.ts";
+import { has, program, testWhere } from "../_support/skip.ts";
 
 /** A host with daemons in the background; whatever runs is ended. */
 class Host implements AsyncDisposable {
@@ -356,7 +356,7 @@ Deno.test("metrics are what Prometheus reads, on the socket and on a port", asyn
   assertMatch(text, /^shmim_partition_up\{[^\n]*\} 1$/m);
   const own = await host.done(0, "ctl", "metrics");
   assertMatch(own, /^shmim_daemon_requests_total\{.*\} 1$/m);
-  if (hasProgram("promtool", "prometheus")) {
+  if (has(program("promtool", "prometheus"), "promtool on the metrics")) {
     const child = new Deno.Command("promtool", {
       args: ["check", "metrics"],
       stdin: "piped",
@@ -372,24 +372,27 @@ Deno.test("metrics are what Prometheus reads, on the socket and on a port", asyn
   assertEquals(await daemon.end(), 143);
 });
 
-Deno.test("systemd is told that the daemon is ready, lives, and stops", async () => {
-  await using host = new Host();
-  if (!hasProgram("python3", "python3")) return;
-  const path = host.folder.file("notify");
-  await using systemd = Child.spawn("python3", [
-    "-uc",
-    `import socket\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n` +
-    `s.bind(${JSON.stringify(path)})\nprint("bound")\n` +
-    `while True: print(s.recv(99).decode().strip())`,
-  ]);
-  assertEquals(await systemd.line(), "bound");
-  await using daemon = new Running(host.words(0, ["daemon"]), {
-    folder: host.folder,
-    env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "30000" },
-  });
-  assertEquals(await systemd.line(), "READY=1");
-  assertEquals(await systemd.line(), "WATCHDOG=1");
-  assertEquals(await daemon.end(), 143);
-  let last = "";
-  while (last !== "STOPPING=1") last = await systemd.line();
-});
+testWhere(
+  "systemd is told that the daemon is ready, lives, and stops",
+  program("python3", "python3"),
+  async () => {
+    await using host = new Host();
+    const path = host.folder.file("notify");
+    await using systemd = Child.spawn("python3", [
+      "-uc",
+      `import socket\ns=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)\n` +
+      `s.bind(${JSON.stringify(path)})\nprint("bound")\n` +
+      `while True: print(s.recv(99).decode().strip())`,
+    ]);
+    assertEquals(await systemd.line(), "bound");
+    await using daemon = new Running(host.words(0, ["daemon"]), {
+      folder: host.folder,
+      env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "30000" },
+    });
+    assertEquals(await systemd.line(), "READY=1");
+    assertEquals(await systemd.line(), "WATCHDOG=1");
+    assertEquals(await daemon.end(), 143);
+    let last = "";
+    while (last !== "STOPPING=1") last = await systemd.line();
+  },
+);

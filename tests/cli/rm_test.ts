@@ -11,12 +11,12 @@ import {
   CLI,
   done,
   Folder,
-  hasProgram,
   json,
   Running,
   shmim,
   until,
 } from "../_support/cli.ts";
+import { program, testWhere } from "../_support/skip.ts";
 
 function make(folder: Folder, ...names: string[]): void {
   for (const name of names) {
@@ -69,24 +69,30 @@ async function answered(folder: Folder, answer: string): Promise<string> {
   return text;
 }
 
-Deno.test("shmim rm asks in a terminal, and takes no for an answer", async () => {
-  if (!hasProgram("script", "bsdutils")) return;
-  using folder = new Folder();
-  make(folder, "a");
-  const said = await answered(folder, "n");
-  assertStringIncludes(said, "Nothing removed");
-  assertStringIncludes(said, "code 1");
-  assertEquals(folder.names(), ["a.im.shm"]);
-});
+testWhere(
+  "shmim rm asks in a terminal, and takes no for an answer",
+  program("script", "bsdutils"),
+  async () => {
+    using folder = new Folder();
+    make(folder, "a");
+    const said = await answered(folder, "n");
+    assertStringIncludes(said, "Nothing removed");
+    assertStringIncludes(said, "code 1");
+    assertEquals(folder.names(), ["a.im.shm"]);
+  },
+);
 
-Deno.test("shmim rm asks in a terminal, and takes yes for an answer", async () => {
-  if (!hasProgram("script", "bsdutils")) return;
-  using folder = new Folder();
-  make(folder, "a");
-  const said = await answered(folder, "y");
-  assertStringIncludes(said, "code 0");
-  assertEquals(folder.names(), []);
-});
+testWhere(
+  "shmim rm asks in a terminal, and takes yes for an answer",
+  program("script", "bsdutils"),
+  async () => {
+    using folder = new Folder();
+    make(folder, "a");
+    const said = await answered(folder, "y");
+    assertStringIncludes(said, "code 0");
+    assertEquals(folder.names(), []);
+  },
+);
 
 Deno.test("shmim rm refuses while the last writer lives", async () => {
   using folder = new Folder();

@@ -3,7 +3,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import {
-  CLI,
   done,
   Folder,
   json,
@@ -13,7 +12,8 @@ import {
   until,
 } from "../_support/cli.ts";
 import { program, testWhere } from "../_support/skip.ts";
-import { Terminal } from "../_support/terminal.ts";
+import { left, openScreen, shellLine, shows } from "../_support/screen.ts";
+import type { Terminal } from "../_support/terminal.ts";
 
 const tmux = program("tmux", "tmux");
 const COLUMNS = 150;
@@ -137,48 +137,13 @@ Deno.test("shmim top says in one line what it does not take", async () => {
   }
 });
 
-async function openTerminal(folder: Folder): Promise<Terminal> {
-  return await Terminal.open({
-    columns: COLUMNS,
-    rows: LINES,
-    cwd: folder.path,
-    env: {
-      MILK_SHM_DIR: folder.path,
-      SHMIM_STATE_DIR: folder.file("state"),
-      COLORTERM: "truecolor",
-      TERM: "xterm-256color",
-      DENO_DIR: Deno.env.get("DENO_DIR") ??
-        `${Deno.env.get("HOME")}/.cache/deno`,
-    },
-  });
+/** Opens a terminal; bridges of other tests are not to be seen. */
+function openTerminal(folder: Folder): Promise<Terminal> {
+  const env = { SHMIM_STATE_DIR: folder.file("state") };
+  return openScreen(folder, [COLUMNS, LINES], env);
 }
 
-const LINE = `'${Deno.execPath()}' run -q -A '${CLI}' top; echo "[$?]"`;
-
-/** Waits until the screen's text fulfils something. */
-async function shows(
-  terminal: Terminal,
-  what: RegExp | ((text: string) => boolean),
-): Promise<string> {
-  let text = "";
-  return await until(() => `${what} on\n${text}`, async () => {
-    text = await terminal.text();
-    const good = what instanceof RegExp ? what.test(text) : what(text);
-    return good ? text : undefined;
-  });
-}
-
-/** Waits for the shell's line and for the terminal as it was. */
-async function left(terminal: Terminal, code: number): Promise<void> {
-  await shows(terminal, new RegExp(`\\[${code}\\]\\n\\$`));
-  assertEquals(await terminal.state("alternate_on"), "0");
-  assertEquals(await terminal.state("cursor_flag"), "1");
-  assertEquals(await terminal.state("wrap_flag"), "1");
-  await terminal.type("stty -a");
-  const settings = await shows(terminal, /-?echonl/);
-  assertMatch(settings, /[^-]icanon/);
-  assertMatch(settings, /[^-]echo /);
-}
+const LINE = shellLine("top");
 
 testWhere(
   "top shows, sorts, filters and pauses by its keys",

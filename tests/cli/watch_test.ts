@@ -14,7 +14,8 @@ import {
   until,
 } from "../_support/cli.ts";
 import { program, testWhere } from "../_support/skip.ts";
-import { type Cell, Terminal } from "../_support/terminal.ts";
+import { left, openScreen, shellLine, shows } from "../_support/screen.ts";
+import type { Cell, Terminal } from "../_support/terminal.ts";
 
 const tmux = program("tmux", "tmux");
 const COLUMNS = 80;
@@ -37,40 +38,11 @@ function ramp(): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: SIDE * SIDE }, (_, i) => i % SIDE);
 }
 
-async function openTerminal(
+function openTerminal(
   folder: Folder,
   env: Record<string, string> = {},
 ): Promise<Terminal> {
-  return await Terminal.open({
-    columns: COLUMNS,
-    rows: ROWS,
-    cwd: folder.path,
-    env: {
-      MILK_SHM_DIR: folder.path,
-      COLORTERM: "truecolor",
-      TERM: "xterm-256color",
-      DENO_DIR: Deno.env.get("DENO_DIR") ??
-        `${Deno.env.get("HOME")}/.cache/deno`,
-      ...env,
-    },
-  });
-}
-
-function line(words: string): string {
-  return `'${Deno.execPath()}' run -q -A '${CLI}' ${words}; echo "[$?]"`;
-}
-
-/** Waits until the screen's text fulfils something. */
-async function shows(
-  terminal: Terminal,
-  what: RegExp | ((text: string) => boolean),
-): Promise<string> {
-  let text = "";
-  return await until(() => `${what} on\n${text}`, async () => {
-    text = await terminal.text();
-    const good = what instanceof RegExp ? what.test(text) : what(text);
-    return good ? text : undefined;
-  });
+  return openScreen(folder, [COLUMNS, ROWS], env);
 }
 
 /** Waits until the cells fulfil something. */
@@ -91,19 +63,6 @@ function dot(cells: Cell[][], u: number, v: number): Cell["front"] {
   return v % 2 === 0 ? cell?.front : cell?.back;
 }
 
-/** Waits for the shell's line and for the terminal as it was. */
-async function left(terminal: Terminal, code: number): Promise<void> {
-  await shows(terminal, new RegExp(`\\[${code}\\]\\n\\$`));
-  assertEquals(await terminal.state("alternate_on"), "0");
-  assertEquals(await terminal.state("cursor_flag"), "1");
-  assertEquals(await terminal.state("wrap_flag"), "1");
-  await terminal.type("stty -a");
-  const settings = await shows(terminal, /-?echonl/);
-  assertMatch(settings, /[^-]icanon/);
-  assertMatch(settings, /[^-]echo /);
-  assertMatch(settings, /[^-]isig/);
-}
-
 testWhere(
   "watch draws every pixel where it belongs, y upwards",
   tmux,
@@ -115,7 +74,7 @@ testWhere(
     pixels[5 + SIDE * 2] = Infinity;
     stream.write(pixels);
     await using terminal = await openTerminal(folder);
-    await terminal.type(line("watch cam --map grey --range 0:43"));
+    await terminal.type(shellLine("watch cam --map grey --range 0:43"));
     await shows(terminal, /cam +44x44 f32 +cnt0 1/);
     const cells = await cellsWhere( // a terminal may be caught half drawn
       terminal,
@@ -162,7 +121,7 @@ testWhere(
     pixels[22 + SIDE * 23] = 9007199254740993n; // no float is this number
     stream.write(pixels);
     await using terminal = await openTerminal(folder);
-    await terminal.type(line("watch cam"));
+    await terminal.type(shellLine("watch cam"));
     await shows(terminal, /min +10\b/);
     await terminal.press("Right"); // the cursor appears in the middle
     await shows(terminal, /x 22 +y 22 +10\b/);
@@ -204,7 +163,7 @@ testWhere(
     using folder = new Folder();
     create(folder, "cam", { size: [SIDE, SIDE], type: "f32" }).close();
     await using terminal = await openTerminal(folder);
-    await terminal.type(line("watch cam"));
+    await terminal.type(shellLine("watch cam"));
     await shows(terminal, /44x44 f32/);
     Deno.removeSync(folder.stream("cam"));
     await shows(terminal, /cam: gone, waiting/);
@@ -228,7 +187,7 @@ testWhere("watch follows the size of the window", tmux, async () => {
   using stream = create(folder, "cam", { size: [SIDE, SIDE], type: "f32" });
   stream.write(ramp());
   await using terminal = await openTerminal(folder);
-  await terminal.type(line("watch cam"));
+  await terminal.type(shellLine("watch cam"));
   await shows(terminal, /min-max.*q quit/);
   await terminal.resize(40, 12);
   const cells = await cellsWhere(
@@ -257,7 +216,7 @@ testWhere("watch has 256 colours and none, by the terminal", tmux, async () => {
   const map = colorMap("viridis");
   {
     await using terminal = await openTerminal(folder, { COLORTERM: "" });
-    await terminal.type(line("watch cam"));
+    await terminal.type(shellLine("watch cam"));
     await shows(terminal, /min-max/);
     const cells = await terminal.cells();
     assertEquals(dot(cells, 0, 0), `p${nearest256(map.colors[0] ?? 0)}`);
@@ -267,7 +226,7 @@ testWhere("watch has 256 colours and none, by the terminal", tmux, async () => {
   }
   {
     await using terminal = await openTerminal(folder, { NO_COLOR: "1" });
-    await terminal.type(line("watch cam"));
+    await terminal.type(shellLine("watch cam"));
     const text = await shows(terminal, /min-max/);
     const ramps = text.split("\n").slice(1, 23);
     for (const row of ramps) {

@@ -8,7 +8,7 @@ import { HELPER_PATH } from "../../ffi/helper.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { moduleUrl, type Outcome, runCode } from "../_support/child.ts";
-import { streamFolder, type TestFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 
 const SCOPED_FFI = `--allow-ffi=${[HELPER_PATH, ...LIBC_PATHS].join(",")}`;
 
@@ -25,8 +25,8 @@ const IMPORTS = `
 `;
 
 /** A folder with a stream that holds sevens, and one beside it. */
-function prepare(): { folder: TestFolder; path: string } & Disposable {
-  const folder = streamFolder();
+function prepare(): { folder: Folder; path: string } & Disposable {
+  const folder = new Folder();
   using stream = Stream.create("cam", {
     dir: folder.path,
     size: [4],
@@ -163,18 +163,18 @@ Deno.test("listFolder() is refused without the permission to read", async () => 
 
 Deno.test("Stream.open() does not follow a link out of what may be read", async () => {
   using place = prepare();
-  using inside = streamFolder();
-  Deno.symlinkSync(place.path, inside.file("alias"));
+  using inside = new Folder();
+  Deno.symlinkSync(place.path, inside.stream("alias"));
   const found = await attempt(
     [SCOPED_FFI, `--allow-read=${inside.path}`],
-    `Stream.open("${inside.file("alias")}");`,
+    `Stream.open("${inside.stream("alias")}");`,
   );
   assertEquals(found, requires("read", place.path));
 });
 
 Deno.test("Stream.open() does not follow a linked folder out of what may be read", async () => {
   using place = prepare();
-  using inside = streamFolder();
+  using inside = new Folder();
   Deno.symlinkSync(place.folder.path, `${inside.path}/sub`);
   const found = await attempt(
     [SCOPED_FFI, `--allow-read=${inside.path}`],
@@ -185,14 +185,14 @@ Deno.test("Stream.open() does not follow a linked folder out of what may be read
 
 Deno.test("Stream.open() only reads where the link's target may not be written", async () => {
   using place = prepare();
-  using inside = streamFolder();
-  Deno.symlinkSync(place.path, inside.file("alias"));
+  using inside = new Folder();
+  Deno.symlinkSync(place.path, inside.stream("alias"));
   const flags = [
     SCOPED_FFI,
     `--allow-read=${inside.path},${place.folder.path}`,
     `--allow-write=${inside.path}`,
   ];
-  const alias = inside.file("alias");
+  const alias = inside.stream("alias");
   assertEquals(
     await attempt(
       flags,
@@ -208,7 +208,7 @@ Deno.test("Stream.open() only reads where the link's target may not be written",
 
 Deno.test("makeLink() does not lead out of what the process may use", async () => {
   using place = prepare();
-  using inside = streamFolder();
+  using inside = new Folder();
   const flags = [
     SCOPED_FFI,
     `--allow-read=${inside.path}`,
@@ -218,7 +218,7 @@ Deno.test("makeLink() does not lead out of what the process may use", async () =
   for (const target of ["/etc/hostname", "../../etc/hostname", place.path]) {
     const found = await attempt(
       flags,
-      `files.makeLink("${target}", "${inside.file("alias")}");`,
+      `files.makeLink("${target}", "${inside.stream("alias")}");`,
     );
     assertStringIncludes(found, "NotCapable: Requires read access to");
   }

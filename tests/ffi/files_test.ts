@@ -15,10 +15,10 @@ import {
 } from "../../ffi/files.ts";
 import { processExists } from "../../ffi/libc.ts";
 import { Child } from "../_support/child.ts";
-import { streamFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 
 Deno.test("statFile() says what Deno says", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = `${folder.path}/file`;
   Deno.writeFileSync(path, new Uint8Array(5), { mode: 0o640 });
   const info = Deno.statSync(path);
@@ -33,7 +33,7 @@ Deno.test("statFile() says what Deno says", () => {
 });
 
 Deno.test("statFile() looks at a link or at its target", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   makeLink("target", `${folder.path}/link`);
   const path = `${folder.path}/link`;
   assertEquals(readLink(path), "target");
@@ -42,7 +42,7 @@ Deno.test("statFile() looks at a link or at its target", () => {
 });
 
 Deno.test("listFolder() gives every name, also of a large folder", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const names = Array.from(
     { length: 600 },
     (_, i) => `${"n".repeat(150)}${String(i).padStart(4, "0")}`,
@@ -58,7 +58,7 @@ Deno.test("listFolder() looks where Deno's own calls may not", () => {
 });
 
 Deno.test("renameFile() keeps an existing file unless it is told", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const [a, b] = [`${folder.path}/a`, `${folder.path}/b`];
   Deno.writeTextFileSync(a, "a");
   Deno.writeTextFileSync(b, "b");
@@ -69,7 +69,7 @@ Deno.test("renameFile() keeps an existing file unless it is told", () => {
 });
 
 Deno.test("removeFile() removes a link and not its target", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = `${folder.path}/file`;
   Deno.writeTextFileSync(path, "");
   makeLink("file", `${folder.path}/link`);
@@ -83,7 +83,7 @@ Deno.test("statFile() refuses a zero byte in a path", () => {
 });
 
 Deno.test("OpenFile.close() may be called twice", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = `${folder.path}/file`;
   const file = OpenFile.create(path, { mode: 0o600, bytes: 3 });
   assertEquals(file.stat().size, 3);
@@ -93,7 +93,7 @@ Deno.test("OpenFile.close() may be called twice", () => {
 });
 
 Deno.test("OpenFile.create() leaves an existing file alone", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = `${folder.path}/file`;
   Deno.writeTextFileSync(path, "mine");
   try {

@@ -6,12 +6,12 @@ import { OpenFile } from "../../ffi/files.ts";
 import { Mapping } from "../../ffi/mapping.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { moduleUrl, runCode } from "../_support/child.ts";
-import { streamFolder, type TestFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 
 /** Small: one page. Large: several. */
 const SIZES = [[4, 4], [200, 200]] as const;
 
-function made(folder: TestFolder, size: readonly number[]): Stream {
+function made(folder: Folder, size: readonly number[]): Stream {
   const stream = Stream.create("cam", { dir: folder.path, size, type: "u16" });
   const pixels = size.reduce((a, b) => a * b, 1);
   stream.write(new Uint16Array(pixels).fill(7));
@@ -37,7 +37,7 @@ for (const size of SIZES) {
     if (left === 4096 && size[0] === 4) continue; // that is longer
     for (const [name, use] of USES) {
       Deno.test(`Stream.${name}() reports that a ${size.join("x")} stream shrank to ${left} bytes`, () => {
-        using folder = streamFolder();
+        using folder = new Folder();
         using stream = made(folder, size);
         Deno.truncateSync(stream.path, left);
         const error = assertThrows(() => use(stream), SystemError);
@@ -51,7 +51,7 @@ for (const size of SIZES) {
 }
 
 Deno.test("Stream.wait() reports that the file shrank meanwhile", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = made(folder, [200, 200]);
   const waits = (["semaphore", "spin", "poll", "adaptive"] as const).map(
     (mode) => stream.wait({ mode, timeoutMs: 10_000 }).catch((error) => error),
@@ -63,7 +63,7 @@ Deno.test("Stream.wait() reports that the file shrank meanwhile", async () => {
 });
 
 Deno.test("Stream.frames() reports that the file shrank", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = made(folder, [200, 200]);
   const frames = stream.frames({ first: true });
   assertEquals((await frames.next()).done, false);
@@ -78,7 +78,7 @@ Deno.test("Stream.frames() reports that the file shrank", async () => {
 });
 
 Deno.test("Stream.view() of a file that shrank shows zeros", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = made(folder, [200, 200]);
   const view = stream.view();
   Deno.truncateSync(stream.path, 0);
@@ -87,7 +87,7 @@ Deno.test("Stream.view() of a file that shrank shows zeros", () => {
 });
 
 Deno.test("Stream.close() works on a file that shrank, and others live on", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using other = Stream.create("other", {
     dir: folder.path,
     size: [4],
@@ -101,7 +101,7 @@ Deno.test("Stream.close() works on a file that shrank, and others live on", () =
 });
 
 Deno.test("Stream.read() goes on after the file was removed", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = made(folder, [4, 4]);
   Deno.removeSync(stream.path);
   assertEquals(stream.presence(), "gone");
@@ -110,7 +110,7 @@ Deno.test("Stream.read() goes on after the file was removed", () => {
 });
 
 Deno.test("Mapping.map() refuses more bytes than the file has", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = `${folder.path}/short`;
   Deno.writeFileSync(path, new Uint8Array(10));
   using file = OpenFile.open(path, { writable: false });
@@ -123,7 +123,7 @@ Deno.test("Mapping.map() refuses more bytes than the file has", () => {
 
 // In a process of its own: the table of mappings is one for all tests here.
 Deno.test("Mapping.map() takes thousands of mappings and then says EMFILE", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = `${folder.path}/file`;
   Deno.writeFileSync(path, new Uint8Array(10));
   const { stdout, stderr } = await runCode(`
@@ -144,7 +144,7 @@ Deno.test("Mapping.map() takes thousands of mappings and then says EMFILE", asyn
 });
 
 Deno.test("Mapping.load() stays inside the file", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = `${folder.path}/file`;
   Deno.writeFileSync(path, new Uint8Array([1, 2, 3, 4]));
   using file = OpenFile.open(path, { writable: true });
@@ -159,7 +159,7 @@ Deno.test("Mapping.load() stays inside the file", () => {
 });
 
 Deno.test("Mapping.useTable() refuses a table that leads out of the file", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = made(folder, [4, 4]);
   const { table, bytes } = stream.layout;
   const outside: Partial<typeof table>[] = [

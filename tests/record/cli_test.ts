@@ -7,13 +7,19 @@ import {
   CLI,
   done,
   Folder,
-  hasProgram,
   json,
   Running,
   shmim,
   until,
 } from "../_support/cli.ts";
-import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
+import {
+  all,
+  has,
+  program,
+  reportSkip,
+  root,
+  testWhere,
+} from "../_support/skip.ts";
 import { Terminal } from "../_support/terminal.ts";
 import { contentOf } from "./_record.ts";
 
@@ -90,7 +96,7 @@ Deno.test("record says what it did, and how much it missed, in files that fitsve
   assertEquals(code, recorded.missed > 0 ? 1 : 0, recorder.err);
   assertEquals(ending(log, ""), recorded.files);
   for (const file of recorded.files) assertEquals(await checkFrames(file), 20);
-  if (!hasProgram("fitsverify", "fitsverify")) return;
+  if (!has(program("fitsverify", "fitsverify"), "fitsverify on files")) return;
   const { stdout } = await new Deno.Command("fitsverify", {
     args: ["-q", ...recorded.files],
   }).output();

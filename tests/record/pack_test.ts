@@ -15,7 +15,8 @@ import { Recording } from "../../src/record/recording.ts";
 import { countUnfinished, recover } from "../../src/record/recover.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { type DataType, TYPES } from "../../src/stream/types.ts";
-import { Folder, hasProgram } from "../_support/cli.ts";
+import { Folder } from "../_support/cli.ts";
+import { has, program } from "../_support/skip.ts";
 import {
   assertSame,
   astropyPixels,
@@ -105,7 +106,7 @@ Deno.test("a recording compressed by tiles keeps pixels, cards and times; funpac
       );
     }
   }
-  if (!hasProgram("fitsverify", "fitsverify")) return;
+  if (!has(program("fitsverify", "fitsverify"), "fitsverify on files")) return;
   const said = await run("fitsverify", [
     "-q",
     ...packed.map(({ path }) => path),

@@ -8,7 +8,7 @@ import { replay } from "../../src/record/replay.ts";
 import { parseMoment } from "../../src/record/score.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { Folder } from "../_support/cli.ts";
-import { daoFolder } from "../_support/dao.ts";
+import { DaoFolder } from "../_support/dao.ts";
 import { frameOf, recorded } from "./_record.ts";
 
 Deno.test("replay plays packed and compressed recordings, whole, in part, and round after round", async () => {
@@ -83,7 +83,7 @@ Deno.test("parseMoment() reads seconds and UTC, to the nanosecond", () => {
 
 Deno.test("a FIFO whose counters go back with each round has the newest frame last", async () => {
   using folder = new Folder();
-  using dao = daoFolder();
+  using dao = new DaoFolder();
   using recording = await Recording.open(
     await recorded(folder, "u16", [6, 4], 5),
   );

@@ -8,7 +8,7 @@ import type { Keyword } from "../../src/stream/keywords.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { type DataType, TYPES } from "../../src/stream/types.ts";
 import { Folder } from "../_support/cli.ts";
-import { DAO_FILES, daoFolder } from "../_support/dao.ts";
+import { DAO_FILES, DaoFolder } from "../_support/dao.ts";
 import { fixtureBytes } from "../_support/fixtures.ts";
 import "../_support/load.ts";
 
@@ -143,8 +143,8 @@ Deno.test("restore() leaves what does not fit, says so, and does the others", as
 });
 
 Deno.test("restore() brings DAO's streams back as DAO's, FIFOs and all", async () => {
-  using folder = daoFolder();
-  const kept = folder.file("kept").replace(/\.im\.shm$/, "");
+  using folder = new DaoFolder();
+  const kept = folder.file("kept");
   const dir = { dir: folder.path };
   const names: string[] = [];
   for (const { path } of DAO_FILES) {

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { helperSources, words } from "../../scripts/build.ts";
-import { Folder, hasProgram, ROOT } from "../_support/cli.ts";
+import { Folder, ROOT } from "../_support/cli.ts";
+import { program, testWhere } from "../_support/skip.ts";
 
 /** Runs the build of a copy, so that nobody's library is touched. */
 async function build(
@@ -30,14 +31,17 @@ async function build(
   return { code, err: new TextDecoder().decode(stderr) };
 }
 
-Deno.test("build makes the helper and nothing else", async () => {
-  if (!hasProgram("cc", "gcc")) return;
-  using folder = new Folder();
-  const { code, err } = await build(folder, { CC: "cc", CFLAGS: "-O0" });
-  assertEquals([code, err], [0, ""]);
-  const made = [...Deno.readDirSync(folder.file("native/build"))];
-  assertEquals(made.map(({ name }) => name), ["libshmim.so"]);
-});
+testWhere(
+  "build makes the helper and nothing else",
+  program("cc", "gcc"),
+  async () => {
+    using folder = new Folder();
+    const { code, err } = await build(folder, { CC: "cc", CFLAGS: "-O0" });
+    assertEquals([code, err], [0, ""]);
+    const made = [...Deno.readDirSync(folder.file("native/build"))];
+    assertEquals(made.map(({ name }) => name), ["libshmim.so"]);
+  },
+);
 
 Deno.test("build without a C compiler names the missing package in one line", async () => {
   using folder = new Folder();
@@ -49,24 +53,26 @@ Deno.test("build without a C compiler names the missing package in one line", as
   );
 });
 
-Deno.test("build respects CFLAGS", async () => {
-  if (!hasProgram("cc", "gcc")) return;
+testWhere("build respects CFLAGS", program("cc", "gcc"), async () => {
   using folder = new Folder();
   const { code, err } = await build(folder, { CFLAGS: "-DSHMIM_ABI=9" });
   assertEquals(code, 1);
   assertMatch(err, /SHMIM_ABI/);
 });
 
-Deno.test("build that fails leaves no library behind", async () => {
-  if (!hasProgram("cc", "gcc")) return;
-  using folder = new Folder();
-  const { code, err } = await build(folder, {}, (native) => {
-    Deno.writeTextFileSync(`${native}/zzz.c`, "int broken(");
-  });
-  assertEquals(code, 1);
-  assertMatch(err, /zzz\.c/);
-  assertEquals([...Deno.readDirSync(folder.file("native/build"))], []);
-});
+testWhere(
+  "build that fails leaves no library behind",
+  program("cc", "gcc"),
+  async () => {
+    using folder = new Folder();
+    const { code, err } = await build(folder, {}, (native) => {
+      Deno.writeTextFileSync(`${native}/zzz.c`, "int broken(");
+    });
+    assertEquals(code, 1);
+    assertMatch(err, /zzz\.c/);
+    assertEquals([...Deno.readDirSync(folder.file("native/build"))], []);
+  },
+);
 
 Deno.test("helperSources() are the C files of native/", () => {
   const sources = helperSources();

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { compile } from "../../scripts/build.ts";
 import { compileHead, FOLDER, pack } from "../../scripts/compile/portable.ts";
-import { Folder, hasProgram, ROOT, until } from "../_support/cli.ts";
+import { Folder, ROOT, until } from "../_support/cli.ts";
 import { all, program, root, testWhere } from "../_support/skip.ts";
 
 const COMPILER = program("cc", "gcc");
@@ -423,7 +423,7 @@ testWhere(
   "portable: a place that may not run programs, or that is full of nothing, is passed over",
   () =>
     COMPILER() ?? root() ??
-      (hasProgram("unshare", "util-linux") ? undefined : "no unshare"),
+      program("unshare", "util-linux")(),
   async () => {
     using folder = await place();
     const script = 'mount -t tmpfs -o noexec none "$1" && ' +

@@ -19,7 +19,7 @@ import {
   pixelsFrom,
   typeOfCode,
 } from "../_support/fixtures.ts";
-import { streamFolder, type TestFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 import { Foreign } from "../_support/foreign.ts";
 import { flush } from "../_support/semaphores.ts";
 import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
@@ -30,7 +30,7 @@ function params(file: ManifestFile): NonNullable<ManifestFile["params"]> {
   return file.params;
 }
 
-function createLike(folder: TestFolder, file: ManifestFile): Stream {
+function createLike(folder: Folder, file: ManifestFile): Stream {
   const p = params(file);
   return Stream.create(p.name, {
     dir: folder.path,
@@ -146,7 +146,7 @@ function assertSameBytes(
 
 for (const file of currentFixtures()) {
   Deno.test(`Stream.create() makes ${file.path} byte by byte`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = createLike(folder, file);
     const registered = file.expected.semaphores.semReadPID.findIndex((pid) =>
       pid > 0
@@ -164,7 +164,7 @@ for (const file of currentFixtures()) {
 }
 
 Deno.test("Stream.create() stores the facts of the moment", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const before = BigInt(Date.now() - 1000) * 1_000_000n;
   using stream = Stream.create("cam", {
     dir: folder.path,
@@ -183,7 +183,7 @@ Deno.test("Stream.create() stores the facts of the moment", () => {
 });
 
 Deno.test("Stream.create() makes the log semaphore shared between processes", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.create("cam", {
     dir: folder.path,
     size: [4, 2],
@@ -195,7 +195,7 @@ Deno.test("Stream.create() makes the log semaphore shared between processes", ()
 });
 
 Deno.test("Stream.create() leaves the umask alone and sets the mode itself", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const old = Deno.umask(0o077);
   try {
     using stream = Stream.create("cam", {
@@ -211,7 +211,7 @@ Deno.test("Stream.create() leaves the umask alone and sets the mode itself", () 
 });
 
 Deno.test("Stream.create() leaves nothing but the stream behind", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   Stream.create("cam", { dir: folder.path, size: [4], type: "u8" }).close();
   assertEquals(
     [...Deno.readDirSync(folder.path)].map(({ name }) => name),
@@ -220,7 +220,7 @@ Deno.test("Stream.create() leaves nothing but the stream behind", () => {
 });
 
 Deno.test("Stream.create() refuses an existing stream and leaves it alone", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const options = { dir: folder.path, size: [4], type: "u8" } as const;
   using stream = Stream.create("cam", options);
   stream.write(new Uint8Array([1, 2, 3, 4]));
@@ -230,7 +230,7 @@ Deno.test("Stream.create() refuses an existing stream and leaves it alone", () =
 });
 
 Deno.test("Stream.create() reuses a stream of the same type and size", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const options = { dir: folder.path, size: [4], type: "u8" } as const;
   using stream = Stream.create("cam", options);
   stream.write(new Uint8Array([1, 2, 3, 4]));
@@ -239,7 +239,7 @@ Deno.test("Stream.create() reuses a stream of the same type and size", () => {
 });
 
 Deno.test("Stream.create() does not reuse a stream of another size", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const options = { dir: folder.path, size: [4], type: "u8" } as const;
   using _stream = Stream.create("cam", options);
   assertThrows(
@@ -250,7 +250,7 @@ Deno.test("Stream.create() does not reuse a stream of another size", () => {
 });
 
 Deno.test("Stream.create() replaces a stream and leaves the old to its readers", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const options = { dir: folder.path, size: [4], type: "u8" } as const;
   using old = Stream.create("cam", options);
   old.write(new Uint8Array([1, 2, 3, 4]));
@@ -265,12 +265,12 @@ Deno.test("Stream.create() replaces a stream and leaves the old to its readers",
 });
 
 Deno.test("Stream.create() replaces a link, never the stream it points to", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const options = { dir: folder.path, size: [4], type: "u8" } as const;
   using target = Stream.create("target", options);
-  Deno.symlinkSync(target.path, folder.file("alias"));
+  Deno.symlinkSync(target.path, folder.stream("alias"));
   Stream.create("alias", { ...options, existing: "replace" }).close();
-  assertEquals(Deno.lstatSync(folder.file("alias")).isSymlink, false);
+  assertEquals(Deno.lstatSync(folder.stream("alias")).isSymlink, false);
   assertEquals(target.presence(), "same");
 });
 
@@ -297,7 +297,7 @@ const REFUSED: readonly [string, Partial<CreateOptions>][] = [
 
 for (const [what, change] of REFUSED) {
   Deno.test(`Stream.create() refuses ${what}`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     assertThrows(
       () =>
         Stream.create("cam", {
@@ -313,7 +313,7 @@ for (const [what, change] of REFUSED) {
 }
 
 Deno.test("Stream.create() keeps 64-bit pixels and counters exact", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.create("big", {
     dir: folder.path,
     size: [2],
@@ -330,7 +330,7 @@ Deno.test("Stream.create() keeps 64-bit pixels and counters exact", () => {
 
 for (const semaphores of [0, 1, 3, 100]) {
   Deno.test(`Stream.create() makes ${semaphores} semaphores`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = Stream.create("cam", {
       dir: folder.path,
       size: [7],
@@ -357,7 +357,7 @@ const SIZES: readonly (readonly number[])[] = [[5], [5, 3], [5, 3, 2]];
 for (const type of TYPES) {
   for (const size of SIZES) {
     Deno.test(`Stream.create() makes ${size.join("x")} ${type} that opens again`, () => {
-      using folder = streamFolder();
+      using folder = new Folder();
       const elements = elementsOf(type as DataType, size);
       const pixels = pixelsFrom(type, elements, (i) => pattern(i) % 100);
       using made = Stream.create("cam", { dir: folder.path, size, type });
@@ -370,7 +370,7 @@ for (const type of TYPES) {
 }
 
 Deno.test("Stream.create() gives a ring its times for each slice", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.create("ring", {
     dir: folder.path,
     size: [2, 2, 3],
@@ -389,7 +389,7 @@ testWhere(
   "Stream.create() reports a full folder and leaves nothing behind",
   all(root, program("mount", "mount"), program("umount", "mount")),
   async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const args = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder.path];
     const mounted = await run("mount", args);
     if (mounted.code !== 0) {
@@ -407,7 +407,7 @@ testWhere(
         SystemError,
       );
       assertEquals(error.code, "ENOSPC");
-      assertEquals(error.path, folder.file("big"));
+      assertEquals(error.path, folder.stream("big"));
       assertEquals([...Deno.readDirSync(folder.path)], []);
       using small = Stream.create("small", {
         dir: folder.path,

@@ -5,7 +5,7 @@ import { StreamFormatError } from "../../src/stream/format.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { daoOffset } from "../_support/dao.ts";
 import { fixtureBytes, placeFixture } from "../_support/fixtures.ts";
-import { streamFolder, type TestFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 
 const FIFO = "dao/dao_i32_2d_5x3_fifo4.im.shm";
 const PLAIN = "dao/dao_u16_2d_12x8.im.shm";
@@ -25,7 +25,7 @@ function refused(path: string, ...words: string[]): StreamFormatError {
 
 /** A golden file with one field changed. */
 function changed(
-  folder: TestFolder,
+  folder: Folder,
   fixture: string,
   field: string,
   value: number,
@@ -41,9 +41,9 @@ function changed(
 
 for (const fixture of [FIFO, PLAIN, BEFORE]) {
   Deno.test(`${fixture}, cut short anywhere, is refused`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const whole = fixtureBytes(fixture);
-    const path = folder.file("cut");
+    const path = folder.stream("cut");
     for (
       const bytes of [500, 4295, 4296, 4297, 4304, 4400, whole.length - 1]
     ) {
@@ -58,7 +58,7 @@ for (const fixture of [FIFO, PLAIN, BEFORE]) {
 }
 
 Deno.test("a FIFO that cannot be is refused", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   refused(changed(folder, FIFO, "fifo_size", 0), "FIFO's size is 0");
   refused(
     changed(folder, FIFO, "fifo_size", 0xFFFF_FFFF),
@@ -73,7 +73,7 @@ Deno.test("a FIFO that cannot be is refused", () => {
 });
 
 Deno.test("axes, types and counts that disagree are refused", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   refused(changed(folder, PLAIN, "size", 13), "number of pixels is 96");
   refused(changed(folder, PLAIN, "nelement", 97, 8), "(the product");
   refused(changed(folder, PLAIN, "naxis", 4, 1), "axes is 4");
@@ -85,7 +85,7 @@ Deno.test("axes, types and counts that disagree are refused", () => {
 });
 
 Deno.test("an index that goes wild later addresses nothing", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = placeFixture(folder, FIFO);
   using stream = Stream.open(path);
   using file = Deno.openSync(path, { read: true, write: true });
@@ -97,9 +97,9 @@ Deno.test("an index that goes wild later addresses nothing", () => {
 });
 
 Deno.test("one byte changed anywhere in the record is survived", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const whole = fixtureBytes(FIFO);
-  const path = folder.file("mutant");
+  const path = folder.stream("mutant");
   for (let at = 0; at < 4304; at += at < 200 || at >= 4290 ? 3 : 311) {
     for (const value of [0, 1, 0xFF]) {
       const bytes = whole.slice();

@@ -10,7 +10,7 @@ import {
   daoOffset,
 } from "../_support/dao.ts";
 import { fixtureBytes, placeFixture } from "../_support/fixtures.ts";
-import { streamFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 
 assert(DAO_FILES.length === 8, "all golden files are there");
 
@@ -28,7 +28,7 @@ for (const file of DAO_FILES) {
   const stored = first.size.slice(0, first.naxis);
 
   Deno.test(`Stream.open() reads ${file.path} as its manifest says`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const path = placeFixture(folder, file.path);
     using stream = Stream.open(path, { writable: false });
     const found = describeStream(stream);
@@ -62,7 +62,7 @@ for (const file of DAO_FILES) {
   });
 
   Deno.test(`Stream.read() copies the newest frame of ${file.path}`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const path = placeFixture(folder, file.path);
     using stream = Stream.open(path, { writable: false });
     const newest = segments.find(({ index }) =>
@@ -88,7 +88,7 @@ for (const file of DAO_FILES) {
   });
 
   Deno.test(`opening ${file.path} changes no byte of it`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const path = placeFixture(folder, file.path);
     Stream.open(path).close();
     assertEquals(Deno.readFileSync(path), fixtureBytes(file.path));

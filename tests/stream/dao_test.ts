@@ -16,7 +16,7 @@ import type { DataType } from "../../src/stream/types.ts";
 import {
   DAO_FILES,
   DAO_LAYOUT,
-  daoFolder,
+  DaoFolder,
   daoOffset,
 } from "../_support/dao.ts";
 import { CODE, Peer, peer, peerCreates } from "../_support/dao_peer.ts";
@@ -43,7 +43,7 @@ for (const file of DAO_FILES) {
   if (first.fifo_size === undefined || first.naxis === 1) continue;
   const depth = first.fifo_size;
   Deno.test(`a new stream has the bytes of ${file.path}`, () => {
-    using folder = daoFolder();
+    using folder = new DaoFolder();
     const bytes = fixtureBytes(file.path);
     const type = TYPES[first.atype - 1] as DataType;
     using stream = Stream.create(folder.dao("made"), {
@@ -90,7 +90,7 @@ for (const file of DAO_FILES) {
 }
 
 Deno.test("every type of 1 to 3 axes goes to a C program and comes back", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   for (const [index, type] of TYPES.entries()) {
     const size = [[5, 3, 2], [5, 3], [5]][index % 3] ?? [];
     using stream = Stream.create(folder.dao(type), {
@@ -117,7 +117,7 @@ Deno.test("every type of 1 to 3 axes goes to a C program and comes back", async 
 });
 
 Deno.test("a stream that a C program makes is understood", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const path = folder.dao("foreign");
   await peerCreates(path, "i16", [5, 3], { depth: 4, keywords: 2 });
   await peer("write", path, 6, -3, 0);
@@ -141,7 +141,7 @@ Deno.test("a stream that a C program makes is understood", async () => {
 });
 
 Deno.test("semaphores are posted up to 1, all and the log's", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   using stream = Stream.create(folder.dao("posts"), {
     format: "dao",
     type: "u8",
@@ -160,7 +160,7 @@ Deno.test("semaphores are posted up to 1, all and the log's", async () => {
 
 for (const how of [["wait", 3], ["spin"]] as const) {
   Deno.test(`a C program that does ${how[0]} gets every frame of ours`, async () => {
-    using folder = daoFolder();
+    using folder = new DaoFolder();
     using stream = Stream.create(folder.dao("ours"), {
       format: "dao",
       type: "f32",
@@ -181,7 +181,7 @@ for (const how of [["wait", 3], ["spin"]] as const) {
 for (const mode of ["semaphore", "spin", "adaptive", "poll"] as const) {
   for (const depth of [1, 4]) {
     Deno.test(`frames of a C program arrive whole by ${mode}, depth ${depth}`, async () => {
-      using folder = daoFolder();
+      using folder = new DaoFolder();
       const path = folder.dao("theirs");
       await peerCreates(path, "u32", [64, 64], { depth });
       using stream = Stream.open(path);
@@ -214,7 +214,7 @@ for (const mode of ["semaphore", "spin", "adaptive", "poll"] as const) {
 
 for (const depth of [1, 3]) {
   Deno.test(`no frame of a restless C program is torn, depth ${depth}`, async () => {
-    using folder = daoFolder();
+    using folder = new DaoFolder();
     const path = folder.dao("restless");
     await peerCreates(path, "u32", [128, 64], { depth });
     using stream = Stream.open(path);
@@ -239,7 +239,7 @@ for (const depth of [1, 3]) {
 }
 
 Deno.test("packets of a C program become a frame", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const path = folder.dao("packets");
   await peerCreates(path, "u16", [4, 2], { depth: 2 });
   await peer("packets", path, 77, 5);
@@ -267,7 +267,7 @@ Deno.test("packets of a C program become a frame", async () => {
 });
 
 Deno.test("a slice of a FIFO's cube leaves the other slices as they were", () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   using stream = Stream.create(folder.dao("cube"), {
     format: "dao",
     type: "u8",
@@ -283,7 +283,7 @@ Deno.test("a slice of a FIFO's cube leaves the other slices as they were", () =>
 });
 
 Deno.test("a reader goes on where a stream is made anew in its file", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const path = folder.dao("anew");
   await peerCreates(path, "u8", [3, 2]);
   await peer("write", path, 5, 1, 0);
@@ -307,7 +307,7 @@ Deno.test("the base name ends at the first dot, leading ones skipped", () => {
 });
 
 Deno.test("Stream.create() warns where semaphores are shared, names them by a link's target", () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const told: string[] = [];
   const make = (path: string, existing: "refuse" | "replace"): void =>
     Stream.create(path, {
@@ -340,7 +340,7 @@ Deno.test("Stream.create() warns where semaphores are shared, names them by a li
 });
 
 Deno.test("readers poll, and writers go on, where semaphores are missing or damaged", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const path = folder.dao("bare");
   Stream.create(path, { format: "dao", type: "u8", size: [2, 2] }).close();
   const [first = "", second = "", ...others] = folder.semaphores("bare");
@@ -372,7 +372,7 @@ Deno.test("readers poll, and writers go on, where semaphores are missing or dama
 });
 
 Deno.test("a semaphore that shrinks under its users ends nobody", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   using stream = Stream.create(folder.dao("short"), {
     format: "dao",
     type: "u8",
@@ -387,7 +387,7 @@ Deno.test("a semaphore that shrinks under its users ends nobody", async () => {
 });
 
 Deno.test("readers of ours have semaphores of their own, from the highest down", async () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   using stream = Stream.create(folder.dao("many"), {
     format: "dao",
     type: "u8",
@@ -405,7 +405,7 @@ Deno.test("readers of ours have semaphores of their own, from the highest down",
 });
 
 Deno.test("Stream.create() refuses what no DAO stream can be", () => {
-  using folder = daoFolder();
+  using folder = new DaoFolder();
   const make = (
     name: string,
     options: Partial<Parameters<typeof Stream.create>[1]>,
@@ -418,8 +418,8 @@ Deno.test("Stream.create() refuses what no DAO stream can be", () => {
       ...options,
     }).close();
   const path = folder.dao("no");
-  const room = 79 - folder.file("").length;
-  const longest = folder.file(folder.base("x").padEnd(room, "x"));
+  const room = 79 - folder.stream("").length;
+  const longest = folder.stream(folder.base("x").padEnd(room, "x"));
   assertEquals(longest.length, 79);
   make(longest, {})();
   removeStream(longest);

@@ -18,7 +18,7 @@ import {
   sha256,
   typeOfCode,
 } from "../_support/fixtures.ts";
-import { streamFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 
 const LEGACY_200 = MANIFEST.files.filter((file) =>
   file.path.startsWith("isio/legacy/") && !file.path.includes("legacy105")
@@ -53,7 +53,7 @@ function opened(
   check: (stream: Stream, file: ManifestFile) => void | Promise<void>,
 ): () => Promise<void> {
   return async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = Stream.open(placeFixture(folder, file.path), {
       writable: false,
     });
@@ -271,14 +271,14 @@ for (const file of ALL.filter((one) => one.expected.circularBuffer)) {
 
 for (const file of LEGACY_200) {
   Deno.test(`Stream.open() takes ${file.path} for reading only`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const path = placeFixture(folder, file.path);
     using stream = Stream.open(path);
     assertEquals(stream.writable, false);
   });
 
   Deno.test(`Stream.open() refuses ${file.path} for writing`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const path = placeFixture(folder, file.path);
     assertThrows(
       () => Stream.open(path, { writable: true }),
@@ -289,7 +289,7 @@ for (const file of LEGACY_200) {
 }
 
 Deno.test("Stream.open() refuses version 1.05 and names what it supports", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = placeFixture(folder, "isio/legacy/legacy105_u8_1d_7.im.shm");
   const error = assertThrows(() => Stream.open(path), StreamFormatError);
   assertEquals(
@@ -301,7 +301,7 @@ Deno.test("Stream.open() refuses version 1.05 and names what it supports", () =>
 
 for (const version of ["2.01", "3.00", "0.0.01", "2.000"]) {
   Deno.test(`Stream.open() refuses version ${version} by name`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const path = placeFixture(folder, "isio/u8_1d_7.im.shm", (_, bytes) => {
       bytes.fill(0, 0, member("version").size);
       bytes.set(new TextEncoder().encode(version));
@@ -315,7 +315,7 @@ for (const version of ["2.01", "3.00", "0.0.01", "2.000"]) {
 }
 
 Deno.test("Stream.semaphores() tells a saturated from a flushed semaphore", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.open(
     placeFixture(folder, "isio/u8_2d_2x2_semposted.im.shm"),
     { writable: false },

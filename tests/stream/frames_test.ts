@@ -6,7 +6,7 @@ import { type CreateOptions, Stream } from "../../src/stream/stream.ts";
 import { WAIT_MODES } from "../../src/stream/wait.ts";
 import { Child, moduleUrl } from "../_support/child.ts";
 import { fixtureBytes } from "../_support/fixtures.ts";
-import { streamFolder, type TestFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 import { Foreign } from "../_support/foreign.ts";
 import { post } from "../_support/semaphores.ts";
 
@@ -14,7 +14,7 @@ import { post } from "../_support/semaphores.ts";
 const LONG_MS = 30_000;
 
 function camera(
-  folder: TestFolder,
+  folder: Folder,
   change: Partial<CreateOptions> = {},
 ): Stream {
   return Stream.create("cam", {
@@ -31,7 +31,7 @@ function filled(value: number): Uint8Array<ArrayBuffer> {
 
 for (const mode of WAIT_MODES) {
   Deno.test(`Stream.frames() in mode ${mode} gives every frame of a patient writer`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = camera(folder);
     await using child = Child.start(`
       import { Stream } from "${moduleUrl("src/stream/stream.ts")}";
@@ -53,7 +53,7 @@ for (const mode of WAIT_MODES) {
 }
 
 Deno.test("Stream.frames() gives the newest frame and counts the missed ones", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const frames = stream.frames({ since: 0n, timeoutMs: LONG_MS });
   for (let n = 1; n <= 5; n++) stream.write(filled(n));
@@ -64,7 +64,7 @@ Deno.test("Stream.frames() gives the newest frame and counts the missed ones", a
 });
 
 Deno.test("Stream.frames() begins with the frame that is there, on request", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   for (let n = 1; n <= 3; n++) stream.write(filled(n));
   for await (const frame of stream.frames({ first: true })) {
@@ -74,7 +74,7 @@ Deno.test("Stream.frames() begins with the frame that is there, on request", asy
 });
 
 Deno.test("Stream.frames() does not begin with the frame that is there", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   stream.write(filled(1));
   for await (const _ of stream.frames({ timeoutMs: 30 })) {
@@ -83,14 +83,14 @@ Deno.test("Stream.frames() does not begin with the frame that is there", async (
 });
 
 Deno.test("Stream.frames() ends after its timeout", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const frames = stream.frames({ timeoutMs: 20 });
   assertEquals(await frames.next(), { value: undefined, done: true });
 });
 
 Deno.test("Stream.frames() ends with its signal", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const controller = new AbortController();
   const frames = stream.frames({ signal: controller.signal });
@@ -100,7 +100,7 @@ Deno.test("Stream.frames() ends with its signal", async () => {
 });
 
 Deno.test("Stream.frames() claims a semaphore and gives it back at its end", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   for await (const _ of stream.frames({ first: true, since: 9n })) {
     assertEquals(stream.semaphores()[0]?.readerPid, Deno.pid);
@@ -110,7 +110,7 @@ Deno.test("Stream.frames() claims a semaphore and gives it back at its end", asy
 });
 
 Deno.test("Stream.frames() gives two readers of one stream all frames each", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const readers = [1, 2].map(() => stream.frames({ timeoutMs: LONG_MS }));
   for (let n = 1; n <= 10; n++) {
@@ -124,7 +124,7 @@ Deno.test("Stream.frames() gives two readers of one stream all frames each", asy
 });
 
 Deno.test("Stream.frames() gives one slice of a cube", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, { size: [2, 2, 3] });
   stream.write(filled(7), { slice: 1 });
   for await (const frame of stream.frames({ first: true, slice: 1 })) {
@@ -134,7 +134,7 @@ Deno.test("Stream.frames() gives one slice of a cube", async () => {
 });
 
 Deno.test("Stream.frames() refuses a slice that is not there", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, { size: [2, 2, 3] });
   await assertRejects(
     () => stream.frames({ slice: 3 }).next(),
@@ -146,7 +146,7 @@ Deno.test("Stream.frames() refuses a slice that is not there", async () => {
 
 for (const reuseBuffer of [false, true]) {
   Deno.test(`Stream.frames() with reuseBuffer ${reuseBuffer} gives ${reuseBuffer ? "one buffer" : "copies"}`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = camera(folder);
     const frames = stream.frames({ reuseBuffer, since: 99n });
     const first = (await frames.next()).value;
@@ -158,7 +158,7 @@ for (const reuseBuffer of [false, true]) {
 }
 
 Deno.test("Stream.frames() of a stream that is closed says so", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const stream = camera(folder);
   const next = stream.frames().next();
   stream.close();
@@ -166,7 +166,7 @@ Deno.test("Stream.frames() of a stream that is closed says so", async () => {
 });
 
 Deno.test("Stream.frames() takes a writer that posts before it counts", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   using file = new Foreign(stream.path);
   const frames = stream.frames({ mode: "semaphore", timeoutMs: LONG_MS });
@@ -187,7 +187,7 @@ Deno.test("Stream.frames() takes a writer that posts before it counts", async ()
 });
 
 Deno.test("Stream.frames() takes a frame that comes long after its post", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   using file = new Foreign(stream.path);
   const frames = stream.frames({ mode: "semaphore", timeoutMs: LONG_MS });
@@ -213,7 +213,7 @@ function stallingWriter(path: string): Child {
 }
 
 Deno.test("Stream.frames() names a writer that died with its flag up, once", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   await using child = stallingWriter(stream.path);
   assertEquals(await child.line(), "flag is up");
@@ -243,7 +243,7 @@ Deno.test("Stream.frames() names a writer that died with its flag up, once", asy
 });
 
 Deno.test("Stream.frames() names a writer that counted and stays busy", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   await using child = stallingWriter(stream.path);
   assertEquals(await child.line(), "flag is up");
@@ -258,7 +258,7 @@ Deno.test("Stream.frames() names a writer that counted and stays busy", async ()
 });
 
 Deno.test("Stream.frames() goes on in a stream that was re-created alike", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using old = camera(folder);
   old.write(filled(1));
   using stream = Stream.open("cam", { dir: folder.path });
@@ -274,7 +274,7 @@ Deno.test("Stream.frames() goes on in a stream that was re-created alike", async
 });
 
 Deno.test("Stream.frames() ends with an error where the new stream differs", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const next = stream.frames({ timeoutMs: LONG_MS }).next();
   using _fresh = camera(folder, { size: [5], existing: "replace" });
@@ -287,7 +287,7 @@ Deno.test("Stream.frames() ends with an error where the new stream differs", asy
 });
 
 Deno.test('Stream.frames() with reopen "any" follows whatever comes', async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const frames = stream.frames({ reopen: "any", timeoutMs: LONG_MS });
   const next = frames.next();
@@ -304,7 +304,7 @@ Deno.test('Stream.frames() with reopen "any" follows whatever comes', async () =
 });
 
 Deno.test('Stream.frames() with reopen "never" ends with an error', async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const frames = stream.frames({ reopen: "never", timeoutMs: LONG_MS });
   const next = frames.next();
@@ -313,7 +313,7 @@ Deno.test('Stream.frames() with reopen "never" ends with an error', async () => 
 });
 
 Deno.test("Stream.frames() waits for a stream that is gone to come back", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const frames = stream.frames({ timeoutMs: LONG_MS });
   const next = frames.next();
@@ -326,9 +326,9 @@ Deno.test("Stream.frames() waits for a stream that is gone to come back", async 
 });
 
 Deno.test("Stream.frames() is patient with a stream that is being made", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const whole = fixtureBytes("isio/u8_1d_7.im.shm");
-  const path = folder.file("cam");
+  const path = folder.stream("cam");
   Deno.writeFileSync(path, whole);
   using stream = Stream.open(path);
   const frames = stream.frames({ timeoutMs: LONG_MS });
@@ -353,7 +353,7 @@ Deno.test("Stream.frames() is patient with a stream that is being made", async (
 });
 
 Deno.test("Stream.frames() begins with the call, not with the first look", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.create("cam", {
     dir: folder.path,
     size: [2],

@@ -11,7 +11,7 @@ import {
 } from "../../src/stream/names.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { moduleUrl, runCode } from "../_support/child.ts";
-import { streamFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 
 const BAD: readonly [string, string, string][] = [
   ["nothing", "", "is empty"],
@@ -46,10 +46,10 @@ for (const name of ["cam", "dm01disp03", "a b", ".x", "ä", "n".repeat(79)]) {
 }
 
 Deno.test("streamPlace() finds a name in the folder", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   assertEquals(streamPlace("cam", folder.path), {
     name: "cam",
-    path: folder.file("cam"),
+    path: folder.stream("cam"),
   });
 });
 
@@ -61,7 +61,7 @@ Deno.test("streamPlace() takes a path with or without its ending", () => {
 });
 
 Deno.test("streamPlace() refuses a path that the original cannot open", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const deep = `${folder.path}/${"d".repeat(150)}`;
   Deno.mkdirSync(deep);
   assertThrows(
@@ -72,7 +72,7 @@ Deno.test("streamPlace() refuses a path that the original cannot open", () => {
 });
 
 Deno.test("Stream.create() refuses a bad name and makes nothing", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const options = { dir: folder.path, size: [4], type: "u8" } as const;
   for (const name of ["", "..", "a\nb", "n".repeat(80)]) {
     assertThrows(() => Stream.create(name, options), SyntaxError);
@@ -108,7 +108,7 @@ const FOLDER_CODE = `
 `;
 
 Deno.test("streamFolder() is the one that MILK_SHM_DIR names", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const code = `Deno.env.set("MILK_SHM_DIR", "${folder.path}/");`;
   // Imports are hoisted, the variable is read by the call.
   assertEquals(

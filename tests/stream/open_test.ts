@@ -15,7 +15,7 @@ import {
 import { Stream } from "../../src/stream/stream.ts";
 import { moduleUrl, run, runCode } from "../_support/child.ts";
 import { fixtureBytes, member, placeFixture } from "../_support/fixtures.ts";
-import { streamFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 import { reportSkip, root, testWhere } from "../_support/skip.ts";
 
 const GOOD = "isio/f32_3d_6x5x8_circ_temporal.im.shm";
@@ -160,7 +160,7 @@ const DAMAGED: readonly [string, Change, string][] = [
 
 for (const [what, change, says] of DAMAGED) {
   Deno.test(`Stream.open() refuses ${what}`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     refuses(placeFixture(folder, GOOD, change), says);
   });
 }
@@ -177,7 +177,7 @@ const LENGTHS: readonly [number, string][] = [
 
 for (const [bytes, says] of LENGTHS) {
   Deno.test(`Stream.open() refuses a file of ${bytes} instead of 2816 bytes`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const path = placeFixture(folder, GOOD);
     Deno.truncateSync(path, bytes);
     refuses(path, says);
@@ -185,19 +185,19 @@ for (const [bytes, says] of LENGTHS) {
 }
 
 Deno.test("Stream.open() refuses every header cut at any byte", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const whole = fixtureBytes("isio/u8_1d_7.im.shm");
   for (let length = 0; length < whole.length; length += 7) {
-    const path = folder.file("cut");
+    const path = folder.stream("cut");
     Deno.writeFileSync(path, whole.subarray(0, length));
     assertThrows(() => Stream.open(path), StreamFormatError);
   }
 });
 
 Deno.test("Stream.open() survives 2000 headers of noise", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const whole = fixtureBytes(GOOD);
-  const path = folder.file("noise");
+  const path = folder.stream("noise");
   let seed = 12345;
   const random = (): number => {
     seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
@@ -226,63 +226,63 @@ Deno.test("Stream.open() survives 2000 headers of noise", () => {
 });
 
 Deno.test("Stream.open() says that there is no such stream", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const error = assertThrows(
     () => Stream.open("none", { dir: folder.path }),
     StreamNotFoundError,
   );
   assertInstanceOf(error, Deno.errors.NotFound);
-  assertEquals(error.message, `No stream "${folder.file("none")}"`);
+  assertEquals(error.message, `No stream "${folder.stream("none")}"`);
 });
 
 Deno.test("Stream.open() says where a dangling link points to", () => {
-  using folder = streamFolder();
-  Deno.symlinkSync("/nowhere/gone.im.shm", folder.file("alias"));
+  using folder = new Folder();
+  Deno.symlinkSync("/nowhere/gone.im.shm", folder.stream("alias"));
   assertThrows(
-    () => Stream.open(folder.file("alias")),
+    () => Stream.open(folder.stream("alias")),
     StreamNotFoundError,
     'it is a link to "/nowhere/gone.im.shm", which is missing',
   );
 });
 
 Deno.test("Stream.open() follows a link, also a chain of them", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = placeFixture(folder, GOOD);
-  Deno.symlinkSync(path, folder.file("one"));
-  Deno.symlinkSync("one.im.shm", folder.file("two"));
+  Deno.symlinkSync(path, folder.stream("one"));
+  Deno.symlinkSync("one.im.shm", folder.stream("two"));
   using stream = Stream.open("two", { dir: folder.path });
   assertEquals([stream.name, stream.realPath], ["two", path]);
 });
 
 Deno.test("Stream.open() refuses a circle of links", () => {
-  using folder = streamFolder();
-  Deno.symlinkSync("b.im.shm", folder.file("a"));
-  Deno.symlinkSync("a.im.shm", folder.file("b"));
-  refuses(folder.file("a"), "its links lead in a circle");
+  using folder = new Folder();
+  Deno.symlinkSync("b.im.shm", folder.stream("a"));
+  Deno.symlinkSync("a.im.shm", folder.stream("b"));
+  refuses(folder.stream("a"), "its links lead in a circle");
 });
 
 Deno.test("Stream.open() refuses a folder", () => {
-  using folder = streamFolder();
-  Deno.mkdirSync(folder.file("dir"));
-  refuses(folder.file("dir"), "it is not a regular file");
+  using folder = new Folder();
+  Deno.mkdirSync(folder.stream("dir"));
+  refuses(folder.stream("dir"), "it is not a regular file");
 });
 
 Deno.test("Stream.open() refuses a FIFO without waiting for its other end", async () => {
-  using folder = streamFolder();
-  const path = folder.file("fifo");
+  using folder = new Folder();
+  const path = folder.stream("fifo");
   assertEquals((await run("mkfifo", [path])).code, 0);
   refuses(path, "it is not a regular file");
 });
 
 Deno.test("Stream.open() refuses a socket", () => {
-  using folder = streamFolder();
-  const path = folder.file("socket");
+  using folder = new Folder();
+  const path = folder.stream("socket");
   using _listener = Deno.listen({ transport: "unix", path });
   refuses(path, "it is not a regular file");
 });
 
 Deno.test("Stream.open() says that a part of the path is no folder", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   Deno.writeTextFileSync(`${folder.path}/plain`, "");
   const error = assertThrows(
     () => Stream.open(`${folder.path}/plain/cam.im.shm`),
@@ -293,7 +293,7 @@ Deno.test("Stream.open() says that a part of the path is no folder", () => {
 
 /** Opens a stream of this mode in a process that gave root's rights up. */
 async function asNobody(mode: number): Promise<string> {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = placeFixture(folder, GOOD);
   Deno.chmodSync(path, mode);
   Deno.chmodSync(folder.path, 0o755);
@@ -361,8 +361,8 @@ function sparseStream(path: string, width: number, slices: number): bigint {
 
 for (const [gib, slices] of [[2, 2049], [4, 4097]] as const) {
   Deno.test(`Stream.open() reads the ends of a stream beyond ${gib} GiB`, () => {
-    using folder = streamFolder();
-    const path = folder.file("huge");
+    using folder = new Folder();
+    const path = folder.stream("huge");
     let pixels: bigint;
     try {
       pixels = sparseStream(path, 1024, slices);
@@ -380,7 +380,7 @@ for (const [gib, slices] of [[2, 2049], [4, 4097]] as const) {
 }
 
 Deno.test("Stream.open() in a child ends with one line, not with a crash", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = placeFixture(folder, GOOD, (view) => {
     view.setUint32(at("CBsize"), 0x7FFF_FFFF, true);
   });

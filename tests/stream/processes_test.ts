@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import type { Frame } from "../../src/stream/frames.ts";
 import { Child, moduleUrl } from "../_support/child.ts";
-import { streamFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 
 /** A test that gets nowhere ends after this, as a failure. */
 const LONG_MS = 30_000;
@@ -68,7 +68,7 @@ const SETUPS = [
 
 for (const { what, pauseEvery, circularBuffer, backwards } of SETUPS) {
   Deno.test(`Stream.read() never takes a torn frame of ${what} for whole`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = Stream.create("cam", {
       dir: folder.path,
       size: [SIDE, SIDE],
@@ -94,7 +94,7 @@ for (const { what, pauseEvery, circularBuffer, backwards } of SETUPS) {
 }
 
 Deno.test("Stream.frames() gives whole frames of a busy writer in order", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.create("cam", {
     dir: folder.path,
     size: [SIDE, SIDE],
@@ -115,7 +115,7 @@ Deno.test("Stream.frames() gives whole frames of a busy writer in order", async 
 });
 
 Deno.test("Stream.read() in another process gives what was written here", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.create("cam", {
     dir: folder.path,
     size: [3, 2],
@@ -140,7 +140,7 @@ Deno.test("Stream.read() in another process gives what was written here", async 
 });
 
 Deno.test("Stream.write() of two processes loses no count and notices the other", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.create("cam", {
     dir: folder.path,
     size: [4],
@@ -170,7 +170,7 @@ Deno.test("Stream.write() of two processes loses no count and notices the other"
 });
 
 Deno.test("Stream.wait() of two processes on one stream both hear a frame", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.create("cam", {
     dir: folder.path,
     size: [4],
@@ -194,7 +194,7 @@ Deno.test("Stream.wait() of two processes on one stream both hear a frame", asyn
 });
 
 Deno.test("two processes answer each other frame by frame", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const options = { dir: folder.path, size: [4], type: "u8" } as const;
   using there = Stream.create("there", options);
   using back = Stream.create("back", options);

@@ -5,11 +5,11 @@ import { SystemError } from "../../ffi/errno.ts";
 import type { Keyword } from "../../src/stream/keywords.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { placeFixture } from "../_support/fixtures.ts";
-import { streamFolder, type TestFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 import { Foreign } from "../_support/foreign.ts";
 
 function camera(
-  folder: TestFolder,
+  folder: Folder,
   size: readonly number[] = [4, 3],
   circularBuffer = 0,
 ): Stream {
@@ -23,7 +23,7 @@ function camera(
 }
 
 Deno.test("Stream.write() publishes pixels, counter, times and posts", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const facts = stream.write(new Uint16Array(12).fill(7));
   using file = new Foreign(stream.path);
@@ -38,7 +38,7 @@ Deno.test("Stream.write() publishes pixels, counter, times and posts", () => {
 });
 
 Deno.test("Stream.write() stores a given acquisition time exactly", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const atimeNs = 1_700_000_000_123_456_789n;
   assertEquals(stream.write(new Uint16Array(12), { atimeNs }).atimeNs, atimeNs);
@@ -46,7 +46,7 @@ Deno.test("Stream.write() stores a given acquisition time exactly", () => {
 });
 
 Deno.test("Stream.write() holds every semaphore at 10", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   for (let i = 0; i < 25; i++) stream.write(new Uint16Array(12));
   assertEquals(
@@ -56,7 +56,7 @@ Deno.test("Stream.write() holds every semaphore at 10", () => {
 });
 
 Deno.test("Stream.write() leaves a foreign writer pid where it does not post", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   for (let i = 0; i < 10; i++) stream.write(new Uint16Array(12));
   using file = new Foreign(stream.path);
@@ -66,7 +66,7 @@ Deno.test("Stream.write() leaves a foreign writer pid where it does not post", (
 });
 
 Deno.test("Stream.write() fills the newest entry of the process trace", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const { writetimeNs } = stream.write(new Uint16Array(12));
   const [entry, ...others] = stream.trace();
@@ -78,7 +78,7 @@ Deno.test("Stream.write() fills the newest entry of the process trace", () => {
 });
 
 Deno.test("Stream.write() refuses too few and too many pixels", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   for (const pixels of [0, 11, 13]) {
     assertThrows(() => stream.write(new Uint16Array(pixels)), RangeError);
@@ -87,7 +87,7 @@ Deno.test("Stream.write() refuses too few and too many pixels", () => {
 });
 
 Deno.test("Stream.write() refuses pixels of another type", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   assertThrows(
     () => stream.write(new Int16Array(12)),
@@ -97,7 +97,7 @@ Deno.test("Stream.write() refuses pixels of another type", () => {
 });
 
 Deno.test("Stream.write() takes pixels as bytes", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const pixels = Uint16Array.from({ length: 12 }, (_, i) => i * 300);
   stream.write(new Uint8Array(pixels.buffer));
@@ -105,7 +105,7 @@ Deno.test("Stream.write() takes pixels as bytes", () => {
 });
 
 Deno.test("Stream.write() takes a part of a larger array", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const all = Uint16Array.from({ length: 20 }, (_, i) => i);
   stream.write(all.subarray(3, 15));
@@ -113,7 +113,7 @@ Deno.test("Stream.write() takes a part of a larger array", () => {
 });
 
 Deno.test("Stream.write() is refused on a stream opened for reading", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using _made = camera(folder);
   using stream = Stream.open("cam", { dir: folder.path, writable: false });
   const error = assertThrows(
@@ -126,7 +126,7 @@ Deno.test("Stream.write() is refused on a stream opened for reading", () => {
 });
 
 Deno.test("Stream.poke() counts without touching the pixels", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   stream.write(new Uint16Array(12).fill(5));
   assertEquals(stream.poke().cnt0, 2n);
@@ -134,7 +134,7 @@ Deno.test("Stream.poke() counts without touching the pixels", () => {
 });
 
 Deno.test("Stream.write() counts what another writer counted in between", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using one = camera(folder);
   using two = Stream.open("cam", { dir: folder.path });
   one.write(new Uint16Array(12));
@@ -147,14 +147,14 @@ Deno.test("Stream.write() counts what another writer counted in between", () => 
 });
 
 Deno.test("Stream.write() does not take the frames before it for foreign ones", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = Stream.open(placeFixture(folder, "isio/u16_2d_12x8.im.shm"));
   stream.write(new Uint16Array(96));
   assertEquals([stream.cnt0, stream.foreignWrites], [4n, 0n]);
 });
 
 Deno.test("Stream.write() puts a slice of a cube and its index", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, [2, 2, 3]);
   const facts = stream.write(new Uint16Array([1, 2, 3, 4]), { slice: 2 });
   assertEquals(facts.cnt1, 2n);
@@ -168,7 +168,7 @@ Deno.test("Stream.write() puts a slice of a cube and its index", () => {
 });
 
 Deno.test("Stream.write() of a whole cube leaves cnt1 alone", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, [2, 2, 3]);
   stream.write(new Uint16Array(4), { slice: 1 });
   assertEquals(stream.write(new Uint16Array(12)).cnt1, 1n);
@@ -176,7 +176,7 @@ Deno.test("Stream.write() of a whole cube leaves cnt1 alone", () => {
 
 for (const slice of [-1, 3, 1.5, NaN]) {
   Deno.test(`Stream.read() and write() refuse slice ${slice} of three`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = camera(folder, [2, 2, 3]);
     assertThrows(() => stream.read({ slice }), RangeError, "has 3 slices");
     assertThrows(
@@ -188,7 +188,7 @@ for (const slice of [-1, 3, 1.5, NaN]) {
 }
 
 Deno.test("Stream.read() fills the caller's array", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   stream.write(new Uint16Array(12).fill(9));
   const into = new Uint8Array(24);
@@ -198,13 +198,13 @@ Deno.test("Stream.read() fills the caller's array", () => {
 });
 
 Deno.test("Stream.read() refuses an array of another size", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   assertThrows(() => stream.read({ into: new Uint8Array(23) }), RangeError);
 });
 
 Deno.test("Stream.read() gives a copy that later frames leave alone", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   stream.write(new Uint16Array(12).fill(1));
   const frame = stream.read();
@@ -213,7 +213,7 @@ Deno.test("Stream.read() gives a copy that later frames leave alone", () => {
 });
 
 Deno.test("Stream.read() says torn and stalled where the write flag stays up", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   stream.write(new Uint16Array(12));
   using file = new Foreign(stream.path);
@@ -226,7 +226,7 @@ Deno.test("Stream.read() says torn and stalled where the write flag stays up", (
 });
 
 Deno.test("Stream.read() takes the frame from the circular buffer meanwhile", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, [4, 3], 3);
   for (let i = 1; i <= 4; i++) stream.write(new Uint16Array(12).fill(i));
   using file = new Foreign(stream.path);
@@ -238,7 +238,7 @@ Deno.test("Stream.read() takes the frame from the circular buffer meanwhile", ()
 });
 
 Deno.test("Stream.read() does not trust a circular buffer that others skip", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, [4, 3], 3);
   stream.write(new Uint16Array(12).fill(1));
   using file = new Foreign(stream.path);
@@ -248,7 +248,7 @@ Deno.test("Stream.read() does not trust a circular buffer that others skip", () 
 });
 
 Deno.test("Stream.read() survives a circular-buffer index out of range", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, [4, 3], 3);
   using file = new Foreign(stream.path);
   file.set("CBindex", 0xFFFF_FFFF);
@@ -260,7 +260,7 @@ Deno.test("Stream.read() survives a circular-buffer index out of range", () => {
 });
 
 Deno.test("Stream.read() does not take a cnt1 beyond the cube for an error", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, [2, 2, 3]);
   using file = new Foreign(stream.path);
   file.set("cnt1", 2n ** 63n);
@@ -274,7 +274,7 @@ const KEYWORDS: Keyword[] = [
 ];
 
 Deno.test("Stream.setKeywords() stores what keywords() reads", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   stream.setKeywords(KEYWORDS);
   using other = Stream.open("cam", { dir: folder.path });
@@ -282,7 +282,7 @@ Deno.test("Stream.setKeywords() stores what keywords() reads", () => {
 });
 
 Deno.test("Stream.setKeywords() leaves nothing of the old list", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   stream.setKeywords(KEYWORDS);
   stream.setKeywords(KEYWORDS.slice(0, 1));
@@ -297,7 +297,7 @@ Deno.test("Stream.setKeywords() leaves nothing of the old list", () => {
 });
 
 Deno.test("Stream.setKeywords() refuses more than there is room for", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const five = Array.from({ length: 5 }, (_, i): Keyword => ({
     name: `K${i}`,
@@ -314,7 +314,7 @@ Deno.test("Stream.setKeywords() refuses more than there is room for", () => {
 });
 
 Deno.test("Stream.view() is the memory itself", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const view = stream.view();
   stream.write(new Uint16Array(12).fill(8));
@@ -324,7 +324,7 @@ Deno.test("Stream.view() is the memory itself", () => {
 });
 
 Deno.test("Stream.close() empties every view", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const stream = camera(folder);
   const views = [stream.view(), stream.view()];
   stream.close();
@@ -335,7 +335,7 @@ Deno.test("Stream.close() empties every view", () => {
 });
 
 Deno.test("Stream.close() may be called twice and keeps the file", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const stream = camera(folder);
   stream.close();
   stream.close();
@@ -357,7 +357,7 @@ const AFTER: readonly [string, (stream: Stream) => unknown][] = [
 
 for (const [name, use] of AFTER) {
   Deno.test(`Stream.${name}() after close() says that it is closed`, () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     const stream = camera(folder);
     stream.close();
     assertThrows(() => use(stream), TypeError, "it is closed");
@@ -365,7 +365,7 @@ for (const [name, use] of AFTER) {
 }
 
 Deno.test("Stream closes at the end of a using block", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   let outside: Stream;
   {
     using stream = camera(folder);
@@ -375,7 +375,7 @@ Deno.test("Stream closes at the end of a using block", () => {
 });
 
 Deno.test("Stream.presence() tells the same, a new and no file", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   assertEquals(stream.presence(), "same");
   Deno.removeSync(stream.path);
@@ -385,7 +385,7 @@ Deno.test("Stream.presence() tells the same, a new and no file", () => {
 });
 
 Deno.test("Stream.reopen() opens what the name leads to now", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   Deno.removeSync(stream.path);
   using other = camera(folder, [2, 2]);
@@ -398,18 +398,18 @@ Deno.test("Stream.reopen() opens what the name leads to now", () => {
 });
 
 Deno.test("Stream.presence() notices a link that points elsewhere", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using one = camera(folder);
   using two = Stream.create("two", { dir: folder.path, size: [4], type: "u8" });
-  Deno.symlinkSync(one.path, folder.file("alias"));
+  Deno.symlinkSync(one.path, folder.stream("alias"));
   using stream = Stream.open("alias", { dir: folder.path });
-  Deno.removeSync(folder.file("alias"));
-  Deno.symlinkSync(two.path, folder.file("alias"));
+  Deno.removeSync(folder.stream("alias"));
+  Deno.symlinkSync(two.path, folder.stream("alias"));
   assertEquals(stream.presence(), "replaced");
 });
 
 Deno.test("Stream.open() leaves the file as it is", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   const path = placeFixture(folder, "isio/u8_2d_2x2_semposted.im.shm");
   const before = Deno.readFileSync(path);
   {

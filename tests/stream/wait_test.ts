@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import { WAIT_MODES, Waiter } from "../../src/stream/wait.ts";
 import { Child, moduleUrl } from "../_support/child.ts";
-import { streamFolder, type TestFolder } from "../_support/folder.ts";
+import { Folder } from "../_support/folder.ts";
 import { Foreign } from "../_support/foreign.ts";
 import { onTable, post } from "../_support/semaphores.ts";
 
@@ -12,7 +12,7 @@ const PIXELS = new Uint8Array(4);
 /** Long enough for any machine: a test that needs it has failed. */
 const LONG_MS = 30_000;
 
-function camera(folder: TestFolder, semaphores = 10): Stream {
+function camera(folder: Folder, semaphores = 10): Stream {
   return Stream.create("cam", {
     dir: folder.path,
     size: [4],
@@ -42,7 +42,7 @@ async function deadPid(): Promise<number> {
 
 for (const mode of WAIT_MODES) {
   Deno.test(`Stream.wait() in mode ${mode} ends with the next frame`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = camera(folder);
     const wait = stream.wait({ mode, timeoutMs: LONG_MS });
     stream.write(PIXELS);
@@ -50,7 +50,7 @@ for (const mode of WAIT_MODES) {
   });
 
   Deno.test(`Stream.wait() in mode ${mode} hears another process`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = camera(folder);
     await using child = Child.start(`
       import { Stream } from "${moduleUrl("src/stream/stream.ts")}";
@@ -67,14 +67,14 @@ for (const mode of WAIT_MODES) {
   });
 
   Deno.test(`Stream.wait() in mode ${mode} gives a timeout as a value`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = camera(folder);
     assertEquals(await stream.wait({ mode, timeoutMs: 15 }), false);
     assertEquals(await stream.wait({ mode, timeoutMs: 0 }), false);
   });
 
   Deno.test(`Stream.wait() in mode ${mode} ends with its signal`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = camera(folder);
     const controller = new AbortController();
     const wait = stream.wait({ mode, signal: controller.signal });
@@ -83,14 +83,14 @@ for (const mode of WAIT_MODES) {
   });
 
   Deno.test(`Stream.wait() in mode ${mode} sees a frame that is there already`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = camera(folder);
     stream.write(PIXELS);
     assertEquals(await stream.wait({ mode, since: 0n }), true);
   });
 
   Deno.test(`Stream.wait() in mode ${mode} takes a counter that goes back for news`, async () => {
-    using folder = streamFolder();
+    using folder = new Folder();
     using stream = camera(folder);
     using file = new Foreign(stream.path);
     file.set("cnt0", 100n);
@@ -102,13 +102,13 @@ for (const mode of WAIT_MODES) {
 }
 
 Deno.test("Stream.wait() does not begin where its signal came before", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   assertEquals(await stream.wait({ signal: AbortSignal.abort() }), false);
 });
 
 Deno.test("Stream.wait() is not fooled by a post without a frame", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const wait = stream.wait({ mode: "semaphore", timeoutMs: 50 });
   await post(stream, -1);
@@ -116,7 +116,7 @@ Deno.test("Stream.wait() is not fooled by a post without a frame", async () => {
 });
 
 Deno.test("Stream.wait() claims a semaphore and gives it back", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const wait = stream.wait({ timeoutMs: LONG_MS });
   assertEquals(readers(stream)[0], Deno.pid);
@@ -126,7 +126,7 @@ Deno.test("Stream.wait() claims a semaphore and gives it back", async () => {
 });
 
 Deno.test("Stream.close() during a wait ends it and gives the semaphore back", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using other = camera(folder);
   const stream = Stream.open("cam", { dir: folder.path });
   const wait = stream.wait();
@@ -137,7 +137,7 @@ Deno.test("Stream.close() during a wait ends it and gives the semaphore back", a
 });
 
 Deno.test("Stream.close() gives the semaphore of a forgotten reader back", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using other = camera(folder);
   const stream = Stream.open("cam", { dir: folder.path });
   const waiter = claim(stream);
@@ -147,7 +147,7 @@ Deno.test("Stream.close() gives the semaphore of a forgotten reader back", () =>
 });
 
 Deno.test("Waiter takes the lowest free semaphore, number 6 last", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   using claims = new DisposableStack();
   const taken: number[] = [];
@@ -160,7 +160,7 @@ Deno.test("Waiter takes the lowest free semaphore, number 6 last", () => {
 });
 
 Deno.test("Waiter gives two streams of one process a semaphore each", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using one = camera(folder);
   using two = Stream.open("cam", { dir: folder.path });
   using a = claim(one, 3);
@@ -169,7 +169,7 @@ Deno.test("Waiter gives two streams of one process a semaphore each", () => {
 });
 
 Deno.test("Waiter takes the preferred semaphore where it is free, also 6", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   using a = claim(stream, 6);
   using b = claim(stream, 8);
@@ -181,7 +181,7 @@ Deno.test("Waiter takes the preferred semaphore where it is free, also 6", () =>
 });
 
 Deno.test("Waiter empties the semaphore that it takes", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   for (let i = 0; i < 4; i++) stream.write(PIXELS);
   using _waiter = claim(stream, 2);
@@ -190,7 +190,7 @@ Deno.test("Waiter empties the semaphore that it takes", () => {
 });
 
 Deno.test("Waiter is not held up by a damaged semaphore", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   using file = new Foreign(stream.path);
   file.setInt32(stream.layout.table.sems, 0x7FFF_FFFF);
@@ -202,7 +202,7 @@ Deno.test("Waiter is not held up by a damaged semaphore", () => {
 });
 
 Deno.test("Waiter leaves the claims of living processes alone", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, 3);
   using file = new Foreign(stream.path);
   file.setInt32(stream.layout.table.readerPids, Deno.ppid);
@@ -212,7 +212,7 @@ Deno.test("Waiter leaves the claims of living processes alone", () => {
 });
 
 Deno.test("Waiter takes the claim of a dead process over", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, 2);
   using file = new Foreign(stream.path);
   const { readerPids } = stream.layout.table;
@@ -223,7 +223,7 @@ Deno.test("Waiter takes the claim of a dead process over", async () => {
 });
 
 Deno.test("Waiter takes over what a killed reader of this stream left", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, 1);
   {
     await using child = Child.start(`
@@ -242,7 +242,7 @@ Deno.test("Waiter takes over what a killed reader of this stream left", async ()
 });
 
 Deno.test("Waiter takes a slot with its own pid that no reader holds", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, 1);
   using file = new Foreign(stream.path);
   // An earlier process had the same pid.
@@ -252,7 +252,7 @@ Deno.test("Waiter takes a slot with its own pid that no reader holds", () => {
 });
 
 Deno.test("Waiter polls with one warning where all semaphores are taken", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, 1);
   using _first = claim(stream);
   const warnings: string[] = [];
@@ -270,7 +270,7 @@ Deno.test("Waiter polls with one warning where all semaphores are taken", async 
 });
 
 Deno.test("Waiter polls on a stream without semaphores", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, 0);
   const wait = stream.wait({ timeoutMs: LONG_MS });
   stream.write(PIXELS);
@@ -278,7 +278,7 @@ Deno.test("Waiter polls on a stream without semaphores", async () => {
 });
 
 Deno.test("Waiter polls on a stream opened for reading and leaves it alone", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using writer = camera(folder);
   using stream = Stream.open("cam", { dir: folder.path, writable: false });
   const warnings: string[] = [];
@@ -292,7 +292,7 @@ Deno.test("Waiter polls on a stream opened for reading and leaves it alone", asy
 });
 
 Deno.test("Waiter says why it cannot sleep on a stream opened for reading", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using _writer = camera(folder);
   using stream = Stream.open("cam", { dir: folder.path, writable: false });
   const warnings: string[] = [];
@@ -305,7 +305,7 @@ Deno.test("Waiter says why it cannot sleep on a stream opened for reading", () =
 });
 
 Deno.test("Waiter.close() gives only its own claim back, once", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, 2);
   using file = new Foreign(stream.path);
   const waiter = claim(stream);
@@ -316,7 +316,7 @@ Deno.test("Waiter.close() gives only its own claim back, once", () => {
 });
 
 Deno.test("Waiter claims compete between processes without sharing", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const code = `
     import { Stream } from "${moduleUrl("src/stream/stream.ts")}";
@@ -338,7 +338,7 @@ Deno.test("Waiter claims compete between processes without sharing", async () =>
 });
 
 /** Starts a Worker that waits for the next frame on its own thread. */
-function waitingWorker(folder: TestFolder, copies?: number): {
+function waitingWorker(folder: Folder, copies?: number): {
   next(): Promise<unknown>;
   close(): Promise<void>;
 } {
@@ -371,7 +371,7 @@ function waitingWorker(folder: TestFolder, copies?: number): {
 }
 
 Deno.test("Stream.blockingWaiter() waits in a Worker", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const worker = waitingWorker(folder);
   assertEquals(await worker.next(), "ready");
@@ -383,7 +383,7 @@ Deno.test("Stream.blockingWaiter() waits in a Worker", async () => {
 });
 
 Deno.test("Stream.blockingWaiter() waits and copies in one call", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const worker = waitingWorker(folder, 7);
   assertEquals(await worker.next(), "ready");
@@ -393,7 +393,7 @@ Deno.test("Stream.blockingWaiter() waits and copies in one call", async () => {
 });
 
 Deno.test("Stream.blockingWaiter() gives every Worker a semaphore of its own", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   const workers = Array.from({ length: 6 }, () => waitingWorker(folder));
   for (const worker of workers) assertEquals(await worker.next(), "ready");
@@ -407,14 +407,14 @@ Deno.test("Stream.blockingWaiter() gives every Worker a semaphore of its own", a
 });
 
 Deno.test("Stream.blockingWaiter() refuses the main thread", () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder);
   assertThrows(() => stream.blockingWaiter(), TypeError, "use it in a Worker");
   assertEquals(readers(stream), Array(10).fill(-1));
 });
 
 Deno.test("shmim_sem_claim() is refused on a stream opened for reading", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using _writer = camera(folder);
   using stream = Stream.open("cam", { dir: folder.path, writable: false });
   const result = await onTable(
@@ -425,7 +425,7 @@ Deno.test("shmim_sem_claim() is refused on a stream opened for reading", async (
 });
 
 Deno.test("Waiter respects a claim for as long as its process lives", async () => {
-  using folder = streamFolder();
+  using folder = new Folder();
   using stream = camera(folder, 2);
   await using child = Child.spawn("sleep", ["60"]);
   using file = new Foreign(stream.path);
