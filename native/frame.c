@@ -17,6 +17,7 @@
 #define STALE_POSTS 32
 /* Copies that shmim_frame_take() makes before it gives up. */
 #define COPY_TRIES 8
+#define HASTE_FRAMES 64
 
 void note_frame(const struct shmim_stream *s, uint64_t k,
                 struct shmim_frame *f) {
@@ -137,23 +138,26 @@ static bool copy_ring(const struct shmim_stream *s, void *out,
  */
 static bool copy_frame(const struct shmim_stream *s, void *out,
                        uint64_t offset, uint64_t bytes, uint64_t *counter,
-                       uint64_t *k) {
+                       uint64_t *k, struct haste *haste) {
   if (s->segments > 1) {
     return copy_segment(s, out, offset, bytes, counter, k);
   }
-  return (load_flag(s) != 0 && copy_ring(s, out, offset, bytes, counter)) ||
-         copy_once(s, out, offset, bytes, counter) ||
-         copy_ring(s, out, offset, bytes, counter);
+  if ((haste->frames > 0 || load_flag(s) != 0) &&
+      copy_ring(s, out, offset, bytes, counter)) {
+    haste->frames -= haste->frames > 0;
+    return true;
+  }
+  if (copy_once(s, out, offset, bytes, counter)) {
+    return true;
+  }
+  haste->frames = HASTE_FRAMES;
+  return copy_ring(s, out, offset, bytes, counter);
 }
 
-/*
- * Copies `bytes` at `offset` of the data block. `frame->torn` is 1 when no
- * quiet moment was found in `tries` copies; the last copy is in `out` then.
- * Does not sleep; takes at most `tries` copies and 1 ms each of waiting.
- */
-int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
-                         uint64_t offset, uint64_t bytes, uint32_t tries,
-                         struct shmim_frame *frame) {
+/* shmim_frame_read() for a pump, which remembers its writer's haste. */
+int32_t read_hastily(const struct shmim_stream *s, void *out, uint64_t offset,
+                     uint64_t bytes, uint32_t tries, struct shmim_frame *frame,
+                     struct haste *haste) {
   if (s == NULL || s->base == 0 || frame == NULL || (out == NULL && bytes)) {
     return -EINVAL;
   }
@@ -166,7 +170,7 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
   uint64_t k = 0;
   while (!whole && n < tries) {
     n++;
-    whole = copy_frame(s, out, offset, bytes, &counter, &k);
+    whole = copy_frame(s, out, offset, bytes, &counter, &k, haste);
   }
   note_frame(s, k, frame);
   frame->cnt0 = counter;
@@ -175,6 +179,18 @@ int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
   frame->stalled =
       !whole && load_flag(s) != 0 && load_counter(s) == counter ? 1 : 0;
   return guard_status(s);
+}
+
+/*
+ * Copies `bytes` at `offset` of the data block. `frame->torn` is 1 when no
+ * quiet moment was found in `tries` copies; the last copy is in `out` then.
+ * Does not sleep; takes at most `tries` copies and 1 ms each of waiting.
+ */
+int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
+                         uint64_t offset, uint64_t bytes, uint32_t tries,
+                         struct shmim_frame *frame) {
+  struct haste haste = {0};
+  return read_hastily(s, out, offset, bytes, tries, frame, &haste);
 }
 
 /*
@@ -191,8 +207,9 @@ int32_t shmim_frame_take(uint32_t hot, void *out) {
     return -EINVAL;
   }
   bool whole = false;
+  struct haste haste = {0};
   for (int n = 0; !whole && n < COPY_TRIES; n++) {
-    whole = copy_frame(s, out, 0, s->data_bytes, &s->copied, &k);
+    whole = copy_frame(s, out, 0, s->data_bytes, &s->copied, &k, &haste);
   }
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   const int32_t rc = guard_glance(s, &now);

@@ -190,6 +190,15 @@ void keyword_store(const struct shmim_stream *s, uint64_t index,
 /* segment.c: a frame that is changed in part begins as the one before. */
 void carry_over(const struct shmim_stream *s);
 
+/* Frames for which a pump goes to the circular buffer at once: a copy of the
+ * data block was torn just before, and the next one would be for nothing. */
+struct haste {
+  uint64_t frames;
+};
+int32_t read_hastily(const struct shmim_stream *s, void *out, uint64_t offset,
+                     uint64_t bytes, uint32_t tries, struct shmim_frame *frame,
+                     struct haste *haste);
+
 /* frame.c: counters and times of the frame in segment `k` now. */
 void note_frame(const struct shmim_stream *s, uint64_t k,
                 struct shmim_frame *frame);

@@ -37,6 +37,7 @@ struct transmitter {
   bool rolls;               /* cnt1 has been seen to move */
   int64_t tai_ns;
   struct shmim_frame frame;
+  struct haste haste;
 };
 
 /* true: stop; the flag is the only thing that TypeScript writes. */
@@ -168,8 +169,8 @@ static int32_t copy_frame(struct transmitter *t) {
   uint64_t since = 0;
   uint64_t checked = 0;
   for (;;) {
-    const int32_t rc = shmim_frame_read(t->s, t->pixels, 0, t->s->data_bytes,
-                                        4, &t->frame);
+    const int32_t rc = read_hastily(t->s, t->pixels, 0, t->s->data_bytes, 4,
+                                    &t->frame, &t->haste);
     if (rc != 0 || !t->frame.torn) {
       return rc;
     }
