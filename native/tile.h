@@ -120,6 +120,24 @@ struct quantized {
 void unquantize(const void *in, uint32_t in_width, uint8_t *out,
                 uint32_t out_width, uint64_t n, const struct quantized *q);
 
+/* tile_decode.c: what is decoded, and where to. */
+struct tiling {
+  const struct shmim_tiles *job;
+  const struct shmim_tile *tiles;
+  const uint8_t *in;
+  uint8_t *out;                  /* NULL: nothing is kept */
+  const struct shmim_convert *c; /* NULL: pixels stay as in the file */
+};
+
+/* One thread's memory. */
+struct tile_worker {
+  const struct tiling *what;
+  struct room numbers, work, pixels, cells;
+};
+/* Tile `index` of the job, whose bytes and sizes were looked at before. */
+problem_t decode_tile(struct tile_worker *w, uint64_t index);
+void tile_worker_free(struct tile_worker *w);
+
 /* convert.c: stored values to a stream's, without any check. */
 void convert_values(uint8_t *out, const uint8_t *in, uint64_t n,
                     const struct shmim_convert *c);

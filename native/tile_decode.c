@@ -1,16 +1,11 @@
 /*
- * Decodes tiles and puts their pixels where they belong: into memory, or
- * converted into a stream. The tiles are shared out among a few threads.
+ * Decodes one tile and puts its pixels where they belong: into memory, or
+ * converted into a stream.
  */
 #define _GNU_SOURCE
-#include <unistd.h>
-
 #include "internal.h"
 #include "tile.h"
 
-#define MOST_THREADS 4
-/* Below this many bytes of pixels a thread costs more than it brings. */
-#define THREAD_BYTES 262144
 /* What a few bytes can become is limited: by the codec's nature, or here. */
 #define MOST_PIXELS ((uint64_t)1 << 28)
 #define MOST_UNBOUNDED ((uint64_t)1 << 26)
@@ -25,27 +20,6 @@ void *room_for(struct room *room, uint64_t bytes) {
   }
   return room->bytes;
 }
-
-/* What all threads share. */
-struct task {
-  const struct shmim_tiles *job;
-  const struct shmim_tile *tiles;
-  const uint8_t *in;
-  uint8_t *out;                  /* NULL: nothing is kept */
-  const struct shmim_convert *c; /* NULL: pixels stay as in the file */
-  uint64_t step;
-  _Atomic uint64_t next;
-  _Atomic bool stop;
-  pthread_mutex_t lock;
-  struct shmim_tile_report report;
-  int32_t result;
-};
-
-/* One thread's memory. */
-struct worker {
-  struct task *task;
-  struct room numbers, work, pixels, cells;
-};
 
 /* Where a tile lies. */
 struct place {
@@ -71,7 +45,7 @@ static struct place place_of(const struct shmim_tiles *job, uint64_t tile) {
 }
 
 /* Puts pixels that follow one another, as far as they are wanted. */
-static void put_run(const struct task *t, uint64_t first, const uint8_t *in,
+static void put_run(const struct tiling *t, uint64_t first, const uint8_t *in,
                     uint64_t n) {
   const struct shmim_tiles *job = t->job;
   const uint64_t end = job->from + job->pixels;
@@ -91,7 +65,7 @@ static void put_run(const struct task *t, uint64_t first, const uint8_t *in,
 }
 
 /* Puts a tile, run by run. */
-static void put_tile(const struct task *t, const struct place *p,
+static void put_tile(const struct tiling *t, const struct place *p,
                      const uint8_t *in) {
   const struct shmim_tiles *job = t->job;
   if (t->out == NULL) {
@@ -229,9 +203,9 @@ struct decoded {
 };
 
 /* gzip: how wide its numbers are follows from its length. */
-static problem_t decode_gzip(struct worker *w, const struct shmim_tile *tile,
+static problem_t decode_gzip(struct tile_worker *w, const struct shmim_tile *tile,
                              uint64_t n, struct decoded *d) {
-  const uint8_t *in = w->task->in + tile->from;
+  const uint8_t *in = w->what->in + tile->from;
   const uint64_t length = gzip_length(in, tile->bytes);
   const uint64_t width = length / n;
   if (tile->bytes < 18) {
@@ -263,9 +237,9 @@ static problem_t decode_gzip(struct worker *w, const struct shmim_tile *tile,
   return 0;
 }
 
-static problem_t decode_rice(struct worker *w, const struct shmim_tile *tile,
+static problem_t decode_rice(struct tile_worker *w, const struct shmim_tile *tile,
                              uint64_t n, struct decoded *d) {
-  const struct shmim_tiles *job = w->task->job;
+  const struct shmim_tiles *job = w->what->job;
   if (job->block < 1 || job->block > MOST_BLOCK ||
       (tile->width != 1 && tile->width != 2 && tile->width != 4)) {
     return -EINVAL;
@@ -276,13 +250,13 @@ static problem_t decode_rice(struct worker *w, const struct shmim_tile *tile,
   }
   d->numbers = numbers;
   d->width = tile->width;
-  return rice_decode(w->task->in + tile->from, tile->bytes, numbers, n,
+  return rice_decode(w->what->in + tile->from, tile->bytes, numbers, n,
                      tile->width, job->block);
 }
 
-static problem_t decode(struct worker *w, const struct shmim_tile *tile,
+static problem_t decode(struct tile_worker *w, const struct shmim_tile *tile,
                         uint64_t n, struct decoded *d) {
-  const uint8_t *in = w->task->in + tile->from;
+  const uint8_t *in = w->what->in + tile->from;
   if (n > MOST_PIXELS) {
     return SHMIM_TILE_LARGE;
   }
@@ -315,11 +289,11 @@ static problem_t decode(struct worker *w, const struct shmim_tile *tile,
   d->numbers = numbers;
   return mask ? plio_decode(in, tile->bytes, numbers, n)
               : hcompress_decode(in, tile->bytes, numbers, work, &w->cells, n,
-                                 w->task->job->smooth != 0);
+                                 w->what->job->smooth != 0);
 }
 
 /* Native numbers of big-endian ones. */
-static problem_t to_native(struct worker *w, uint64_t n, struct decoded *d) {
+static problem_t to_native(struct tile_worker *w, uint64_t n, struct decoded *d) {
   if (d->numbers != NULL) {
     return 0;
   }
@@ -332,8 +306,8 @@ static problem_t to_native(struct worker *w, uint64_t n, struct decoded *d) {
   return 0;
 }
 
-static problem_t decode_tile(struct worker *w, uint64_t index) {
-  const struct task *t = w->task;
+problem_t decode_tile(struct tile_worker *w, uint64_t index) {
+  const struct tiling *t = w->what;
   const struct shmim_tiles *job = t->job;
   const struct shmim_tile *tile = &t->tiles[index];
   const struct place p = place_of(job, job->first + index);
@@ -376,149 +350,9 @@ static problem_t decode_tile(struct worker *w, uint64_t index) {
   return problem;
 }
 
-/* Keeps the first tile's problem: the same whichever thread was faster. */
-static void note(struct task *t, uint64_t tile, problem_t problem) {
-  pthread_mutex_lock(&t->lock);
-  if (t->result == 0 || tile < t->report.tile) {
-    t->report.tile = tile;
-    t->report.problem = problem > 0 ? (uint64_t)problem : 0;
-    t->result = problem > 0 ? -EBADMSG : problem;
-  }
-  pthread_mutex_unlock(&t->lock);
-  atomic_store(&t->stop, true);
-}
-
-static void *work(void *argument) {
-  struct task *t = argument;
-  struct worker w = {.task = t};
-  while (!atomic_load_explicit(&t->stop, memory_order_relaxed)) {
-    const uint64_t from = atomic_fetch_add(&t->next, t->step);
-    if (from >= t->job->count) {
-      break;
-    }
-    const uint64_t left = t->job->count - from;
-    const uint64_t end = from + (left < t->step ? left : t->step);
-    for (uint64_t i = from; i < end; i++) {
-      const problem_t problem = decode_tile(&w, i);
-      if (problem != 0) {
-        note(t, t->job->first + i, problem);
-        break;
-      }
-    }
-  }
-  free(w.numbers.bytes);
-  free(w.work.bytes);
-  free(w.pixels.bytes);
-  free(w.cells.bytes);
-  return NULL;
-}
-
-static uint64_t threads_for(uint64_t tiles, uint64_t bytes) {
-  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  uint64_t n = cores < 1 ? 1 : (uint64_t)cores;
-  n = n < MOST_THREADS ? n : MOST_THREADS;
-  n = n < tiles || tiles == 0 ? n : tiles;
-  const uint64_t worth = bytes / THREAD_BYTES + 1;
-  return n < worth ? n : worth;
-}
-
-static void run(struct task *t) {
-  const struct shmim_tiles *job = t->job;
-  const uint64_t threads = threads_for(job->count, job->pixels * job->width);
-  /* Small shares: who is late has little left to do. */
-  t->step = job->count / (threads * 16) + 1;
-  pthread_t others[MOST_THREADS];
-  uint64_t started = 0;
-  while (started + 1 < threads &&
-         pthread_create(&others[started], NULL, work, t) == 0) {
-    started++;
-  }
-  work(t);
-  for (uint64_t i = 0; i < started; i++) {
-    pthread_join(others[i], NULL);
-  }
-}
-
-static bool is_width(uint32_t width) {
-  return width == 1 || width == 2 || width == 4 || width == 8;
-}
-
-/* Whether a job says what can be done: sizes multiply without overflow. */
-static bool sound(const struct shmim_tiles *job,
-                  const struct shmim_tile *tiles, uint64_t in_bytes) {
-  if (job->axes < 1 || job->axes > SHMIM_TILE_AXES || !is_width(job->width) ||
-      (job->floats != 0 && job->width < 4) || job->dither > 2) {
-    return false;
-  }
-  uint64_t all = job->width;
-  uint64_t count = 1;
-  for (uint32_t i = 0; i < job->axes; i++) {
-    if (job->size[i] == 0 || job->tile[i] == 0 ||
-        __builtin_mul_overflow(all, job->size[i], &all)) {
-      return false;
-    }
-    count *= (job->size[i] - 1) / job->tile[i] + 1;
-  }
-  all /= job->width;
-  if (job->first > count || job->count > count - job->first ||
-      job->from > all || job->pixels > all - job->from) {
-    return false;
-  }
-  for (uint64_t i = 0; i < job->count; i++) {
-    if (tiles[i].from > in_bytes || tiles[i].bytes > in_bytes - tiles[i].from ||
-        !is_width(tiles[i].width)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-static int32_t run_checked(struct task *t, uint64_t in_bytes,
-                           struct shmim_tile_report *report) {
-  if (!sound(t->job, t->tiles, in_bytes)) {
-    return -EINVAL;
-  }
-  pthread_mutex_init(&t->lock, NULL);
-  run(t);
-  pthread_mutex_destroy(&t->lock);
-  *report = t->report;
-  return t->result;
-}
-
-int32_t shmim_tiles_decode(const struct shmim_tiles *job,
-                           const struct shmim_tile *tiles, const void *in,
-                           uint64_t in_bytes, void *out, uint64_t out_bytes,
-                           struct shmim_tile_report *report) {
-  if (job == NULL || tiles == NULL || in == NULL || report == NULL) {
-    return -EINVAL;
-  }
-  if (out != NULL && (job->width == 0 || out_bytes / job->width < job->pixels)) {
-    return -ERANGE;
-  }
-  struct task t = {.job = job, .tiles = tiles, .in = in, .out = out};
-  return run_checked(&t, in_bytes, report);
-}
-
-int32_t shmim_tiles_load(const struct shmim_stream *s, uint64_t offset,
-                         const struct shmim_tiles *job,
-                         const struct shmim_tile *tiles, const void *in,
-                         uint64_t in_bytes, const struct shmim_convert *c,
-                         struct shmim_tile_report *report) {
-  if (job == NULL || tiles == NULL || in == NULL || report == NULL) {
-    return -EINVAL;
-  }
-  const int32_t rc = convert_usable(s, offset, job->pixels, c);
-  if (rc != 0) {
-    return rc;
-  }
-  if (c->width != job->width) {
-    return -EINVAL;
-  }
-  struct task t = {.job = job,
-                   .tiles = tiles,
-                   .in = in,
-                   .out = segment_pixels(s, segment_writing(s)) + offset,
-                   .c = c};
-  const int32_t result = run_checked(&t, in_bytes, report);
-  return result != 0 ? result : guard_status(s);
+void tile_worker_free(struct tile_worker *w) {
+  free(w->numbers.bytes);
+  free(w->work.bytes);
+  free(w->pixels.bytes);
+  free(w->cells.bytes);
 }
