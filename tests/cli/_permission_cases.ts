@@ -88,6 +88,12 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   unshare: { words: ["cam", "--run", "run"], code: 1 },
   umount: { words: ["cam", "--run", "run"], code: 1 },
   shares: { words: ["--run", "run"], code: 1 },
+  carry: {
+    words: "receive 127.0.0.1 --control c.sock --dir .".split(" "),
+    code: 143,
+    says: /stands/,
+    net: ["listen", "listen on UDP"],
+  },
   demo: {
     words: ["--seconds", "0.1"],
     net: ["connect", "connect to another port", "listen", "listen on UDP"],
