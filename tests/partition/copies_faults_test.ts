@@ -36,7 +36,7 @@ async function killFerry(site: Site): Promise<void> {
 }
 
 Deno.test("whatever dies meanwhile, every update is made once", async () => {
-  await using sites = new Sites(2, "timeout = 20\n");
+  await using sites = new Sites(2, { timeoutS: 20 });
   await sites.up();
   const [one, two] = [sites.at(1), sites.at(2)];
   await using a = one.program();
@@ -78,7 +78,7 @@ Deno.test("whatever dies meanwhile, every update is made once", async () => {
 });
 
 Deno.test("an update without a line waits, or fails and was not made", async () => {
-  await using sites = new Sites(2, "timeout = 3\n");
+  await using sites = new Sites(2, { timeoutS: 3 });
   await sites.up();
   const [one, two] = [sites.at(1), sites.at(2)];
   await using a = one.program();
@@ -155,7 +155,7 @@ Deno.test("a segment is removed for new users, and stays for those who have it",
 });
 
 Deno.test("IPC_AUTORMID: a segment goes with its last user, on whichever host", async () => {
-  await using sites = new Sites(2, "timeout = 3\n");
+  await using sites = new Sites(2, { timeoutS: 3 });
   await sites.up();
   const [one, two] = [sites.at(1), sites.at(2)];
   const key = one.xp.ftok(null, 1);
