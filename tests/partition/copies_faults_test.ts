@@ -85,14 +85,19 @@ Deno.test("whatever dies meanwhile, every update is made once", async () => {
 });
 
 Deno.test("an update without a line waits, or fails and was not made", async () => {
-  await using sites = new Sites(2, { timeoutS: 3 });
+  await using sites = new Sites(2, { timeoutS: 20 });
   await sites.up();
   const [one, two] = [sites.at(1), sites.at(2)];
   await using a = one.program();
   await using b = two.program();
+  const patience = async (seconds: number): Promise<void> => {
+    await two.done("ctl", "timeout", `${seconds}`);
+    await b.does("own.memory.close(); own.memory = xp.shmat(own.id);");
+  };
   await a.does(attach(1, 100));
   await b.does(attach(1, 100));
   await b.does("own.memory.update(0, new Uint8Array([1]))");
+  await patience(3);
   // The owner's host is away for longer than the timeout.
   await one.die();
   const late = await b.says("own.memory.update(1, new Uint8Array([2]))");
@@ -114,6 +119,7 @@ Deno.test("an update without a line waits, or fails and was not made", async () 
     [1, 0, 3],
   );
   // One that is made while the line is away for a moment waits for it.
+  await patience(20);
   one.killDuties();
   await b.does("own.memory.update(3, new Uint8Array([4]))");
   await same(a, b);
@@ -162,7 +168,7 @@ Deno.test("a segment is removed for new users, and stays for those who have it",
 });
 
 Deno.test("IPC_AUTORMID: a segment goes with its last user, on whichever host", async () => {
-  await using sites = new Sites(2, { timeoutS: 3 });
+  await using sites = new Sites(2, { timeoutS: 20 });
   await sites.up();
   const [one, two] = [sites.at(1), sites.at(2)];
   const key = one.xp.ftok(null, 1);
@@ -199,6 +205,7 @@ Deno.test("IPC_AUTORMID: a segment goes with its last user, on whichever host", 
   await c.does(attach(1, 100) + `xp.shmctl(own.id, ${IPC_AUTORMID});`);
   await c.does("own.memory.update(0, new Uint8Array([7]))");
   const daemon = one.daemon;
+  await one.done("ctl", "timeout", "3");
   await two.die();
   assert(is(), "not before the timeout");
   await daemon?.says(/partition 2 was silent for 3 s: it no longer has 1 seg/);
