@@ -244,12 +244,9 @@ export class Remote {
     facts: CarrierFacts,
   ): Promise<void> {
     const { partition, stream, path } = mount;
-    const own = label(this.#book.state.partition, nameOf(path));
     let pump = there;
     if (pump === undefined) {
-      const { origins } = await this.#offer(peer, stream);
-      this.#origins.learn(path, origins);
-      requireNoCircle([own], origins);
+      await this.#requireOrigin(mount, peer);
       pump = await this.pumps.start({
         kind: "receive",
         of: "mount",
@@ -261,17 +258,28 @@ export class Remote {
       }, facts);
       await this.#orEnd(mount, pump);
     }
-    const answer = await this.peers.ask(peer, {
-      do: "feed",
-      stream,
-      port: pump.port,
-    }) as Record<string, unknown>;
-    const chain = toChain(answer.origins);
-    this.#origins.learn(path, chain);
     try {
-      requireNoCircle([own], chain);
+      const { port } = pump;
+      await this.peers.ask(peer, { do: "feed", stream, port });
+    } finally {
+      if (this.peers.reached(partition)) {
+        await this.#requireOrigin(mount, peer, pump);
+      }
+    }
+  }
+
+  /** Asks where the frames come from; a mount that feeds itself ends. */
+  async #requireOrigin(mount: Mount, peer: Peer, pump?: Pump): Promise<void> {
+    const { stream, path } = mount;
+    const { origins } = await this.#offer(peer, stream);
+    this.#origins.learn(path, origins);
+    try {
+      requireNoCircle(
+        [label(this.#book.state.partition, nameOf(path))],
+        origins,
+      );
     } catch (error) {
-      await this.pumps.stop(pump);
+      if (pump !== undefined) await this.pumps.stop(pump);
       throw error;
     }
   }
