@@ -11,7 +11,6 @@ import type { Book } from "./book.ts";
 import { list, text, whole } from "./check.ts";
 import type { Request } from "./control.ts";
 import type { Duties, Duty } from "./duties.ts";
-import { PartitionError } from "./errors.ts";
 import type { FerryStatus } from "./ferry.ts";
 import type { PeerFacts } from "./peer_watch.ts";
 import type { Peer } from "./peers.ts";

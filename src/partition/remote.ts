@@ -54,6 +54,8 @@ export class Remote {
   readonly #origins = new Origins();
   readonly #serving: Serving;
   readonly #tending = new Set<string>();
+  /** Mounts whose owner was not reached when it was asked last. */
+  readonly #away = new Set<string>();
   #busy = false;
   /** Who the others are. */
   readonly callers: Callers;
@@ -196,10 +198,12 @@ export class Remote {
     onState: (mount: Mount, problem: string) => void,
   ): Promise<void> {
     const peer = this.peer(mount.partition);
-    if (
-      peer === undefined || this.#tending.has(mount.path) ||
-      !this.#backOff.may(mount.path)
-    ) return;
+    if (peer === undefined || this.#tending.has(mount.path)) return;
+    if (this.#away.has(mount.path) && this.peers.reached(peer.partition)) {
+      this.#away.delete(mount.path); // it is back: not ever later any more
+      this.#backOff.done(mount.path);
+    }
+    if (!this.#backOff.may(mount.path)) return;
     this.#tending.add(mount.path);
     try {
       await this.#tend(mount, peer);
@@ -207,6 +211,7 @@ export class Remote {
       if (this.#isMounted(mount)) onState(mount, "");
     } catch (error) {
       this.#backOff.failed(mount.path);
+      if (!this.peers.reached(peer.partition)) this.#away.add(mount.path);
       if (this.#isMounted(mount)) onState(mount, (error as Error).message);
     } finally {
       this.#tending.delete(mount.path);

@@ -224,7 +224,7 @@ export class Xp {
     size: number,
     flags: number,
   ): number {
-    const there = changeRegistry(
+    const there = inspectRegistry(
       this.#folder,
       (registry) =>
         registry.segments.find((entry) =>

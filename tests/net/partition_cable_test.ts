@@ -56,7 +56,10 @@ for (const { how, cut, mend } of CUTS) {
       await both.crosses();
       await two.mount("received");
       both.requireCounted();
-      assertEquals([one.running().length, two.running().length], [1, 1]);
+      await until(
+        "one process at each end",
+        () => one.running().length === 1 && two.running().length === 1,
+      );
       await two.done("umount", "cam");
       assertEquals(both.arrivals.number, undefined, "the copy is gone");
       await until("nothing is sent", () => one.running().length === 0);
