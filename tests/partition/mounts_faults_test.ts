@@ -1,30 +1,13 @@
 /** Mounts between hosts: what a crash at a bad moment leaves, and whose files. */
 
 import { assertEquals } from "@std/assert";
-import { Stream } from "../../src/stream/stream.ts";
+import { camera, crosses } from "../cli/_partition_site.ts";
 import { run } from "../_support/child.ts";
 import { until } from "../_support/cli.ts";
 import { type Site, Sites } from "./_site.ts";
 
-function camera(site: Site): Stream {
-  return Stream.create("cam", { dir: site.dir, size: [4, 3], type: "u16" });
-}
-
 function names({ dir }: Site): string[] {
   return [...Deno.readDirSync(dir)].map(({ name }) => name);
-}
-
-/** Writes until the far end has it. */
-async function crosses(cam: Stream, site: Site, value: number): Promise<void> {
-  await until(`${value} at partition ${site.partition}`, () => {
-    cam.write(new Uint16Array(12).fill(value));
-    try {
-      using far = Stream.open("cam", { dir: site.dir, writable: false });
-      return far.read().pixels[7] === value;
-    } catch {
-      return false; // not made yet
-    }
-  });
 }
 
 /** Processes of a host: each has the folder among its words. */
@@ -35,7 +18,7 @@ async function processes({ folder }: Site): Promise<number[]> {
 }
 
 Deno.test("daemons that are killed while a mount is set up leave nothing unknown", async () => {
-  await using sites = new Sites(2, "timeout = 3\n");
+  await using sites = new Sites(2, { timeoutS: 3 });
   await sites.up();
   const [one, two] = [sites.at(1), sites.at(2)];
   using cam = camera(one);
@@ -45,7 +28,7 @@ Deno.test("daemons that are killed while a mount is set up leave nothing unknown
     await new Promise((resolve) => setTimeout(resolve, ms));
     await Promise.all([one.crash(), two.crash()]);
     await sites.up();
-    await crosses(cam, two, n + 1);
+    await crosses(cam, two, "cam", n + 1);
     for (const site of [one, two]) {
       let found: number[] = [];
       await until(
@@ -66,24 +49,23 @@ Deno.test("daemons that are killed while a mount is set up leave nothing unknown
 });
 
 Deno.test("a copy goes with its mount, a stream that was there does not", async () => {
-  await using sites = new Sites(2, "timeout = 3\n");
+  await using sites = new Sites(2, { timeoutS: 3 });
   const [one, two] = [sites.at(1), sites.at(2)];
   using cam = camera(one);
   await sites.up();
   await one.done("share", "cam");
   await two.done("mount", "1:cam");
-  await crosses(cam, two, 1);
+  await crosses(cam, two, "cam", 1);
   await two.done("ctl", "shutdown", "--force");
   assertEquals(names(two), []);
   await two.daemon?.ended();
   // The configuration may say that another's stream is written, not removed.
   camera(two).close();
-  two.configure(
-    [one],
-    'timeout = 3\n[[mount]]\npartition = 1\nstream = "cam"\n',
-  );
+  const text = Deno.readTextFileSync(two.config);
+  const mount = '[[mount]]\npartition = 1\nstream = "cam"\n';
+  Deno.writeTextFileSync(two.config, text + mount);
   await two.up();
-  await crosses(cam, two, 2);
+  await crosses(cam, two, "cam", 2);
   await two.done("umount", "cam");
   assertEquals(names(two), ["cam.im.shm"]);
 });
