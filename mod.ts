@@ -211,7 +211,9 @@ export {
 export { Daemon, type DaemonOptions } from "./src/partition/daemon.ts";
 export type { Peer } from "./src/partition/peers.ts";
 export type { Duty, StartDuty } from "./src/partition/duties.ts";
-export type { Pump } from "./src/partition/pumps.ts";
+export type { Key, Keyed, Keyring } from "./src/partition/keyring.ts";
+export type { Pump, PumpTask } from "./src/partition/pumps.ts";
+export { StreamForReadingError } from "./src/stream/reading_link.ts";
 export type { Limits, Mount, Share, UnitState } from "./src/partition/unit.ts";
 export { XpMemory } from "./src/partition/memory.ts";
 export { Part, part, type PlacementType } from "./src/partition/part.ts";

@@ -102,6 +102,7 @@ export const command = defineCommand<Options>({
     );
     // Where nobody reads that, the daemon died meanwhile: so does this.
     out.line("stands");
+    out.say("stands");
     await new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve());

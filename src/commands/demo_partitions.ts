@@ -17,6 +17,7 @@ import { openStage, type Stage } from "./demo_stage.ts";
 /** How long anything may take, ms. */
 const PATIENCE_MS = 20_000;
 const RATE = 100;
+const SETTLE_MS = 300;
 /** How long the line is broken after that was noticed, ms. */
 const AWAY_MS = 4000;
 
@@ -45,6 +46,7 @@ class Crossing implements AsyncDisposable {
   readonly #sentNs = new Map<number, bigint>();
   readonly #feeding: Promise<void>;
   #watching: Promise<void> = Promise.resolve();
+  #gap = 0n;
   readonly inspector: Inspector;
 
   constructor(from: string, to: string) {
@@ -66,6 +68,13 @@ class Crossing implements AsyncDisposable {
     return this.inspector.last?.cnt0 ?? 0n;
   }
 
+  /** The most frames in a row that were missed; asking begins anew. */
+  takeGap(): bigint {
+    const gap = this.#gap;
+    this.#gap = 0n;
+    return gap;
+  }
+
   /**
    * Looks at what arrives, from now on.
    *
@@ -83,6 +92,8 @@ class Crossing implements AsyncDisposable {
       using destination = opened;
       const { signal } = this.#reader;
       for await (const frame of destination.frames({ signal, since: 0n })) {
+        const missed = frame.cnt0 - this.arrived - 1n;
+        if (missed > this.#gap) this.#gap = missed;
         this.inspector.take(frame);
       }
     })();
@@ -149,7 +160,9 @@ async function breakAndMend(
     signal,
     async () => (await two.mount())?.state === "waiting",
   );
+  await pause(SETTLE_MS, signal); // what had arrived is looked at
   const before = crossing.arrived;
+  crossing.takeGap();
   await pause(AWAY_MS, signal);
   if (crossing.arrived !== before) {
     throw new CommandError("Frames crossed a line that is broken");
@@ -167,17 +180,19 @@ async function breakAndMend(
     await stage.cable("up");
   }
   const mended = performance.now();
+  // What was under way when it broke may come first.
+  const { written } = crossing;
   await until(
     "the bridge did not come back",
     signal,
-    () => crossing.arrived > before,
+    () => crossing.arrived > written,
   );
   const backSeconds = (performance.now() - mended) / 1000;
-  const away = crossing.arrived - before - 1n;
+  const away = crossing.takeGap();
   tell(
     "demo",
     `Frame ${crossing.arrived} arrived, ${backSeconds.toFixed(1)} s later; ` +
-      `${away} were missed, as its counter says`,
+      `${away} in a row were missed, as their counter says`,
   );
   await until(
     "the mount did not come back",

@@ -119,6 +119,7 @@ export const command = defineCommand<Options>({
     );
     // Where nobody reads that, the daemon died meanwhile: so does this.
     out.line("stands");
+    out.say("stands");
     try {
       await ferry.run();
     } finally {

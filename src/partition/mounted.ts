@@ -13,6 +13,7 @@ import {
   putLink,
   requireWritable,
   setAside,
+  targetOf,
 } from "./mounts.ts";
 import type { Peer } from "./peers.ts";
 import { Remote } from "./remote.ts";
@@ -80,8 +81,8 @@ export class Mounted {
       partition,
     );
     if (mount.write) requireWritable(share, mount.partition);
-    const now = { ...mount, target: share.path };
-    if (mount.target !== share.path) {
+    const now = { ...mount, target: targetOf(share, mount.write) };
+    if (mount.target !== now.target) {
       dropLink(mount);
       this.#book.change({
         mounts: this.#book.state.mounts.map((one) => one === mount ? now : one),

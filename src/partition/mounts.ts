@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename, dirname, join } from "@std/path";
+import { basename, dirname, join, normalize } from "@std/path";
 import {
   makeLink,
   readLink,
@@ -14,6 +14,7 @@ import {
 } from "../../ffi/files.ts";
 import { PartitionError } from "./errors.ts";
 import { requireName, SUFFIX } from "../stream/names.ts";
+import { forReading } from "../stream/reading_link.ts";
 import { listUnits, type Mount, type Share, type UnitState } from "./unit.ts";
 
 /** Whether a partition may mount a share. */
@@ -80,6 +81,11 @@ export function requireWritable(
   );
 }
 
+/** Where the link of a mount leads to: for reading it says so. */
+export function targetOf(share: Share, write: boolean): string {
+  return write ? share.path : forReading(share.path);
+}
+
 /** What is at the place of a mount. */
 export type LinkState = "ours" | "missing" | "other";
 
@@ -108,7 +114,7 @@ function awayPath(path: string): string {
  */
 export function putLink(mount: Mount): boolean {
   const { path, target } = mount;
-  if (path === target) {
+  if (path === normalize(target)) {
     throw new PartitionError(
       `"${path}" is the stream itself: give the mount another name with --as`,
     );
@@ -167,5 +173,12 @@ export function plannedMount(
   const share = findShare(folder, partition, stream, own.partition);
   if (write) requireWritable(share, partition);
   const path = join(own.dir, requireName(as) + SUFFIX);
-  return { partition, stream, path, target: share.path, write };
+  const there = own.mounts.find((mount) => mount.path === path);
+  if (there !== undefined && there.write !== write) {
+    throw new PartitionError(
+      `"${as}" is mounted for ${there.write ? "writing" : "reading"}: "shmim ` +
+        `umount ${as}" first`,
+    );
+  }
+  return { partition, stream, path, target: targetOf(share, write), write };
 }

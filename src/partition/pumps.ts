@@ -5,7 +5,7 @@
  */
 
 import { dirname } from "@std/path";
-import { realPath } from "../../ffi/files.ts";
+import { realPath, statFile } from "../../ffi/files.ts";
 import { semaphoreFiles } from "../stream/open.ts";
 import type { Book } from "./book.ts";
 import { type Carried, type CarrierStatus, MAX_PUMPS } from "./carrier.ts";
@@ -69,12 +69,8 @@ function idOf({ of, stream }: PumpTask): string {
 
 /** Files of a stream that lie elsewhere: behind a link, and semaphores. */
 function liesElsewhere(path: string): boolean {
-  try {
-    return realPath(path) !== path || semaphoreFiles(path).length > 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  if (statFile(path) === undefined) return false; // refused where it is opened
+  return realPath(path) !== path || semaphoreFiles(path).length > 0;
 }
 
 /** All streams that cross, and the processes that carry them. */
@@ -107,7 +103,8 @@ export class Pumps {
     return turn;
   }
 
-  #words(task: PumpTask, facts: CarrierFacts): string[] {
+  /** How every process of a peer and direction is started. */
+  #common(task: PumpTask, facts: CarrierFacts): string[] {
     return [
       "carry",
       task.kind,
@@ -118,10 +115,15 @@ export class Pumps {
       ...facts.allow === undefined || task.kind === "transmit"
         ? []
         : ["--allow", facts.allow],
-      ...task.kind === "transmit" && liesElsewhere(task.path)
-        ? ["--stream", task.path]
-        : [],
     ];
+  }
+
+  /** How one is started that can carry this stream. */
+  #words(task: PumpTask, facts: CarrierFacts): string[] {
+    const common = this.#common(task, facts);
+    return task.kind === "transmit" && liesElsewhere(task.path)
+      ? [...common, "--stream", task.path]
+      : common;
   }
 
   /** A process with room, or the name of a new one. */
@@ -142,7 +144,9 @@ export class Pumps {
   stands(pump: Pump, facts: CarrierFacts): boolean {
     const duty = this.#duties.find(pump.duty);
     if (duty === undefined || duty.pid !== pump.pid) return false;
-    return duty.words.join("\0") === this.#words(pump, facts).join("\0");
+    return this.#common(pump, facts).every((word, at) =>
+      duty.words[at] === word
+    );
   }
 
   /**

@@ -54,6 +54,8 @@ export class Remote {
   readonly #origins = new Origins();
   readonly #serving: Serving;
   readonly #tending = new Set<string>();
+  /** Mounts whose owner was not reached when it was asked last. */
+  readonly #away = new Set<string>();
   #busy = false;
   /** Who the others are. */
   readonly callers: Callers;
@@ -196,10 +198,12 @@ export class Remote {
     onState: (mount: Mount, problem: string) => void,
   ): Promise<void> {
     const peer = this.peer(mount.partition);
-    if (
-      peer === undefined || this.#tending.has(mount.path) ||
-      !this.#backOff.may(mount.path)
-    ) return;
+    if (peer === undefined || this.#tending.has(mount.path)) return;
+    if (this.#away.has(mount.path) && this.peers.reached(peer.partition)) {
+      this.#away.delete(mount.path); // it is back: not ever later any more
+      this.#backOff.done(mount.path);
+    }
+    if (!this.#backOff.may(mount.path)) return;
     this.#tending.add(mount.path);
     try {
       await this.#tend(mount, peer);
@@ -207,6 +211,7 @@ export class Remote {
       if (this.#isMounted(mount)) onState(mount, "");
     } catch (error) {
       this.#backOff.failed(mount.path);
+      if (!this.peers.reached(peer.partition)) this.#away.add(mount.path);
       if (this.#isMounted(mount)) onState(mount, (error as Error).message);
     } finally {
       this.#tending.delete(mount.path);
@@ -253,12 +258,9 @@ export class Remote {
     facts: CarrierFacts,
   ): Promise<void> {
     const { partition, stream, path } = mount;
-    const own = label(this.#book.state.partition, nameOf(path));
     let pump = there;
     if (pump === undefined) {
-      const { origins } = await this.#offer(peer, stream);
-      this.#origins.learn(path, origins);
-      requireNoCircle([own], origins);
+      await this.#requireOrigin(mount, peer);
       this.#claim(mount);
       pump = await this.pumps.start({
         kind: "receive",
@@ -271,17 +273,28 @@ export class Remote {
       }, facts);
       await this.#orEnd(mount, pump);
     }
-    const answer = await this.peers.ask(peer, {
-      do: "feed",
-      stream,
-      port: pump.port,
-    }) as Record<string, unknown>;
-    const chain = toChain(answer.origins);
-    this.#origins.learn(path, chain);
     try {
-      requireNoCircle([own], chain);
+      const { port } = pump;
+      await this.peers.ask(peer, { do: "feed", stream, port });
+    } finally {
+      if (this.peers.reached(partition)) {
+        await this.#requireOrigin(mount, peer, pump);
+      }
+    }
+  }
+
+  /** Asks where the frames come from; a mount that feeds itself ends. */
+  async #requireOrigin(mount: Mount, peer: Peer, pump?: Pump): Promise<void> {
+    const { stream, path } = mount;
+    const { origins } = await this.#offer(peer, stream);
+    this.#origins.learn(path, origins);
+    try {
+      requireNoCircle(
+        [label(this.#book.state.partition, nameOf(path))],
+        origins,
+      );
     } catch (error) {
-      await this.pumps.stop(pump);
+      if (pump !== undefined) await this.pumps.stop(pump);
       throw error;
     }
   }

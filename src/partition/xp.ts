@@ -18,6 +18,7 @@ import {
   type Entry,
   type Hold,
   holdOnce,
+  inspectRegistry,
   inUse,
   letGo,
   newName,
@@ -223,7 +224,7 @@ export class Xp {
     size: number,
     flags: number,
   ): number {
-    const there = changeRegistry(
+    const there = inspectRegistry(
       this.#folder,
       (registry) =>
         registry.segments.find((entry) =>

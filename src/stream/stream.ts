@@ -40,6 +40,7 @@ import type {
   SemaphoreInfo,
   WriteOptions,
 } from "./stream_options.ts";
+import { requireForWriting } from "./reading_link.ts";
 import { decodeTrace, type TraceEntry } from "./trace.ts";
 import { type DataType, type PixelArray, pixelsOf, TYPES } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
@@ -81,6 +82,7 @@ export class Stream {
   readonly #table: Layout["table"];
   readonly #arrayType: new (length: number) => PixelArray;
   readonly #axisOrder: AxisOrder;
+  #mayWrite = false;
   /** Name without folder and suffix, as it was asked for. */
   readonly name: string;
   /** The file that was asked for, perhaps a link. */
@@ -290,11 +292,13 @@ export class Stream {
    * @returns Counters and times of the frame.
    * @throws {RangeError} where the pixels are too few or too many.
    * @throws {TypeError} where the array is of another type.
+   * @throws {StreamForReadingError} where it is mounted for reading.
    */
   write(
     pixels: PixelArray | Uint8Array<ArrayBuffer>,
     options: WriteOptions = {},
   ): FrameFacts {
+    this.#requireForWriting();
     const { offset, bytes } = this.#sliceRange(options.slice);
     this.#requireType(pixels);
     if (pixels.byteLength !== bytes) {
@@ -309,6 +313,13 @@ export class Stream {
       options.slice ?? -1,
       options.atimeNs,
     );
+  }
+
+  /** Looks once: who mounted it for reading is not to write. */
+  #requireForWriting(): void {
+    if (this.#mayWrite) return;
+    requireForWriting(this.path);
+    this.#mayWrite = true;
   }
 
   #requireType(pixels: PixelArray | Uint8Array<ArrayBuffer>): void {
@@ -340,6 +351,7 @@ export class Stream {
    */
   publish(pixels: PixelArray | Uint8Array<ArrayBuffer>): bigint {
     this.#requireFrame(pixels);
+    if (!this.#mayWrite) this.#requireForWriting();
     return this.#mapping.publishWhole(pixels);
   }
 
@@ -358,6 +370,7 @@ export class Stream {
 
   /** Publishes once more without new pixels. */
   poke(): FrameFacts {
+    this.#requireForWriting();
     return this.#mapping.writeFrame(undefined, 0, -1, undefined);
   }
 
@@ -498,6 +511,7 @@ export class Stream {
    * @throws {RangeError} where they do not fit.
    */
   setKeywords(keywords: readonly Keyword[]): void {
+    this.#requireForWriting();
     const { keywordRecord, keywordCount } = this.layout;
     this.#mapping.store(
       this.#table.keywords,

@@ -201,7 +201,7 @@ def receive(port, frames, key):
     axes = list(fields[12:15])[:fields[10]]
     channel.send(struct.pack("<4I4Q", 0, 0, 0, 0, 0, 0, 0, 0))
     keywords = bytearray(128 * records)
-    last, count, offset, limit = fields[7], 0, None, None
+    last, count, offset, limit, told = fields[7], 0, None, None, False
     while count < frames:
         code = struct.unpack("<I", take(connection, 4))[0]
         if code == 2:
@@ -216,6 +216,9 @@ def receive(port, frames, key):
                 "<IQqQQQQ", take(connection, 52)
             )
             now = time.time_ns()
+            if limit < 2**63 and not told:
+                told = True
+                print("clocks", flush=True)
             connection.sendall(struct.pack(
                 "<IIQQQQQQ", 4, number, sent, now, time.time_ns(), last,
                 count, 0,

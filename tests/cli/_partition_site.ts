@@ -54,12 +54,13 @@ export class Site implements AsyncDisposable {
     readonly partition: number,
     readonly port: number,
     peers: readonly PeerFacts[],
-    more: { head?: string; tail?: string } = {},
+    more: { head?: string; tail?: string; timeoutS?: number } = {},
   ) {
     Deno.mkdirSync(this.dir);
     Deno.writeTextFileSync(
       this.config,
-      `partition = ${partition}\nlisten = "127.0.0.1:${port}"\ntimeout = 3\n` +
+      `partition = ${partition}\nlisten = "127.0.0.1:${port}"\n` +
+        `timeout = ${more.timeoutS ?? 3}\n` +
         (more.head ?? "") +
         peers.map(({ partition, port, host = "127.0.0.1", key }) =>
           `[[peer]]\npartition = ${partition}\nhost = "${host}"\n` +

@@ -94,6 +94,12 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
     code: 1,
     net: ["connect"],
   },
+  carry: {
+    words: "receive 127.0.0.1 --control c.sock --dir .".split(" "),
+    code: 143,
+    says: /stands/,
+    net: ["listen", "listen on UDP"],
+  },
   demo: {
     words: ["--seconds", "0.1"],
     net: ["connect", "connect to another port", "listen", "listen on UDP"],

@@ -1,11 +1,12 @@
 /** Daemons, their control, shares and mounts, as users call them. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import {
   readRegistry,
   removeFromKernel,
 } from "../../src/partition/registry.ts";
 import { IPC_CREAT, Xp } from "../../src/partition/xp.ts";
+import { StreamForReadingError } from "../../src/stream/reading_link.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { Child, moduleUrl } from "../_support/child.ts";
 import {
@@ -162,9 +163,37 @@ Deno.test("a stream of one partition is the same memory in another", async () =>
     await host.fails(1, "mount", "1:cam"),
     /partitions 9, not with 2/,
   );
+  await host.done(0, "share", "cam", "--with", "2");
+  const far = ["mount", "1:cam", "--as", "far"];
+  assertMatch(
+    await host.fails(1, ...far, "--write"),
+    /shares "cam" for reading only: there, "shmim share cam --write"/,
+  );
+  await host.done(1, ...far);
+  await host.done(1, ...far); // the same once more
+  {
+    // Our own tools write nothing there; whoever may write the file, does.
+    const path = `${host.dir(1)}/far.im.shm`;
+    using reader = Stream.open(path);
+    assertThrows(
+      () => reader.write(frame(1)),
+      StreamForReadingError,
+      "is mounted for reading",
+    );
+    assertThrows(() => reader.publish(frame(1)), StreamForReadingError);
+    assertThrows(() => reader.poke(), StreamForReadingError);
+    assertThrows(() => reader.setKeywords([]), StreamForReadingError);
+    const { code, err } = await shmim(["poke", path]);
+    assertEquals([code, /mounted for reading/.test(err)], [1, true]);
+    assertEquals(camera.cnt0, 0n);
+  }
   await host.done(0, "share", "cam", "--with", "2", "--write");
-  await host.done(1, "mount", "1:cam", "--as", "far");
-  await host.done(1, "mount", "1:cam", "--as", "far"); // the same once more
+  assertMatch(
+    await host.fails(1, ...far, "--write"),
+    /"far" is mounted for reading: "shmim umount far" first/,
+  );
+  await host.done(1, "umount", "far");
+  await host.done(1, ...far, "--write");
   assertMatch(await host.fails(0, "mount", "1:cam"), /is this one/);
   assertMatch(await host.fails(1, "mount", "3:cam"), /No partition 3/);
   {
@@ -195,7 +224,13 @@ Deno.test("a stream of one partition is the same memory in another", async () =>
   };
   await until("the name goes", () => !there());
   assertMatch(await host.done(1, "shares"), /waiting: Partition 1 shares no/);
-  await host.done(0, "share", "cam");
+  await host.done(0, "share", "cam"); // but for writing it was mounted
+  await until(
+    "it waits",
+    async () =>
+      /for reading only/.test(await host.done(1, "shares")) && !there(),
+  );
+  await host.done(0, "share", "cam", "--write");
   await until("the name comes back", there);
   await host.done(1, "umount", "far");
   assertEquals(there(), false);

@@ -47,6 +47,13 @@ Deno.test("what a mount for writing gets reaches the owner's stream, where he al
     near.write(frame(6));
     await until("it has come", () => mirror.cnt0 === 6n);
     assertEquals(mirror.read().pixels[3], 6);
+    await until(
+      "one frame was sent, and no empty one before",
+      async () =>
+        /_frames_total\{[^}]*direction="transmit",of="mount"\} 1$/m.test(
+          await two.done("ctl", "metrics"),
+        ),
+    );
 
     // One writer at a time; for reading there may be many.
     const second = await other.shmim("mount", "1:dm", "--write");
@@ -142,6 +149,7 @@ Deno.test("a ring of mounts that lead to no owner is refused, and named", async 
   assertEquals(left.cnt0, 1n);
   // One of them goes, and the others lead to it.
   await two.done("umount", "cam");
+  Deno.removeSync(`${two.dir}/cam.im.shm`); // it was there before the mount
   using real = camera(two);
   await crosses(real, other, "cam", 4);
   await crosses(real, one, "cam", 5);

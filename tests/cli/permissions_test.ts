@@ -9,6 +9,7 @@ import {
 import { permissionSets } from "../../scripts/permission_sets.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { quote } from "../../src/cli/refusal.ts";
+import { askSocket } from "../../src/partition/control.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { Segment } from "../../src/sysv/segment.ts";
 import {
@@ -369,6 +370,40 @@ const CASES: Readonly<
   unshare: sharing,
   umount: sharing,
   shares: sharing,
+  async carry(folder, cam): Promise<void> {
+    const start = async (kind: string): Promise<Running> => {
+      const control = folder.file(`${kind}.sock`);
+      const one = new Running(
+        ["carry", kind, "127.0.0.1", "--control", control],
+        { folder, flags: ["-P=carry"] },
+      );
+      await one.says(/stands/);
+      return one;
+    };
+    const add = async (
+      kind: string,
+      name: string,
+      port: number,
+    ): Promise<number> => {
+      const path = folder.stream(name);
+      const request = { do: "add", id: name, path, port, after: "0" };
+      const answer = await askSocket(
+        folder.file(`${kind}.sock`),
+        kind,
+        request,
+        5,
+      );
+      return (answer as { port: number }).port;
+    };
+    await using receiver = await start("receive");
+    await using transmitter = await start("transmit");
+    await add("transmit", "cam", await add("receive", "far", 0));
+    await until("the stream", () => folder.names().includes("far.im.shm"));
+    using far = Stream.open("far", { dir: folder.path });
+    await until("the frame", () => far.cnt0 === cam.cnt0);
+    assertEquals(await transmitter.end(), 143);
+    assertEquals(await receiver.end(), 143);
+  },
   async demo(folder): Promise<void> {
     const { code, out, err } = await own(["demo", "--seconds", "0.2"], folder);
     assertEquals(code, 0, err);

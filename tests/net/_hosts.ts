@@ -91,6 +91,11 @@ export class NetHost {
     await this.#lose("iif != lo");
   }
 
+  /** Throws away all that comes in for a port, without a word. */
+  async losePort(port: number): Promise<void> {
+    await this.#lose(`tcp dport ${port}`);
+  }
+
   /** Takes every packet again. */
   async loseNothing(): Promise<void> {
     await this.#nft("delete table ip lossy");

@@ -231,8 +231,16 @@ export class Partition implements AsyncDisposable {
 
   /** Shuts the daemon down, whoever uses something. */
   async shutdown(): Promise<void> {
+    const duties = this.duties();
     await this.done("ctl", "shutdown", "--force");
     assertEquals(await this.ended(), 0, this.log);
+    await until(
+      "its processes to end",
+      () =>
+        duties.every(({ pid, startNs }) =>
+          `${processStartNs(pid)}` !== startNs
+        ),
+    );
   }
 
   /** Its folder holds nothing but what a daemon leaves that was shut down. */

@@ -1,10 +1,10 @@
 /** The cable between two partitions is pulled, at the worst moments. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { until } from "../_support/cli.ts";
-import { pause } from "./_frames.ts";
+import { Folder, until } from "../_support/cli.ts";
+import { Arrivals, pause, Source } from "./_frames.ts";
 import { type NetPair, netTest } from "./_hosts.ts";
-import { Two } from "./_partitions.ts";
+import { Partition, TIMEOUT_S, Two } from "./_partitions.ts";
 
 /** Ways to cut a line: the link goes, or packets vanish without a word. */
 const CUTS = [
@@ -56,7 +56,10 @@ for (const { how, cut, mend } of CUTS) {
       await both.crosses();
       await two.mount("received");
       both.requireCounted();
-      assertEquals([one.running().length, two.running().length], [1, 1]);
+      await until(
+        "one process at each end",
+        () => one.running().length === 1 && two.running().length === 1,
+      );
       await two.done("umount", "cam");
       assertEquals(both.arrivals.number, undefined, "the copy is gone");
       await until("nothing is sent", () => one.running().length === 0);
@@ -96,3 +99,34 @@ for (const { how, cut, mend } of CUTS) {
     },
   );
 }
+
+netTest(
+  "partitions: one that does not answer holds no other one up",
+  async (pair) => {
+    await using both = new Two(pair);
+    const { one, two } = both;
+    using streams = new Folder("/tmp");
+    await using three = new Partition(pair.icc, 3, { port: 7101, streams });
+    using other = new Source("other", streams.path, [4, 4]);
+    two.configure([one, three]);
+    three.configure([two]);
+    await Promise.all([one.up(), two.up(), three.up()]);
+    await three.done("share", "other");
+    await two.done("mount", "3:other");
+    await one.done("share", "cam");
+    await two.done("mount", "1:cam");
+    await both.crosses();
+    other.write();
+    await new Arrivals("other", two.streams.path)
+      .arrived(other.written, () => two.log);
+    const before = one.running();
+    await pair.icc.losePort(three.port);
+    await two.says(/other\.im\.shm" waits: Cannot reach partition 3/);
+    await pause(TIMEOUT_S * 1000 + 2000); // each call takes that long
+    assertEquals(one.running(), before);
+    assert(!one.log.includes("was silent"), one.log);
+    await both.crosses();
+    await pair.icc.loseNothing();
+    for (const partition of [two, three, one]) await partition.shutdown();
+  },
+);

@@ -5,107 +5,23 @@
  */
 
 import { endProcess } from "../../ffi/process.ts";
+import { PartitionError } from "../../src/partition/errors.ts";
 import { Part } from "../../src/partition/part.ts";
 import {
   readRegistry,
   removeFromKernel,
 } from "../../src/partition/registry.ts";
 import { Xp } from "../../src/partition/xp.ts";
+import { freePort, Site as PartitionSite } from "../cli/_partition_site.ts";
 import { Child, moduleUrl } from "../_support/child.ts";
-import {
-  done,
-  Folder,
-  json,
-  type Outcome,
-  Running,
-  shmim,
-  until,
-} from "../_support/cli.ts";
-
-/** A process that a daemon has for what goes on without it. */
-export interface DutyFacts {
-  readonly name: string;
-  readonly pid: number;
-  readonly startNs: string;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
+import { json, until } from "../_support/cli.ts";
 
 /** One host. */
-export class Site implements AsyncDisposable {
-  readonly folder: Folder = new Folder();
-  readonly run: string = this.folder.file("r");
-  readonly dir: string = this.folder.file("streams");
-  readonly config: string = this.folder.file("site.toml");
-  readonly port: number = freePort();
+export class Site extends PartitionSite {
   readonly xp: Xp = new Xp({ run: this.run });
   readonly part: Part = new Part({ run: this.run });
-  daemon: Running | undefined;
 
-  /** @param partition Its number. */
-  constructor(readonly partition: number) {
-    Deno.mkdirSync(this.dir);
-  }
-
-  /** Writes its configuration. */
-  configure(others: readonly Site[], more = "timeout = 10\n"): void {
-    Deno.writeTextFileSync(
-      this.config,
-      `partition = ${this.partition}\nlisten = "127.0.0.1:${this.port}"\n` +
-        more +
-        others.filter((other) => other !== this).map((other) =>
-          `[[peer]]\npartition = ${other.partition}\nhost = "127.0.0.1"\n` +
-          `port = ${other.port}\n`
-        ).join(""),
-    );
-  }
-
-  /** Starts the daemon. */
-  async up(): Promise<Running> {
-    const daemon = new Running([
-      "daemon",
-      "--run",
-      this.run,
-      "--config",
-      this.config,
-      "--dir",
-      this.dir,
-    ], { folder: this.folder });
-    this.daemon = daemon;
-    await until(() => `up: ${daemon.err}`, () => daemon.out.includes("is up"));
-    return daemon;
-  }
-
-  /** Runs a command of it. */
-  shmim(...words: string[]): Promise<Outcome> {
-    return shmim([...words, "--run", this.run], { folder: this.folder });
-  }
-
-  /** Runs one that must do well. */
-  done(...words: string[]): Promise<string> {
-    return done([...words, "--run", this.run], { folder: this.folder });
-  }
-
-  /** Kills the daemon. */
-  async crash(): Promise<void> {
-    this.daemon?.kill("SIGKILL");
-    await this.daemon?.ended();
-  }
-
-  /** The processes that go on without it. */
-  duties(): DutyFacts[] {
-    try {
-      return json(Deno.readTextFileSync(`${this.run}/unit-0.json`)).duties;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return []; // never up
-      throw error;
-    }
-  }
-
-  /** Kills them. */
+  /** Kills the processes that go on without the daemon. */
   killDuties(): void {
     for (const { pid } of this.duties()) {
       try {
@@ -136,24 +52,15 @@ export class Site implements AsyncDisposable {
     return new Program(this);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.daemon?.[Symbol.asyncDispose]();
-    const duties = this.duties();
-    for (const { pid, startNs } of duties) endProcess(pid, BigInt(startNs));
-    await until("its processes end", () =>
-      duties.every(({ pid }) => {
-        try {
-          return Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z ");
-        } catch {
-          return true;
-        }
-      }));
+  override async [Symbol.asyncDispose](): Promise<void> {
     try {
       for (const entry of readRegistry(this.run).segments) {
         removeFromKernel(entry);
       }
+    } catch (error) {
+      if (!(error instanceof PartitionError)) throw error; // never up
     } finally {
-      this.folder[Symbol.dispose]();
+      await super[Symbol.asyncDispose]();
     }
   }
 }
@@ -246,11 +153,24 @@ export class Sites implements AsyncDisposable {
   /**
    * Makes partitions 1 to `count`.
    *
-   * @param more Lines for the configuration of each.
+   * @param more What is in the configuration of each.
    */
-  constructor(count: number, more?: string) {
-    this.all = Array.from({ length: count }, (_, n) => new Site(n + 1));
-    for (const site of this.all) site.configure(this.all, more);
+  constructor(
+    count: number,
+    more: { readonly head?: string; readonly timeoutS?: number } = {},
+  ) {
+    const places = Array.from({ length: count }, (_, n) => ({
+      partition: n + 1,
+      port: freePort(),
+    }));
+    this.all = places.map(({ partition, port }) =>
+      new Site(
+        partition,
+        port,
+        places.filter((other) => other.partition !== partition),
+        { timeoutS: 10, ...more },
+      )
+    );
   }
 
   /** One of them. */

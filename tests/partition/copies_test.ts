@@ -89,7 +89,10 @@ Deno.test("three partitions write at random, and end with the same bytes", async
   Deno.writeTextFileSync(file, "a key of more than 16 bytes\n", {
     mode: 0o600,
   });
-  await using sites = new Sites(3, `key = "${file}"\ntimeout = 20\n`);
+  await using sites = new Sites(3, {
+    head: `key = "${file}"\n`,
+    timeoutS: 20,
+  });
   await sites.up();
   const size = 300_000;
   await using stack = new AsyncDisposableStack();
