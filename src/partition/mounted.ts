@@ -195,9 +195,9 @@ export class Mounted {
 
   /** Takes away what is ours of every mount: links and copies. */
   async dropAll(): Promise<void> {
-    for (const mount of this.#book.state.mounts) {
+    await Promise.all(this.#book.state.mounts.map(async (mount) => {
       if (this.#remote?.peer(mount.partition) === undefined) dropLink(mount);
       else await this.#remote.end(mount);
-    }
+    }));
   }
 }
