@@ -206,6 +206,6 @@ export class Mounted {
 
   /** Takes away what is ours of every mount. */
   async dropAll(): Promise<void> {
-    for (const mount of this.#book.state.mounts) await this.drop(mount);
+    await Promise.all(this.#book.state.mounts.map((mount) => this.drop(mount)));
   }
 }

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import { flat, Receiving, Transmitting } from "../_support/bridge.ts";
-import { Folder, until } from "../_support/cli.ts";
+import { Folder } from "../_support/cli.ts";
 import { program, testWhere } from "../_support/skip.ts";
 
 const PYTHON = program("python3", "python3");
@@ -90,7 +90,7 @@ testWhere(
       return text.split("\n")[number] ?? "";
     };
     {
-      await using transmitting = new Transmitting(
+      await using _transmitting = new Transmitting(
         folder,
         "cam",
         Number(await line(0)),

@@ -4,7 +4,6 @@
  * programs of it, in processes of their own.
  */
 
-import { endProcess } from "../../ffi/process.ts";
 import { PartitionError } from "../../src/partition/errors.ts";
 import { Part } from "../../src/partition/part.ts";
 import {
