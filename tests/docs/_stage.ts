@@ -77,6 +77,8 @@ export interface StageOptions {
   readonly without?: readonly string[];
   /** Working directory; a new one where nothing is said. */
   readonly cwd?: string;
+  /** Lines that are typed before those of the page. */
+  readonly before?: readonly string[];
 }
 
 /** What became of a page. */
@@ -95,7 +97,7 @@ const PATIENCE_S = Number(Deno.env.get("PATIENCE_S") ?? 120);
 /** Runs the lines of a page. */
 export async function play(
   page: Page,
-  { without = [], cwd = "/tmp/work" }: StageOptions = {},
+  { without = [], cwd = "/tmp/work", before = [] }: StageOptions = {},
 ): Promise<Played> {
   const over = await Deno.makeTempDir({ prefix: "shmim-stage-" });
   const deno = Deno.execPath();
@@ -130,7 +132,7 @@ export async function play(
         ...Object.entries(variables).map(([name, value]) => `${name}=${value}`),
         ...["bash", "-c"],
         `mkdir -p /tmp/bin /tmp/work && ${programs.join(" && ")} && ` +
-        `cd ${cwd}\n${script(page)}`,
+        `cd ${cwd}\n${script(page, before)}`,
       ],
       stdin: "null",
       stdout: "piped",
