@@ -21,7 +21,7 @@ import { printable, putText, text, timeAt, viewOf } from "./header_bytes.ts";
 import { type DataType, pixelCount, TYPES } from "./types.ts";
 
 /** Offsets in the metadata block. */
-const AT = {
+export const AT = {
   version: 0,
   name: 32,
   naxis: 112,

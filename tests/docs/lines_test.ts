@@ -72,6 +72,15 @@ const AROUND: Readonly<Record<string, Around>> = {
     ...CHECKOUT,
     before: ["shmim create dm01disp06 50x50 f32"],
   },
+  "docs/troubleshooting.md": {
+    ...CHECKOUT,
+    before: [
+      "shmim create cam 50x40 f32",
+      ": > /milk/shm/broken.im.shm",
+      "echo sixteen bytes at least > ~/.shmim-key",
+      "shmim receive 8803 --bind 192.168.2.3 --allow 192.168.2.2 & sleep 1",
+    ],
+  },
   "docs/top.md": { before: ["shmim create dm01disp06 50x50 f32"] },
   "docs/watch.md": {
     before: [
@@ -94,32 +103,43 @@ const MOST_LEFT = 12;
 
 const ONLY = Deno.env.get("SHMIM_PAGES")?.split(",");
 
-testWhere("every command line of README.md and docs/ runs", STAGE_NEEDS, async () => {
-  const waiting = PAGES.filter(({ lines, path }) =>
-    lines.length > 0 && OF_THEIR_OWN[path] === undefined && (ONLY === undefined || ONLY.includes(path))
-  ).toSorted((a, b) => b.lines.length - a.lines.length);
-  const failures: string[] = [];
-  const worker = async (): Promise<void> => {
-    for (let page = waiting.shift(); page; page = waiting.shift()) {
-      const { path } = page;
-      const began = performance.now();
-      const { code, out, err } = await play(page, AROUND[path]);
-      if (ONLY !== undefined) {
-        console.log(path, code, Math.round(performance.now() - began), out, err);
-      }
-      const missing = (AROUND[path]?.says ?? []).filter((pattern) =>
-        !pattern.test(out) && !pattern.test(err)
-      );
-      if (code !== 0 || missing.length > 0) {
-        failures.push(
-          `${path}: ended with ${code}, lacks ${missing}\n${out}\n${err}`,
+testWhere(
+  "every command line of README.md and docs/ runs",
+  STAGE_NEEDS,
+  async () => {
+    const waiting = PAGES.filter(({ lines, path }) =>
+      lines.length > 0 && OF_THEIR_OWN[path] === undefined &&
+      (ONLY === undefined || ONLY.includes(path))
+    ).toSorted((a, b) => b.lines.length - a.lines.length);
+    const failures: string[] = [];
+    const worker = async (): Promise<void> => {
+      for (let page = waiting.shift(); page; page = waiting.shift()) {
+        const { path } = page;
+        const began = performance.now();
+        const { code, out, err } = await play(page, AROUND[path]);
+        if (ONLY !== undefined) {
+          console.log(
+            path,
+            code,
+            Math.round(performance.now() - began),
+            out,
+            err,
+          );
+        }
+        const missing = (AROUND[path]?.says ?? []).filter((pattern) =>
+          !pattern.test(out) && !pattern.test(err)
         );
+        if (code !== 0 || missing.length > 0) {
+          failures.push(
+            `${path}: ended with ${code}, lacks ${missing}\n${out}\n${err}`,
+          );
+        }
       }
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  if (failures.length > 0) throw new Error(failures.join("\n\n"));
-});
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    if (failures.length > 0) throw new Error(failures.join("\n\n"));
+  },
+);
 
 Deno.test("few command lines are not run, each with a reason", () => {
   const left = PAGES.flatMap(({ path, left }) =>
