@@ -28,6 +28,13 @@ const PALETTE: Readonly<Record<string, string>> = {
   p4: "#61afef",
   p5: "#c678dd",
   p6: "#56b6c2",
+  p8: "#7f848e",
+  p9: "#e06c75",
+  p10: "#98c379",
+  p11: "#e5c07b",
+  p12: "#61afef",
+  p13: "#c678dd",
+  p14: "#56b6c2",
 };
 
 function hex(color: number | string | undefined, other: string): string {
