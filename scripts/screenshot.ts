@@ -41,6 +41,11 @@ function hex(color: number | string | undefined, other: string): string {
   if (color === undefined) return other;
   const named = typeof color === "string" ? PALETTE[color] : undefined;
   if (named !== undefined) return named;
+  const of256 = typeof color === "string" ? Number(color.slice(1)) : NaN;
+  if (of256 >= 232) {
+    const grey = (8 + 10 * (of256 - 232)).toString(16).padStart(2, "0");
+    return `#${grey.repeat(3)}`;
+  }
   if (typeof color === "number") {
     return `#${color.toString(16).padStart(6, "0")}`;
   }
