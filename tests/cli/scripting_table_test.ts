@@ -11,11 +11,13 @@ import { Stream } from "../../src/stream/stream.ts";
 import {
   CLI,
   Folder,
-  hasProgram,
   type Outcome,
   Running,
   shmim,
+  until,
 } from "../_support/cli.ts";
+import { program, testWhere } from "../_support/skip.ts";
+import { Terminal } from "../_support/terminal.ts";
 
 /** A call of a command. */
 interface Case {
@@ -40,7 +42,7 @@ const CALLS: Readonly<Record<string, Case>> = {
   compare: { words: "cam other" },
   copy: { words: "cam other" },
   convert: { words: "cam DAO --format dao" },
-  rm: { words: "--yes other" },
+  rm: { words: "--yes --force other" },
   load: { words: "ref.raw.fits loaded" },
   save: { words: "cam saved.fits" },
   record: { words: "cam night --duration 0.1" },
@@ -56,7 +58,7 @@ const CALLS: Readonly<Record<string, Case>> = {
   bridge: { words: "--list --config t.toml" },
   doctor: { words: "--all" },
   clean: { words: "--dry-run --only claims,files" },
-  daemon: { words: "--run run --config none.toml", code: 1 },
+  daemon: { words: "--run none/run", code: 1 },
   ctl: { words: "status --run run", code: 1 },
   share: { words: "cam --run run", code: 1 },
   mount: { words: "1:cam --run run", code: 1 },
@@ -247,38 +249,37 @@ Deno.test("every command is done where its reader has gone", async () => {
   );
 });
 
-Deno.test("no command colours a terminal with NO_COLOR", async () => {
-  if (!hasProgram("script", "bsdutils")) return;
-  // deno-lint-ignore no-control-regex
-  const colour = /\x1b\[[\d;]*\b(3\d|4\d|9[0-7]|10[0-7])[\d;]*m/;
-  const drawing = [
-    "ls",
-    "info",
-    "watch",
-    "top",
-    "bridge",
-    "stat",
-    "demo",
-    "doctor",
-  ];
-  await each(drawing, async (name) => {
+testWhere(
+  "no command colours a terminal with NO_COLOR",
+  program("tmux", "tmux"),
+  async () => {
     using place = new Place();
     const { folder, cwd, env } = place.around;
-    const words = place.words(name, call(name).words);
-    const line = [Deno.execPath(), "run", "-qA", CLI, ...words]
-      .map((word) => `'${word}'`).join(" ");
-    const { stdout } = await new Deno.Command("script", {
-      args: ["-qefc", line, "/dev/null"],
+    await using terminal = await Terminal.open({
+      columns: 150,
+      rows: 50,
       cwd: cwd ?? "/",
-      env: { MILK_SHM_DIR: folder?.path ?? "", ...env, NO_COLOR: "1" },
-      stdin: "null",
-      stderr: "null",
-    }).output();
-    const out = new TextDecoder().decode(stdout);
-    assert(out.length > 0, "it prints something");
-    assert(!colour.test(out), JSON.stringify(colour.exec(out)));
-  });
-});
+      env: { ...env, MILK_SHM_DIR: folder?.path ?? "", NO_COLOR: "1" },
+    });
+    for (const name of ["ls", "watch", "top", "bridge", "stat", "doctor"]) {
+      const words = place.words(name, call(name).words);
+      await terminal.type(
+        `clear; '${Deno.execPath()}' run -qA '${CLI}' ${words.join(" ")}; ` +
+          `echo "<${name} $?>"`,
+      );
+      await until(
+        `the end of ${name}`,
+        async () =>
+          new RegExp(`^<${name} \\d>`, "m").test(await terminal.text()),
+      );
+      const screen = await terminal.cells();
+      const coloured = screen.flat().filter(({ front, back }) =>
+        front !== undefined || back !== undefined
+      );
+      assertEquals(coloured, [], name);
+    }
+  },
+);
 
 Deno.test("a signal is the exit code of every command that lasts", async () => {
   const signals = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;

@@ -92,7 +92,7 @@ export interface Played {
 }
 
 /** How long a page may take. */
-const PATIENCE_S = Number(Deno.env.get("PATIENCE_S") ?? 120);
+const PATIENCE_S = 300;
 
 /** Runs the lines of a page. */
 export async function play(

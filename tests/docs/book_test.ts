@@ -112,7 +112,7 @@ Deno.test("docs/troubleshooting.md quotes messages that the program has", () => 
     .filter((message) => message.includes(" "));
   assert(quoted.length >= 20, `${quoted.length} messages`);
   for (const message of quoted) {
-    for (const part of message.split(/"?…"?:?/)) {
+    for (const part of message.split(/"?…"?:?|[;:] /)) {
       const words = part.trim();
       if (words.length < 5) continue;
       assert(text.includes(words), `"${words}" of "${message}"`);

@@ -4,7 +4,7 @@
  * why not, and those are few.
  */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertStringIncludes } from "@std/assert";
 import { ROOT } from "../_support/cli.ts";
 import { reportSkip, testWhere } from "../_support/skip.ts";
 import { type Page, readPage } from "./_page.ts";
@@ -118,6 +118,7 @@ testWhere(
         const began = performance.now();
         const { code, out, err } = await play(page, AROUND[path]);
         if (ONLY !== undefined) {
+          // deno-lint-ignore no-console
           console.log(
             path,
             code,
