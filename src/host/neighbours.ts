@@ -5,7 +5,7 @@
  */
 
 import { resolve } from "@std/path";
-import { findTable, variable } from "../channels/place.ts";
+import { findTable, namedTable, variable } from "../channels/place.ts";
 import { hostOf, readTable } from "../channels/table.ts";
 import { readConfig } from "../partition/config.ts";
 import { PartitionError } from "../partition/errors.ts";
@@ -59,6 +59,7 @@ function ofTable(): Neighbours {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return {
       ...NO_NEIGHBOURS,
+      files: unique([namedTable(undefined)]),
       findings: [ill("channels", "broken", {
         found: error.message,
         means: "shmim bridge knows no channel",
