@@ -12,7 +12,7 @@ import { type Cell, Terminal } from "../tests/_support/terminal.ts";
 const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const COLUMNS = 92;
 const ROWS = 31;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 
 const WIDE = 8;
 const HIGH = 16;
@@ -20,12 +20,36 @@ const MARGIN = 12;
 const FRONT = "#d8dce4";
 const BACK = "#14161b";
 
+/** The first colours of the palette, as they look well on BACK. */
+const PALETTE: Readonly<Record<string, string>> = {
+  p1: "#e06c75",
+  p2: "#98c379",
+  p3: "#e5c07b",
+  p4: "#61afef",
+  p5: "#c678dd",
+  p6: "#56b6c2",
+  p8: "#7f848e",
+  p9: "#e06c75",
+  p10: "#98c379",
+  p11: "#e5c07b",
+  p12: "#61afef",
+  p13: "#c678dd",
+  p14: "#56b6c2",
+};
+
 function hex(color: number | string | undefined, other: string): string {
   if (color === undefined) return other;
+  const named = typeof color === "string" ? PALETTE[color] : undefined;
+  if (named !== undefined) return named;
+  const of256 = typeof color === "string" ? Number(color.slice(1)) : NaN;
+  if (of256 >= 232) {
+    const grey = (8 + 10 * (of256 - 232)).toString(16).padStart(2, "0");
+    return `#${grey.repeat(3)}`;
+  }
   if (typeof color === "number") {
     return `#${color.toString(16).padStart(6, "0")}`;
   }
-  throw new Error(`Only 24-bit colours are drawn, not ${color}`);
+  throw new Error(`This colour is not drawn: ${color}`);
 }
 
 /** The part of a cell that a block character fills: top and height, 0 to 1. */
@@ -308,6 +332,37 @@ async function takeTopPicture(dir: string): Promise<string> {
   }
 }
 
+const DEMO_COLUMNS = 80;
+const DEMO_ROWS = 48;
+
+/** The demo, as the README has it typed, after its end. */
+async function takeDemoPicture(dir: string): Promise<string> {
+  await using terminal = await Terminal.open({
+    columns: DEMO_COLUMNS,
+    rows: DEMO_ROWS,
+    cwd: ROOT,
+    env: {
+      MILK_SHM_DIR: dir,
+      COLORTERM: "truecolor",
+      TERM: "xterm-256color",
+    },
+  });
+  await terminal.type(`npx --yes deno@${Deno.version.deno} task demo`);
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const text = await terminal.text();
+    if (/arrived as it was sent/.test(text)) break;
+    if (performance.now() > end) throw new Error(`No picture:\n${text}`);
+  }
+  const cells = await terminal.cells();
+  while (cells.at(-1)?.every(({ glyph }) => glyph === " ")) cells.pop();
+  if (cells.at(-1)?.map(({ glyph }) => glyph).join("").trim() === "$") {
+    cells.pop(); // the prompt has come back
+  }
+  return toSvg(cells, DEMO_COLUMNS, cells.length);
+}
+
 /** Takes a picture in a stream folder of its own. */
 async function save(
   name: string,
@@ -324,6 +379,7 @@ async function save(
 }
 
 if (import.meta.main) {
+  await save("demo", takeDemoPicture);
   await save("watch", takePicture);
   await save("top", takeTopPicture);
 }

@@ -11,8 +11,14 @@ import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { THIS_HOST } from "../host/door.ts";
 import { examine, KERNEL_FOLDERS, type Peer } from "../host/examine.ts";
 import { type Finding, GRAVITIES } from "../host/finding.ts";
+import {
+  type Neighbours,
+  neighbours,
+  NO_NEIGHBOURS,
+} from "../host/neighbours.ts";
 import { DEFAULT_FOLDERS, streamFolder } from "../stream/names.ts";
-import { STATE_VARIABLE, stateFolder } from "../channels/place.ts";
+import { PLACE_VARIABLES, stateFolder } from "../channels/place.ts";
+import { runFolder } from "../partition/run_folder.ts";
 
 interface Options {
   readonly dir: string | undefined;
@@ -20,6 +26,7 @@ interface Options {
   readonly peers: readonly Peer[];
   readonly json: boolean;
   readonly all: boolean;
+  readonly run: string | undefined;
 }
 
 function peerFrom(text: string): Peer {
@@ -75,6 +82,32 @@ function stateOf(): string {
   return findOut(() => stateFolder(), () => "/tmp/shmim-0");
 }
 
+/** The folder of the partitions' daemons. */
+function runOf(run: string | undefined): string {
+  return findOut(
+    () => runFolder(run),
+    () => resolve(run ?? "/tmp/shmim-run-0"),
+  );
+}
+
+/** Of others; nothing where the helper does not load. */
+function told(run: string | undefined): Neighbours {
+  const { error } = THIS_HOST.helper();
+  return error === undefined
+    ? neighbours(THIS_HOST, runOf(run))
+    : NO_NEIGHBOURS;
+}
+
+/** The same to find out what is needed: what may not be read is not known. */
+function foreseen(run: string | undefined): Neighbours {
+  try {
+    return told(run);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return NO_NEIGHBOURS;
+    throw error;
+  }
+}
+
 async function run(options: Options, { out }: Io): Promise<number> {
   const { keys, peers, json, all } = options;
   const findings = await examine(THIS_HOST, {
@@ -82,6 +115,7 @@ async function run(options: Options, { out }: Io): Promise<number> {
     state: stateOf(),
     keys,
     peers,
+    neighbours: told(options.run),
   });
   const broken = findings.some(({ gravity }) => gravity === "broken");
   if (json) out.json({ broken, findings });
@@ -94,7 +128,8 @@ export const command = defineCommand<Options>({
   usage: ["doctor [OPTIONS]"],
   description: "Checks this host: stream folder, permissions, limits, " +
     "real-time rights, cores, interrupts, clocks, sockets, helper, Deno, " +
-    "keys, peers, state of bridges. Each finding says what it means and the " +
+    "keys, peers, the channel table, state of bridges, daemons of " +
+    "partitions. Each finding says what it means and the " +
     "command that mends it. Ends with 1 where something is broken. Changes " +
     "nothing.",
   options: [
@@ -112,6 +147,11 @@ export const command = defineCommand<Options>({
       help: "a receiver that must answer",
     },
     DIR,
+    {
+      name: "run",
+      value: "FOLDER",
+      help: "folder of the daemons (default /tmp/shmim-run-UID)",
+    },
     JSON_OPTION,
   ],
   examples: [
@@ -129,19 +169,26 @@ export const command = defineCommand<Options>({
       peers: peersOf(args),
       json: args.flag("json"),
       all: args.flag("all"),
+      run: args.text("run"),
     };
   },
-  needs({ dir, keys, peers }, scope): Needs {
+  needs({ dir, keys, peers, run }, scope): Needs {
+    const { hosts, files, keys: theirs } = scope === GENERAL
+      ? NO_NEIGHBOURS
+      : foreseen(run);
     const folder = scope === GENERAL ? DEFAULT_FOLDERS : [folderOf(dir)];
     return {
       read: [
         ...folder,
         ...KERNEL_FOLDERS,
         ...scope.file(stateOf()),
-        ...keys.flatMap((key) => scope.file(key)),
+        ...scope.file(runOf(run)),
+        ...[...keys, ...theirs, ...files].flatMap((path) => scope.file(path)),
       ],
-      net: peers.flatMap(({ hostname, port }) => scope.host(hostname, port)),
-      env: [STATE_VARIABLE],
+      net: [...peers, ...hosts].flatMap(({ hostname, port }) =>
+        scope.host(hostname, port)
+      ),
+      env: PLACE_VARIABLES,
     };
   },
   run,

@@ -125,7 +125,8 @@ async function run(options: Options, io: Io): Promise<number> {
     session.look();
     const canvas = new Canvas(out.columns, Math.max(3, out.rows - 1));
     session.draw(canvas);
-    for (const line of new Pen(depth).lines(canvas)) out.line(line);
+    const pen = new Pen(depth, out.isTerminal || options.depth !== undefined);
+    for (const line of pen.lines(canvas)) out.line(line);
     return EXIT.done;
   }
   const interrupted = await showLive(session, {

@@ -25,6 +25,12 @@ const DRIVER = String.raw`_shmim_offer() { # what stands in $offers
           found+=("=$word")
         done < <(_shmim_channels "$program")
         ;;
+      partition) for word in $(_shmim_partitions "$run"); do found+=("=$word"); done ;;
+      offered)
+        while IFS= read -r word; do
+          found+=("=$word")
+        done < <(_shmim_offered "$program" "$run" "$unit")
+        ;;
     esac
   done
   for word in "${"$"}{found[@]#=}"; do
@@ -47,9 +53,19 @@ const DRIVER = String.raw`_shmim_offer() { # what stands in $offers
 }
 _shmim() {
   local program=$1 cur=${"$"}{COMP_WORDS[COMP_CWORD]}
-  local command option dir nth offers options
+  local command option dir run unit nth offers options head=
+  local -a before=("${"$"}{COMP_WORDS[@]:1:COMP_CWORD-1}")
+  local last=$((${"$"}{#before[@]} - 1))
   COMPREPLY=()
-  _shmim_walk "${"$"}{COMP_WORDS[@]:1:COMP_CWORD-1}"
+  # bash takes 1:wfs apart at the colon; what is offered goes behind it.
+  if [ "$cur" = : ] && [ $last -ge 1 ]; then
+    head=${"$"}{before[last]}: cur=${"$"}{before[last]}:
+    before=("${"$"}{before[@]:0:last}")
+  elif [ $last -ge 2 ] && [ "${"$"}{before[last]}" = : ]; then
+    head=${"$"}{before[last - 1]}: cur=${"$"}{before[last - 1]}:$cur
+    before=("${"$"}{before[@]:0:last - 1}")
+  fi
+  _shmim_walk "${"$"}{before[@]}"
   [ "$cur" = "=" ] && cur=
   if [ -z "$command" ]; then
     case $cur in
@@ -67,6 +83,7 @@ _shmim() {
     _shmim_word "$command" "$nth" || return 0
   fi
   _shmim_offer
+  COMPREPLY=("${"$"}{COMPREPLY[@]#"$head"}")
 }
 complete -F _shmim shmim`;
 

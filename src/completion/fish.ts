@@ -8,17 +8,26 @@ function quote(text: string): string {
 }
 
 const LOOKUPS = String.raw`
-function __shmim_walk # sets command, dir and nth (words so far)
+function __shmim_walk # sets command, dir, run, unit and nth (words so far)
     set -l words (commandline -opc)
     test "$words" = "$__shmim_walked"; and return
     set -g __shmim_walked "$words"
     set -g __shmim_command ''
     set -g __shmim_dir ''
+    set -g __shmim_run ''
+    set -g __shmim_unit
     set -g __shmim_nth 0
     set -l option ''
     for word in $words[2..-1]
         if test -n "$option"
-            test "$option" = --dir; and set -g __shmim_dir $word
+            switch $option
+                case --dir
+                    set -g __shmim_dir $word
+                case --run
+                    set -g __shmim_run $word
+                case --unit
+                    set -g __shmim_unit --unit=$word
+            end
             set option ''
         else if test -z "$__shmim_command"
             string match -q -- '-*' $word; or set -g __shmim_command $word
@@ -59,6 +68,19 @@ function __shmim_streams
 end
 function __shmim_channels
     shmim bridge --list 2>/dev/null | tail -n +2 | string match -r '^\S+'
+end
+function __shmim_partitions
+    __shmim_walk
+    set -l folder /tmp/shmim-run-(id -u)
+    test -n "$__shmim_run"; and set folder $__shmim_run
+    cat $folder/unit-*.json 2>/dev/null \
+        | string match -ra '"partition": *(\d+)' | string match -r '^\d+$' | sort -nu
+end
+function __shmim_offered
+    __shmim_walk
+    set -l where $__shmim_unit
+    test -n "$__shmim_run"; and set -a where --run=$__shmim_run
+    shmim shares $where 2>/dev/null | string match -r '^offered +(\S+)' | string match -r '^\d+:.*'
 end`;
 
 /** What follows `complete … -a`, and whether files are offered, too. */
@@ -72,6 +94,10 @@ function candidates(
         return ["(__shmim_streams)"];
       case "channel":
         return ["(__shmim_channels)"];
+      case "partition":
+        return ["(__shmim_partitions)"];
+      case "offered":
+        return ["(__shmim_offered)"];
       case "command":
         return ["$__shmim_commands"];
       case "folder":

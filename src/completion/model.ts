@@ -19,6 +19,8 @@ export type Offer =
   | "folder"
   | "command"
   | "channel"
+  | "partition"
+  | "offered"
   | `=${string}`;
 
 /** An option and what its value can be. */
@@ -66,6 +68,8 @@ const PLACEHOLDERS: Readonly<Record<string, Offer>> = {
   FOLDER: "folder",
   COMMAND: "command",
   CHANNEL: "channel",
+  PARTITION: "partition",
+  "PARTITION:STREAM": "offered",
 };
 
 function offersOf(placeholder: string): Offer[] {

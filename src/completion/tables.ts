@@ -74,7 +74,10 @@ export function shellTables(
   ];
 }
 
-/** Streams of a folder, channels of the table: a name a line. */
+/**
+ * Streams of a folder, channels of the table, partitions that daemons of this
+ * user know, streams that they are offered: a name a line.
+ */
 const LOOKUPS: readonly string[] = [
   "_shmim_streams() { # FOLDER, or nothing for the usual one",
   "  local folder=$1 file",
@@ -95,21 +98,38 @@ const LOOKUPS: readonly string[] = [
   '    while read -r channel rest; do printf "%s\\n" "$channel"; done',
   "  }",
   "}",
+  "_shmim_partitions() { # the run folder, or nothing for the usual one",
+  '  cat "${1:-/tmp/shmim-run-$(id -u)}"/unit-*.json 2>/dev/null |',
+  "    grep -o '\"partition\": *[0-9]*' | grep -o '[0-9]*$' | sort -nu",
+  "}",
+  "_shmim_offered() { # the program, the run folder, the unit",
+  "  local kind stream rest",
+  '  "$1" shares ${2:+"--run=$2"} ${3:+"--unit=$3"} 2>/dev/null |',
+  "  while read -r kind stream rest; do",
+  '    [ "$kind" = offered ] && printf "%s\\n" "$stream"',
+  "  done",
+  "}",
   "# Goes through the words before the cursor: sets command, option (whose",
-  "# value is wanted), dir and nth (words so far).",
+  "# value is wanted), dir, run, unit and nth (words so far).",
   "_shmim_walk() {",
   "  local word offers",
-  "  command= option= dir= nth=0",
+  "  command= option= dir= run= unit= nth=0",
   '  for word in "$@"; do',
   '    if [ "$word" = "=" ] && [ -n "$option" ]; then continue; fi',
   '    if [ -n "$option" ]; then',
-  '      [ "$option" = --dir ] && dir=$word',
+  "      case $option in",
+  "        --dir) dir=$word ;;",
+  "        --run) run=$word ;;",
+  "        --unit) unit=$word ;;",
+  "      esac",
   "      option=",
   '    elif [ -z "$command" ]; then',
   "      case $word in -*) ;; *) command=$word ;; esac",
   "    else",
   "      case $word in",
   "        --dir=*) dir=${word#*=} ;;",
+  "        --run=*) run=${word#*=} ;;",
+  "        --unit=*) unit=${word#*=} ;;",
   "        --*=*) ;;",
   '        -*) _shmim_value "$command" "$word" && option=$word ;;',
   "        *) nth=$((nth + 1)) ;;",

@@ -16,6 +16,8 @@ const DRIVER = String.raw`_shmim_offer() { # what stands in $offers
         [[ $PREFIX == */* ]] && _files
         ;;
       channel) compadd -- "${"$"}{(@f)$(_shmim_channels "$program")}" ;;
+      partition) compadd -- "${"$"}{(@f)$(_shmim_partitions "$run")}" ;;
+      offered) compadd -- "${"$"}{(@f)$(_shmim_offered "$program" "$run" "$unit")}" ;;
       file) _files ;;
       folder) _files -/ ;;
     esac
@@ -23,7 +25,7 @@ const DRIVER = String.raw`_shmim_offer() { # what stands in $offers
 }
 _shmim() {
   local program=$words[1] cur=$words[CURRENT]
-  local command option dir nth offers options
+  local command option dir run unit nth offers options
   _shmim_walk "${"$"}{(@)words[2,CURRENT-1]}"
   if [[ -z $command ]]; then
     if [[ $cur == -* ]]; then offers='=--help =--version'; else offers=command; fi

@@ -24,6 +24,7 @@ import {
 } from "./check_system.ts";
 import type { HostDoor } from "./door.ts";
 import type { Finding } from "./finding.ts";
+import { checkNeighbour, type Neighbours } from "./neighbours.ts";
 
 /** A peer of a bridge. */
 export interface Peer {
@@ -43,6 +44,8 @@ export interface Subject {
   readonly keys: readonly string[];
   /** Peers that must answer. */
   readonly peers: readonly Peer[];
+  /** What this host was told of others. */
+  readonly neighbours: Neighbours;
 }
 
 /** Which file of the kernel each check reads, for the permission to do so. */
@@ -57,7 +60,7 @@ export const KERNEL_FOLDERS: readonly string[] = ["/proc", "/sys"];
  */
 export async function examine(
   door: HostDoor,
-  { folder, state, keys, peers }: Subject,
+  { folder, state, keys, peers, neighbours }: Subject,
 ): Promise<Finding[]> {
   const helper = checkHelper(door);
   if (helper.gravity === "broken") return [helper, checkDeno(door)];
@@ -78,9 +81,15 @@ export async function examine(
     ...checkSockets(door),
     ...checkContainer(door),
     checkState(door, state),
-    ...keys.map((path) => checkKey(door, path)),
+    ...neighbours.findings,
+    ...[...new Set([...keys, ...neighbours.keys])].map((path) =>
+      checkKey(door, path)
+    ),
     ...await Promise.all(
-      peers.map(({ hostname, port }) => checkPeer(door, hostname, port)),
+      [
+        ...peers.map(({ hostname, port }) => checkPeer(door, hostname, port)),
+        ...neighbours.hosts.map((one) => checkNeighbour(door, one)),
+      ],
     ),
   ];
 }

@@ -105,14 +105,19 @@ export class Canvas {
 /** Writes canvases as text with escape sequences. */
 export class Pen {
   readonly #depth: ColorDepth;
+  readonly #styled: boolean;
   readonly #codes = new Map<number, string>();
   #front = DEFAULT;
   #back = DEFAULT;
   #style: number = STYLE.plain;
 
-  /** @param depth What the terminal can show. */
-  constructor(depth: ColorDepth) {
+  /**
+   * @param depth What the terminal can show.
+   * @param styled Whether it is one: a file or a pipe gets no bold.
+   */
+  constructor(depth: ColorDepth, styled = true) {
     this.#depth = depth;
+    this.#styled = styled;
   }
 
   #color(color: Rgb | typeof DEFAULT, layer: 3 | 4): string {
@@ -131,6 +136,7 @@ export class Pen {
   /** What changes colours and style to those of a cell. */
   #change(front: number, back: number, style: number): string {
     if (this.#depth === "none") front = back = DEFAULT;
+    if (!this.#styled) style = STYLE.plain;
     let codes = "";
     if (style !== this.#style) {
       codes = "0";

@@ -11,7 +11,7 @@ import { basename } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
 import { removeStream } from "../stream/remove.ts";
 import { SUFFIX } from "../stream/names.ts";
-import { pause } from "../bridge/session.ts";
+import { pause } from "../../ffi/clock.ts";
 import { Peers } from "./ask.ts";
 import { BackOff } from "./back_off.ts";
 import type { Book } from "./book.ts";

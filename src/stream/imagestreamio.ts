@@ -28,7 +28,7 @@ import {
 } from "./types.ts";
 
 /** Offsets in the metadata block. */
-const AT = {
+export const AT = {
   version: 0,
   name: 32,
   naxis: 112,

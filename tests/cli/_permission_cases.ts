@@ -73,6 +73,7 @@ export const PERMISSION_CASES: Readonly<Record<string, PermissionCase>> = {
   doctor: {
     words: ["--peer", "127.0.0.1:PORT", "--all"],
     net: ["connect"],
+    other: ["env"], // it looks for its tables at HOME
   },
   clean: { words: ["--only", "claims,files"] },
   daemon: {

@@ -25,7 +25,39 @@ async function place(shell: string): Promise<Folder> {
   Deno.writeTextFileSync(folder.file("other/cam.im.shm"), "");
   Deno.writeTextFileSync(folder.file("ref.fits"), "");
   Deno.writeTextFileSync(folder.file("script"), await script(shell));
+  // Two partitions, as their daemons' state has them, and what one of them
+  // is offered: a stand-in for the program says what `shares` would.
+  Deno.mkdirSync(folder.file("run"));
+  for (const unit of [0, 1]) {
+    const state = {
+      unit,
+      partition: unit + 7101,
+      mounts: [{ partition: 7101 }],
+    };
+    Deno.writeTextFileSync(
+      folder.file(`run/unit-${unit}.json`),
+      JSON.stringify(state),
+    );
+  }
+  Deno.mkdirSync(folder.file("bin"));
+  Deno.writeTextFileSync(
+    folder.file("bin/shmim"),
+    `#!/bin/sh
+[ "$*" = "shares --run=${folder.path}/run --unit=1" ] ||
+  [ "$*" = "shares --unit=1 --run=${folder.path}/run" ] || exit 1
+echo "         STREAM     MODE  WITH / AS  STATE"
+echo "shared   2:cam      r     all"
+echo "offered  1:wfs      r"
+echo "offered  1:rtc_wfs  rw"
+`,
+    { mode: 0o755 },
+  );
   return folder;
+}
+
+/** With the folder's programs before all others. */
+function path(folder: Folder): string {
+  return `${folder.file("bin")}:${Deno.env.get("PATH") ?? ""}`;
 }
 
 /** What is typed up to the cursor, and what is offered. */
@@ -48,6 +80,9 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ["shmim sysv ", ["limits", "ls", "rm"]],
   ["shmim load FOLDER/re", ["FOLDER/ref.fits"]],
   ["shmim permissions poke", ["poke"]],
+  ["shmim share wfs --run FOLDER/run --with ", ["7101", "7102"]],
+  ["shmim mount --run FOLDER/run --unit 1 ", ["1:rtc_wfs", "1:wfs"]],
+  ["shmim mount --run FOLDER/run --unit 1 1:r", ["1:rtc_wfs"]],
   ["shmim poke wfs ", []],
   ["shmim completion z", ["zsh"]],
 ];
@@ -93,9 +128,14 @@ try() {
 ${tries.join("\n")}
 COMP_WORDS=(shmim read wfs --wait = po) COMP_CWORD=5; _shmim shmim
 echo "\${COMPREPLY[@]}"
+# As bash takes it apart: behind the colon.
+COMP_WORDS=(shmim mount --run '${folder.path}/run' --unit 1 1 : r) COMP_CWORD=8
+_shmim shmim; echo "\${COMPREPLY[@]}"
+COMP_WORDS=(shmim mount --run '${folder.path}/run' --unit 1 1 :) COMP_CWORD=7
+_shmim shmim; echo "\${COMPREPLY[@]}"
 complete -p shmim`,
       folder.file("script"),
-    ], { env: { MILK_SHM_DIR: folder.path } });
+    ], { env: { MILK_SHM_DIR: folder.path, PATH: path(folder) } });
     assertEquals([code, stderr], [0, ""]);
     const [offered, end] = [stdout.split(".\n"), stdout.split(".\n").pop()];
     CASES.forEach(([line, expected], i) => {
@@ -103,7 +143,7 @@ complete -p shmim`,
       const wanted = expected.map((one) => one.replace("FOLDER", folder.path));
       assertEquals(lines, wanted, line);
     });
-    assertEquals(end, "poll\ncomplete -F _shmim shmim\n");
+    assertEquals(end, "poll\nrtc_wfs\nwfs rtc_wfs\ncomplete -F _shmim shmim\n");
   },
 );
 
@@ -122,7 +162,13 @@ testWhere(
       CASES.map(([line]) =>
         `complete -C '${line.replaceAll("FOLDER", folder.path)}'; echo .`
       ).join("\n"),
-    ], { env: { MILK_SHM_DIR: folder.path, HOME: folder.path } });
+    ], {
+      env: {
+        MILK_SHM_DIR: folder.path,
+        HOME: folder.path,
+        PATH: path(folder),
+      },
+    });
     assertEquals([code, stderr], [0, ""]);
     const offered = stdout.split(".\n");
     CASES.forEach(([line, expected], i) => {
@@ -142,6 +188,7 @@ testWhere(
     Deno.writeTextFileSync(
       folder.file(".zshrc"),
       `PS1='%% '
+path=(${folder.file("bin")} $path)
 autoload -Uz compinit; compinit -D -u
 . ${folder.file("script")}
 `,
@@ -182,10 +229,13 @@ autoload -Uz compinit; compinit -D -u
         });
         assert(!/not found|error/.test(last), last);
         await tmux("send-keys", "C-c");
-        await until("a clean screen", async () => {
-          await tmux("send-keys", "C-l");
-          return (await screen()).trim() === "%";
-        });
+        await until(
+          () => `a clean screen after ${line}:\n${last}`,
+          async () => {
+            await tmux("send-keys", "C-l");
+            return (last = await screen()).trim() === "%";
+          },
+        );
       }
     } finally {
       await tmux("kill-server");

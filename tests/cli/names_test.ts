@@ -11,7 +11,6 @@ import { COMMANDS } from "../../src/commands/table.ts";
 import { OLD_NAMES } from "../../src/names/table.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import {
-  CLI,
   done,
   Folder,
   json,
@@ -376,36 +375,6 @@ Deno.test("an old name without its words is wrong usage, with its help at hand",
 });
 
 const DOCS = Deno.readTextFileSync(`${ROOT}docs/names.md`);
-
-Deno.test("docs/names.md: its command lines run, one after the other", async () => {
-  using folder = new Folder();
-  const blocks = [...DOCS.matchAll(/^```sh\n([\s\S]*?)^```$/gm)];
-  assertEquals(blocks.length, 2);
-  Deno.mkdirSync(folder.file("bin"));
-  Deno.writeTextFileSync(
-    folder.file("bin/shmim"),
-    `#!/bin/sh\nexec "${Deno.execPath()}" run -qA "${CLI}" "$@"\n`,
-    { mode: 0o755 },
-  );
-  const { code, stderr } = await new Deno.Command("bash", {
-    args: ["-ec", blocks.map(([, block = ""]) => block).join("\n")],
-    env: {
-      PATH: `${folder.file("bin")}:${Deno.env.get("PATH") ?? ""}`,
-      HOME: folder.path,
-      DENO_DIR: Deno.env.get("DENO_DIR") ??
-        `${Deno.env.get("HOME") ?? ""}/.cache/deno`,
-      MILK_SHM_DIR: folder.path,
-      NO_COLOR: "1",
-    },
-    stdin: "null",
-  }).output();
-  assertEquals(code, 0, decoder.decode(stderr));
-  using stream = Stream.open("dm01disp06", {
-    dir: folder.path,
-    writable: false,
-  });
-  assertEquals([stream.size, stream.cnt0], [[50, 50], 2n]);
-});
 
 Deno.test("docs/names.md tells of every old name", () => {
   for (const { name } of OLD_NAMES) {

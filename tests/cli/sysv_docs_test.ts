@@ -1,27 +1,10 @@
-/** The examples of docs/sysv.md do what they say. */
+/** What docs/sysv.md says of the layout is what the code does. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { AT, HISTORY, LENGTH } from "../../src/sysv/layout.ts";
-import { run } from "../_support/child.ts";
-import { CLI, Folder, ROOT } from "../_support/cli.ts";
-import { endsDevice } from "../sysv/_support.ts";
+import { ROOT } from "../_support/cli.ts";
 
 const TEXT = Deno.readTextFileSync(`${ROOT}docs/sysv.md`);
-const BLOCKS = [...TEXT.matchAll(/^```sh\n([\s\S]*?)^```$/gm)]
-  .map(([, block = ""]) => block);
-
-Deno.test("docs/sysv.md: its command lines run, one after the other", async () => {
-  using folder = new Folder();
-  using _ = endsDevice({ path: folder.path, id: 68 });
-  assertEquals(BLOCKS.length, 3);
-  for (const block of BLOCKS) {
-    const { code, stderr } = await run("sh", [
-      "-ec",
-      `shmim() { "${Deno.execPath()}" run -qA "${CLI}" "$@"; }\n${block}`,
-    ], { env: { MILK_SHM_DIR: folder.path, NO_COLOR: "1" } });
-    assertEquals(code, 0, `${block}\n${stderr}`);
-  }
-});
 
 Deno.test("docs/sysv.md: its table of offsets is the code's", () => {
   const offsets = new Map(

@@ -11,6 +11,7 @@ import {
   shmim,
   until,
 } from "../_support/cli.ts";
+import { ChannelHost, freePorts } from "../_support/channels.ts";
 import { program, testWhere } from "../_support/skip.ts";
 import { left, openScreen, shellLine, shows } from "../_support/screen.ts";
 import type { Terminal } from "../_support/terminal.ts";
@@ -88,6 +89,63 @@ Deno.test("shmim top --json tells rates, writers and readers by name", async () 
     reader.pid,
   ]);
   assertEquals([first.bridges[0].condition, first.bridges[0].lost], ["up", 2]);
+});
+
+Deno.test("shmim top shows real bridges at both ends, and what they lost", async () => {
+  using folder = new Folder();
+  const table = folder.file("bridges.toml");
+  Deno.writeTextFileSync(
+    table,
+    `[hosts.icc]
+address = "localhost"
+[hosts.rtc]
+address = "127.0.0.1"
+[channels.tweeter]
+streams = "dm01disp03"
+from = "icc"
+to = "rtc"
+size = [50, 50]
+type = "f32"
+port = ${freePorts(1)}
+`,
+  );
+  await using icc = new ChannelHost("icc", table);
+  await using rtc = new ChannelHost("rtc", table);
+  for (const host of [rtc, icc]) {
+    const { code, err } = await host.bridge(["dm01disp03"]);
+    assertEquals(code, 0, err);
+  }
+  using source = Stream.open("dm01disp03", { dir: icc.streams.path });
+  const top = async (host: ChannelHost) => {
+    const [row] = json(
+      await done(["top", "--json", "--watch", "0"], {
+        folder: host.streams,
+        env: host.env,
+      }),
+    );
+    return row;
+  };
+  // Bursts that no line follows: the newest frame wins, the others are lost.
+  for (const [host, part] of [[icc, "transmit"], [rtc, "receive"]] as const) {
+    const row = await until(`losses of ${part}`, async () => {
+      for (let i = 0; i < 500; i++) source.poke();
+      const row = await top(host);
+      const [bridge] = row.bridges;
+      return bridge.condition === "up" && bridge.lost > 0 && bridge.frames > 0
+        ? row
+        : undefined;
+    });
+    const [{ channel, part: its, pid, lost }] = row.bridges;
+    assertEquals([row.name, channel, its], ["dm01disp03", "dm01disp03", part]);
+    const status = await host.status("dm01disp03");
+    assertEquals(pid, status.pid);
+    assert(lost <= status.skipped + status.torn, `${lost}`);
+  }
+  const printed = await done(
+    ["top", "--once", "--columns", "name,bridge,lost", "--watch", "0"],
+    { folder: rtc.streams, env: rtc.env },
+  );
+  assertMatch(printed, /^dm01disp03 +<- 127\.0\.0\.1:\d+ .*up.* [1-9]\d*$/m);
 });
 
 Deno.test("shmim top prints the table once where there is no terminal", async () => {

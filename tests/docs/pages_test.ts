@@ -1,9 +1,9 @@
-/** The code on the pages for DAO's users runs as it stands there. */
+/** The TypeScript of README.md and docs/ runs as it stands there. */
 
 import { assertEquals } from "@std/assert";
 import { ROOT } from "../_support/cli.ts";
 
-Deno.test("the code of quick-start.md and dao.md runs", async () => {
+Deno.test("the TypeScript of README.md and docs/ runs", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "test",
@@ -11,8 +11,8 @@ Deno.test("the code of quick-start.md and dao.md runs", async () => {
       "-P=test",
       "--doc",
       "--preload=./tests/_support/preload.ts",
-      "docs/quick-start.md",
-      "docs/dao.md",
+      "README.md",
+      "docs",
     ],
     cwd: ROOT,
     env: { NO_COLOR: "1" },

@@ -6,6 +6,7 @@ import type { FileFacts, HostDoor } from "../../src/host/door.ts";
 import { THIS_HOST } from "../../src/host/door.ts";
 import { examine } from "../../src/host/examine.ts";
 import type { Finding } from "../../src/host/finding.ts";
+import { NO_NEIGHBOURS } from "../../src/host/neighbours.ts";
 import { cpuList, softLimit } from "../../src/host/check_system.ts";
 
 const CPU = "/sys/devices/system/cpu";
@@ -91,6 +92,7 @@ const SUBJECT = {
   state: "/run/state",
   keys: ["/run/key"],
   peers: [{ hostname: "icc", port: 8803 }],
+  neighbours: NO_NEIGHBOURS,
 };
 
 function found(fake: Partial<Fake>): Promise<Finding[]> {
@@ -390,6 +392,7 @@ Deno.test("examine() looks at the real host", async () => {
       state: `${folder}/none`,
       keys: [`${folder}/none`],
       peers: [],
+      neighbours: NO_NEIGHBOURS,
     });
     const of = (check: string): Finding | undefined =>
       findings.find((one) => one.check === check);

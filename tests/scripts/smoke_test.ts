@@ -1,5 +1,5 @@
 /**
- * One file on a host where nothing else is: both kinds do the daily work in an
+ * The single files of docs/install.md: one file on a host where nothing else is: both kinds do the daily work in an
  * empty root. Each is made once; the permissions of single commands are tried
  * on their bundles.
  */

@@ -1,0 +1,187 @@
+/** README.md and docs/ hang together, and say what the program says. */
+
+import { assert, assertEquals } from "@std/assert";
+import { Arguments, COMMON_OPTIONS } from "../../src/cli/args.ts";
+import { COMMANDS } from "../../src/commands/table.ts";
+import { OLD_NAMES } from "../../src/names/table.ts";
+import { AT } from "../../src/stream/imagestreamio.ts";
+import { ROOT } from "../_support/cli.ts";
+
+function read(path: string): string {
+  return Deno.readTextFileSync(`${ROOT}${path}`);
+}
+
+const DOCS = [...Deno.readDirSync(`${ROOT}docs`)].map(({ name }) => name)
+  .filter((name) => name.endsWith(".md")).sort();
+const PAGES = ["README.md", ...DOCS.map((name) => `docs/${name}`)];
+const README = read("README.md");
+
+/** A page without its blocks of code. */
+function prose(path: string): string {
+  return read(path).replace(/^```[\s\S]*?^```$/gm, "");
+}
+
+/** Titles of a page, as links name them. */
+function anchors(path: string): Set<string> {
+  return new Set(
+    [...prose(path).matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+      title.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
+    ),
+  );
+}
+
+Deno.test("docs/README.md lists every page, and each page leads to the next", () => {
+  const contents = read("docs/README.md");
+  const order = [...contents.matchAll(/^\d+\. \[[^\]]+\]\(([\w-]+\.md)\)/gm)]
+    .map(([, page = ""]) => page);
+  assertEquals(
+    order.toSorted(),
+    DOCS.filter((page) => page !== "README.md"),
+  );
+  order.forEach((page, i) => {
+    const [, next] =
+      /\n---\n\n\[Contents\]\(README\.md\)(?: · next: \[[^\]]+\]\((.*)\))?\n$/
+        .exec(read(`docs/${page}`)) ?? [page, "nothing: it has no last line"];
+    assertEquals(next, order[i + 1], page);
+  });
+});
+
+Deno.test("every link of README.md and docs/ leads somewhere", () => {
+  for (const page of PAGES) {
+    const folder = page.replace(/[^/]*$/, "");
+    for (const [, target = ""] of prose(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(target)) continue;
+      const [file = "", anchor] = target.split("#");
+      const path = file === ""
+        ? page
+        : new URL(file, `file:///${folder}`).pathname.slice(1);
+      assert(
+        Deno.statSync(`${ROOT}${path}`) !== undefined,
+        `${page}: ${target}`,
+      );
+      if (anchor !== undefined) {
+        assert(anchors(path).has(anchor), `${page}: no title for ${target}`);
+      }
+    }
+  }
+});
+
+Deno.test("README.md shows the demo, watch and top, as the real program drew them", () => {
+  for (const name of ["demo", "watch", "top"]) {
+    const [path = ""] = new RegExp(`docs/images/${name}\\.svg`).exec(README) ??
+      [];
+    const picture = read(path);
+    assert(/^<svg [^>]+>/.test(picture), name);
+    assert(picture.length < 100_000, name);
+  }
+  assert(read("docs/images/demo.svg").includes("npx --yes deno@2.9.6"));
+});
+
+Deno.test("README.md has every old name in its table", () => {
+  const [table = ""] = /\| typed today \|[\s\S]*?\n\n/.exec(README) ?? [];
+  for (const { name } of OLD_NAMES) {
+    assert(new RegExp(`\`[^\`]*\\b${name}\\b`).test(table), name);
+  }
+  assertEquals(read("docs/names.md").includes(table), true, "the two differ");
+});
+
+/** All text of the program, with strings in one piece and `…` for what varies. */
+function source(): string {
+  const parts: string[] = [];
+  const look = (folder: string): void => {
+    for (const { name, isDirectory } of Deno.readDirSync(`${ROOT}${folder}`)) {
+      if (isDirectory) look(`${folder}/${name}`);
+      else if (name.endsWith(".ts")) parts.push(read(`${folder}/${name}`));
+    }
+  };
+  for (const folder of ["src", "ffi"]) look(folder);
+  const whole = parts.join("\n").replace(/["'`]\s*\+\s*["'`]/g, "");
+  // Twice: what is chosen inside of ${} counts, too.
+  const plain = whole.replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, "…");
+  return `${whole}\n${plain}`.replace(/\\(["'`])/g, "$1");
+}
+
+Deno.test("docs/troubleshooting.md quotes messages that the program has", () => {
+  const text = source();
+  const quoted = [
+    ...read("docs/troubleshooting.md").matchAll(
+      /^\*\*(`[^*]+`(?:(?:,| or)?\s+)?)+\*\*/gm,
+    ),
+  ].flatMap(([line]) => [...line.matchAll(/`([^`]+)`/g)])
+    .map(([, message = ""]) => message)
+    .filter((message) => message.includes(" "));
+  assert(quoted.length >= 20, `${quoted.length} messages`);
+  for (const message of quoted) {
+    for (const part of message.split(/"?…"?:?|[;:] /)) {
+      const words = part.trim();
+      if (words.length < 5) continue;
+      assert(text.includes(words), `"${words}" of "${message}"`);
+    }
+  }
+});
+
+Deno.test("docs/formats.md has the offsets of the code", () => {
+  const page = read("docs/formats.md");
+  const [, table = ""] = /## Metadata([\s\S]*?)A timespec/.exec(page) ?? [];
+  const documented = [...table.matchAll(/^\| (\d+) \| (\S+) \|/gm)].map((
+    [, at],
+  ) => Number(at));
+  assertEquals(documented, Object.values(AT));
+});
+
+/** Words of a command line in a page's text; `undefined` for a placeholder. */
+function words(text: string): string[] | undefined {
+  if (/[…|<>*{}$]|\[/.test(text)) return undefined;
+  return (text.match(/'[^']*'|"[^"]*"|\S+/g) ?? []).map((word) =>
+    word.replace(/^(['"])(.*)\1$/, "$2")
+  );
+}
+
+Deno.test("commands in the text of README.md and docs/ exist, and take their options", async () => {
+  const commands = new Map(
+    await Promise.all(
+      COMMANDS.map(async (entry) =>
+        [entry.name, (await entry.load()).command] as const
+      ),
+    ),
+  );
+  let parsed = 0;
+  for (const page of PAGES) {
+    if (page === "docs/wire.md") continue; // names of its protocol
+    for (const [, text = ""] of prose(page).matchAll(/`shmim ([^`]+)`/g)) {
+      const line = text.replaceAll(/\s+/g, " ");
+      const [name = "", ...rest] = words(line) ?? [line.split(" ")[0] ?? ""];
+      if (/^(-|[A-Z]|help$|…)/.test(name)) continue;
+      const command = commands.get(name);
+      assert(command !== undefined, `${page}: shmim ${line}`);
+      const known = [...command.options, ...COMMON_OPTIONS].flatMap((
+        option,
+      ) => [
+        `--${option.name}`,
+        option.short === undefined ? "" : `-${option.short}`,
+      ]);
+      if (name === "permissions") continue; // its options are another's
+      for (const [, option = ""] of line.matchAll(/ (--?[a-z][\w-]*)/g)) {
+        assert(known.includes(option), `${page}: shmim ${line}: ${option}`);
+      }
+      if (words(line) === undefined) continue;
+      try {
+        command.parse(new Arguments(rest, command.options));
+        parsed++;
+      } catch {
+        // a word is left out in the text, such as `shmim info`
+      }
+    }
+  }
+  assert(parsed > 30, `${parsed} were whole`);
+});
+
+Deno.test("no block of TypeScript is left out without a reason", () => {
+  const ignored = PAGES.flatMap((page) =>
+    [...read(page).matchAll(/^```ts (?:ignore)(.*)$/gm)].map((
+      [, reason = ""],
+    ) => ({ page, reason }))
+  );
+  for (const { page, reason } of ignored) assert(reason.length > 5, page);
+  assert(ignored.length <= 2, JSON.stringify(ignored));
+});
