@@ -76,6 +76,8 @@ export interface ReceiveOptions extends DestinationOptions {
 const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
 const LOOK_MS = 1000;
 const MAX_PEERS = 16;
+/** Connections of one address in a second: milk's come without a key. */
+const MAX_RATE = 2000;
 const CROWDED = "too many connections that announce nothing";
 const STALE_NS = 2_000_000_000n;
 const GIB = 2 ** 30;
@@ -107,7 +109,7 @@ export class Receiver {
   readonly #tally = new Tally();
   readonly #feeds = new Map<string, Feed>();
   readonly #greetings = new Set<Deno.TcpConn>();
-  readonly #admission = new Admission();
+  readonly #admission = new Admission({ open: 64, perSecond: MAX_RATE });
   readonly #tasks = new Set<Promise<void>>();
   /** By name: the last frame that has come over our own wire. */
   readonly #known = new Map<string, Known>();

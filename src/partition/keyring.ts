@@ -12,7 +12,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** One key, and whose it is. */
 export interface Key {
   /** Its bytes. */
-  readonly bytes: Bytes;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   /** Its file. */
   readonly path: string;
   /** Partitions whose key it is. */

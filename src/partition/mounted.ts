@@ -206,6 +206,7 @@ export class Mounted {
 
   /** Takes away what is ours of every mount. */
   async dropAll(): Promise<void> {
-    for (const mount of this.#book.state.mounts) await this.drop(mount);
+    const { mounts } = this.#book.state;
+    await Promise.all(mounts.map((mount) => this.drop(mount)));
   }
 }

@@ -11,6 +11,7 @@ import { basename } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
 import { removeStream } from "../stream/remove.ts";
 import { SUFFIX } from "../stream/names.ts";
+import { pause } from "../bridge/session.ts";
 import { Peers } from "./ask.ts";
 import { BackOff } from "./back_off.ts";
 import type { Book } from "./book.ts";
@@ -32,6 +33,9 @@ import { ensureLike, toShape } from "./written.ts";
 
 /** How often an owner is asked once more, ms. */
 const RENEW_MS = 1000;
+
+/** How long an owner may take to hear that a mount is gone, ms. */
+const LEAVE_MS = 1000;
 
 /** What mounts between hosts need of their daemon. */
 export interface RemoteHost {
@@ -374,9 +378,10 @@ export class Remote {
     if (peer === undefined) return;
     const { stream } = mount;
     // Where it cannot be reached it notices that nobody asks.
-    this.peers.ask(peer, { do: "leave", stream, write: mount.write }).catch(
-      () => {},
-    );
+    const left = new AbortController();
+    this.peers.ask(peer, { do: "leave", stream, write: mount.write })
+      .catch(() => {}).finally(() => left.abort());
+    await pause(LEAVE_MS, left.signal);
   }
 
   /** Ends every process. */

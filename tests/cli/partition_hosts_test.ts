@@ -93,6 +93,11 @@ Deno.test("a partition that dies is let go after the timeout, and comes back", a
       json(await two.done("shares", "--json")).mounts[0].state === "received",
   );
   await crosses(cam, two, "cam", 3);
+  // Who goes down in order leaves: the owner has not to wait for `timeout`.
+  await two.done("ctl", "shutdown");
+  await one.done("ctl", "shutdown");
+  assertEquals([one.duties(), two.duties()], [[], []]);
+  assertEquals([...Deno.readDirSync(two.dir)], []);
 });
 
 Deno.test("who has not the key learns the versions only, and holds nothing up", async () => {
