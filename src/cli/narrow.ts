@@ -8,9 +8,9 @@
 import { basename, resolve } from "@std/path";
 import { LIBC_PATHS, processExists } from "../../ffi/libc.ts";
 import { helperPath } from "../../ffi/helper.ts";
-import { NARROWED } from "./program.ts";
+import { NARROWED, PROGRAM } from "./program.ts";
 import type { NarrowCall } from "./serve.ts";
-import { allVariables, libraries, type Needs, PROGRAM } from "./needs.ts";
+import { allVariables, libraries, type Needs } from "./needs.ts";
 
 type Descriptor = Deno.PermissionDescriptor;
 

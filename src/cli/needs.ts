@@ -16,6 +16,7 @@ import { semaphoreFiles } from "../stream/open.ts";
 import { DEFAULT_FOLDERS, streamFolder, streamPlace } from "../stream/names.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./errors.ts";
+import { PROGRAM } from "./program.ts";
 
 /** What a command needs. */
 export interface Needs {
@@ -105,14 +106,6 @@ export const GENERAL: Scope = {
  * for the right to read them then, so it is for lines that grant it.
  */
 export const LAZY = "--unstable-lazy-dynamic-imports";
-
-/** Where the program's own modules lie; what is compiled has them in itself. */
-export const PROGRAM: readonly string[] = Deno.build.standalone ? [] : [
-  decodeURIComponent(new URL("../../", import.meta.url).pathname).slice(
-    0,
-    -1,
-  ),
-];
 
 /** Variables that the library looks at. */
 export const VARIABLES: readonly string[] = ["MILK_SHM_DIR", "SHMIM_HELPER"];

@@ -14,6 +14,12 @@ export const CALLED_AS = "--called-as";
 /** The Worker that holds no more than a command needs. */
 export const NARROWED = "shmim-narrowed";
 
+/** Where the program's own modules lie; what is compiled has them in itself. */
+export const PROGRAM: readonly string[] = Deno.build.standalone ? [] : [
+  decodeURIComponent(new URL("../../", import.meta.url).pathname)
+    .slice(0, -1),
+];
+
 /** Whether this is the Worker of `runNarrowed`. */
 export function isNarrowed(): boolean {
   const scope = globalThis as { WorkerGlobalScope?: unknown; name?: unknown };

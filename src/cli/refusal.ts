@@ -3,6 +3,8 @@
  * @module
  */
 
+import { PROGRAM } from "./program.ts";
+
 /** Quotes a word for a shell where it needs it. */
 export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word)
@@ -27,11 +29,12 @@ export function withGrant(
   words: readonly string[],
   narrowed: boolean,
 ): unknown {
-  if (!(error instanceof Deno.errors.NotCapable)) return error;
-  const found = SENTENCE.exec(error.message);
+  const found = SENTENCE.exec(error instanceof Error ? error.message : "");
   if (found === null) return error;
   const [, kind = "", quoted, bare = ""] = found;
-  const what = quoted ?? bare;
+  // One module of the program is not loaded without the others.
+  const what = PROGRAM.find((path) => quoted?.startsWith(`${path}/src/`)) ??
+    quoted ?? bare;
   const message = `Requires ${kind} access to "${what}"`;
   const advice = kind === "all"
     ? "which Deno gives with --allow-all only; name a file elsewhere"

@@ -126,9 +126,11 @@ Deno.test("sixteen streams of a peer share a process, and come and go without th
     },
   );
   assertEquals(read("reconnects_total"), 0);
-  assertEquals(read("latency_seconds_count"), read("frames_total"));
+  // A frame that a newer one overtook has times of that one: no latency.
+  const timed = read("latency_seconds_count") ?? 0;
+  assert(timed > 0 && timed <= (read("frames_total") ?? 0), text);
   const last = /^shmim_pump_latency_seconds_bucket\{.*"c0",.*,le="\+Inf"/;
-  assertEquals(sample(text, last), read("frames_total"));
+  assertEquals(sample(text, last), timed);
   assertEquals(sample(text, /^shmim_peer_reached\{.*peer="1"/), 1);
   assertMatch(text, /^shmim_build_info\{version="[\d.]+",wire="\d+"/m);
   if (has(program("promtool", "prometheus"), "promtool on the metrics")) {

@@ -65,6 +65,11 @@ const CALLS: Readonly<Record<string, Case>> = {
   unshare: { words: "cam --run run", code: 1 },
   umount: { words: "cam --run run", code: 1 },
   shares: { words: "--run run", code: 1 },
+  carry: { words: "receive 127.0.0.1 --control none/c.sock", code: 1 },
+  ferry: {
+    words: "2 --connect 127.0.0.1:1 --control f.sock --run run",
+    code: 1,
+  },
   demo: { words: "--seconds 0.1" },
   "install-names": { words: "names" },
   completion: { words: "zsh" },
