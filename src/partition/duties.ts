@@ -269,9 +269,11 @@ export class Duties {
     }
   }
 
-  /** Ends all, for good. */
-  endAll(): void {
+  /** Ends all, for good, and waits for their last words. */
+  async endAll(): Promise<void> {
     this.#ended = true;
-    for (const { name } of this.all) this.end(name);
+    const all = [...this.all];
+    for (const { name } of all) this.end(name);
+    await Promise.all(all.map(ended));
   }
 }

@@ -267,8 +267,9 @@ export class Pumps {
   }
 
   /** Ends every process that carries. */
-  endAll(): void {
-    this.#duties.endAll();
+  async endAll(): Promise<void> {
+    const ended = this.#duties.endAll();
     this.#book.change({ pumps: [] });
+    await ended;
   }
 }

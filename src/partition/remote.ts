@@ -385,8 +385,8 @@ export class Remote {
   }
 
   /** Ends every process. */
-  endAll(): void {
-    this.pumps.endAll();
+  async endAll(): Promise<void> {
+    await this.pumps.endAll();
     this.ferries.endAll();
   }
 

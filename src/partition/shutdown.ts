@@ -58,7 +58,7 @@ export async function shutDown(
     return own.length;
   });
   await mounted.dropAll();
-  remote?.endAll();
+  await remote?.endAll();
   book.change({ up: false, shares: [], mounts: [] });
   book.tell(`shut down; removed ${removed} segments`);
   return { partition, removed, users };

@@ -69,7 +69,7 @@ async function requireNothingLeft(said: string): Promise<void> {
   }
   // What it started has its folder among its words.
   const [folder] = folders[0] ?? ["no folder was named"];
-  const { stdout } = await run("pgrep", ["-f", folder]);
+  const { stdout } = await run("pgrep", ["-af", folder]);
   assertEquals(stdout, "", `processes of ${folder}`);
 }
 
