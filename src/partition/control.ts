@@ -184,7 +184,14 @@ export class ControlSocket {
   constructor(path: string, answer: Answer) {
     this.#path = path;
     this.#remove();
-    this.#listener = Deno.listen({ transport: "unix", path: this.#path });
+    try {
+      this.#listener = Deno.listen({ transport: "unix", path });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      throw new PartitionError(`No folder for the socket "${path}": make it`, {
+        cause: error,
+      });
+    }
     this.#serving = this.#serve(answer);
   }
 

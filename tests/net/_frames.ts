@@ -138,7 +138,9 @@ export class Arrivals {
       let destination = this.open();
       let cnt0 = -1n;
       try {
-        for (; !watch.stop; await pause(2)) {
+        // Once more when it is told to stop: the last may have just come.
+        for (let last = false; !last; await pause(last ? 0 : 2)) {
+          last = watch.stop;
           if (destination.presence() !== "same") {
             destination.close();
             destination = this.open();
