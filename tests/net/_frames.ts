@@ -139,8 +139,8 @@ export class Arrivals {
       let cnt0 = -1n;
       try {
         // Once more when it is told to stop: the last may have just come.
-        for (let last = false; !last; await pause(last ? 0 : 2)) {
-          last = watch.stop;
+        for (let over = false; !over; await pause(over ? 0 : 2)) {
+          over = watch.stop;
           if (destination.presence() !== "same") {
             destination.close();
             destination = this.open();
