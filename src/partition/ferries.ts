@@ -48,6 +48,8 @@ export class Ferries {
   readonly #peers: Peers;
   readonly #hostname: string;
   readonly #backOff = new BackOff();
+  /** What was said last of a peer that is not reached. */
+  readonly #told = new Map<number, string>();
   readonly #busy = new Set<number>();
   readonly #asked = new Map<number, number>();
   readonly #renewed = new Map<number, number>();
@@ -162,12 +164,16 @@ export class Ferries {
     try {
       await this.#step(peer, concerned);
       this.#backOff.done(`${partition}`);
+      this.#told.delete(partition);
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) throw error;
       if (!this.#backOff.may(`${partition}`)) return;
       this.#backOff.failed(`${partition}`);
+      const message = (error as Error).message;
+      if (this.#told.get(partition) === message) return; // as before
+      this.#told.set(partition, message);
       this.#book.tell(
-        `segments of partition ${partition}: ${(error as Error).message}`,
+        `segments of partition ${partition}: ${message}`,
         "warning",
       );
     } finally {
