@@ -226,7 +226,7 @@ export function flags(needs: Needs): string[] {
     : flag("net", needs.net);
   return [
     ...flag("ffi", libraries(needs)),
-    ...flag("read", [...PROGRAM, ...needs.read ?? []]),
+    ...flag("read", outermost([...PROGRAM, ...needs.read ?? []])),
     ...flag("write", needs.write),
     ...net,
     ...flag("run", needs.run),

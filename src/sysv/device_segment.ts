@@ -63,6 +63,10 @@ function alive({ pid, startNs }: DeviceHeader): boolean {
   return processStartNs(pid) === startNs;
 }
 
+/** A device that takes longer to make its segment is none. */
+const MAKING_MS = 500;
+const SLEEP = new Int32Array(new SharedArrayBuffer(4));
+
 /** A device's segment, attached. */
 export class DeviceSegment {
   /** The segment. */
@@ -165,6 +169,11 @@ export class DeviceSegment {
     };
     if (info.size !== LENGTH) stranger("is no device's");
     segment.attach(options);
+    // Between its making and this word, which comes last, lie microseconds.
+    const limit = performance.now() + MAKING_MS;
+    while (!segment.word(AT.magic) && performance.now() < limit) {
+      Atomics.wait(SLEEP, 0, 0, 1);
+    }
     if (segment.word(AT.magic) !== MAGIC) {
       stranger("is no device's, or one that is just being made");
     }
