@@ -7,8 +7,8 @@
 import { assert, assertStringIncludes } from "@std/assert";
 import { ROOT } from "../_support/cli.ts";
 import { reportSkip, testWhere } from "../_support/skip.ts";
-import { type Page, readPage } from "./_page.ts";
-import { play, STAGE_NEEDS, type StageOptions } from "./_stage.ts";
+import { type Page, readPage } from "../docs/_page.ts";
+import { play, STAGE_NEEDS, type StageOptions } from "../docs/_stage.ts";
 
 const PAGES: readonly Page[] = [
   "README.md",
