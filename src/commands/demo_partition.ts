@@ -5,6 +5,7 @@
  */
 
 import { CommandError } from "../cli/errors.ts";
+import { readRegistry, removeFromKernel } from "../partition/registry.ts";
 import { endProcess, keepDescriptors } from "../../ffi/process.ts";
 import { runs } from "../partition/duties.ts";
 import { readUnit, type UnitState } from "../partition/unit.ts";
@@ -190,6 +191,14 @@ port = ${other.port}
 
   /** Shuts it down, or ends it where it does not let itself. */
   async stop(): Promise<void> {
+    await this.#stop();
+    // Where no daemon could, or a process was killed that would have.
+    for (const entry of readRegistry(this.run).segments) {
+      removeFromKernel(entry);
+    }
+  }
+
+  async #stop(): Promise<void> {
     if (this.#daemon === undefined) return this.#endDuties();
     try {
       await this.shmim("ctl", "shutdown", "--force");
