@@ -6,7 +6,13 @@
  */
 
 import type { Io } from "./src/cli/command.ts";
-import { describe, EXIT, exitCode, UsageError } from "./src/cli/errors.ts";
+import {
+  describe,
+  EXIT,
+  exitCode,
+  suggestion,
+  UsageError,
+} from "./src/cli/errors.ts";
 import { overview } from "./src/cli/help.ts";
 import { Output, OutputClosed } from "./src/cli/output.ts";
 import { calledFor, isNarrowed, OWN_NAME } from "./src/cli/program.ts";
@@ -128,13 +134,6 @@ async function translated(
   }
   for (const note of call.notes) out.say(`shmim: ${note}`);
   return call.words;
-}
-
-/** What was perhaps meant: loaded only where somebody mistyped. */
-async function suggestion(error: unknown): Promise<string> {
-  if (!(error instanceof UsageError) || error.unknown === undefined) return "";
-  const { didYouMean } = await import("./src/words/suggest.ts");
-  return didYouMean(...error.unknown);
 }
 
 function hint(

@@ -7,10 +7,9 @@
 import { parseArgs } from "node:util";
 import { dirname, isAbsolute, join } from "@std/path";
 import config from "../deno.json" with { type: "json" };
-import { UsageError } from "../src/cli/errors.ts";
+import { suggestion } from "../src/cli/errors.ts";
 import { LAZY } from "../src/cli/needs.ts";
 import { findCommand } from "../src/commands/find.ts";
-import { didYouMean } from "../src/words/suggest.ts";
 import { build, helperPath } from "./build.ts";
 import { bundle, HELPER_NAME } from "./compile/bundle.ts";
 import {
@@ -181,13 +180,6 @@ async function makeCompiled(options: Options, stage: string): Promise<void> {
   });
 }
 
-function explained(error: unknown): string {
-  const meant = error instanceof UsageError && error.unknown !== undefined
-    ? didYouMean(...error.unknown)
-    : "";
-  return (error as Error).message + meant;
-}
-
 async function main(): Promise<number> {
   const say = (text: string): void => {
     Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
@@ -196,8 +188,9 @@ async function main(): Promise<number> {
   try {
     options = parse(Deno.args);
   } catch (error) {
+    const { message } = error as Error;
     // deno-lint-ignore no-console -- a build script has no Output
-    console.error(`shmim: ${explained(error)} (--help)`);
+    console.error(`shmim: ${message}${await suggestion(error)} (--help)`);
     return 2;
   }
   if (options === undefined) {

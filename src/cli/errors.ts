@@ -76,3 +76,10 @@ export function exitCode(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   return error instanceof CommandError ? error.code : EXIT.failed;
 }
+
+/** What was perhaps meant: loaded only where somebody mistyped. */
+export async function suggestion(error: unknown): Promise<string> {
+  if (!(error instanceof UsageError) || error.unknown === undefined) return "";
+  const { didYouMean } = await import("../words/suggest.ts");
+  return didYouMean(...error.unknown);
+}
