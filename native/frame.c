@@ -17,7 +17,7 @@
 #define STALE_POSTS 32
 /* Copies that shmim_frame_take() makes before it gives up. */
 #define COPY_TRIES 8
-#define HASTE_FRAMES 64
+#define HASTE_FRAMES 1024
 
 void note_frame(const struct shmim_stream *s, uint64_t k,
                 struct shmim_frame *f) {
