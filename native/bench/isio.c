@@ -85,11 +85,10 @@ struct isio isio_open(const char *path) {
 
 int64_t isio_stamp(const struct isio *s) {
   struct timespec updated;
-  int32_t pid;
-  memcpy(&pid, s->trace + 4, sizeof pid);
+  const int64_t written = ns_of(&s->md->writetime);
   memcpy(&updated, s->trace + 32, sizeof updated);
-  return s->md->traces > 0 && pid != 0 ? ns_of(&updated)
-                                       : ns_of(&s->md->writetime);
+  const int64_t traced = s->md->traces > 0 ? ns_of(&updated) : 0;
+  return traced > written ? traced : written;
 }
 
 void isio_begin(struct isio *s) { s->md->write = 1; }

@@ -64,8 +64,9 @@ struct isio {
 
 /* Maps a stream or ends the program with a message. */
 struct isio isio_open(const char *path);
-/* When the last frame was put here, ns: by the process trace where its writer
- * left one (a receiver that keeps its source's times), else the writetime. */
+/* When the last frame was put here, ns: by the process trace or the writetime,
+ * whichever is later. A receiver that keeps its source's times tells it in the
+ * trace only; one that leaves no trace may have had a predecessor that did. */
 int64_t isio_stamp(const struct isio *s);
 /* Raises the write flag: pixels change after this. */
 void isio_begin(struct isio *s);
