@@ -33,6 +33,15 @@ export function requireWrite(path: string): void {
   ask("write", path);
 }
 
+/** Whether a folder may be read with everything that is in it. */
+export function mayReadAll(folder: string): boolean {
+  const { state, partial } = Deno.permissions.querySync({
+    name: "read",
+    path: folder,
+  });
+  return state === "granted" && !partial;
+}
+
 /** Whether a path may be written, without an error. */
 export function mayWrite(path: string): boolean {
   return Deno.permissions.querySync({ name: "write", path }).state ===

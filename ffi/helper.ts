@@ -7,7 +7,7 @@
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 16;
+export const HELPER_ABI = 17;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -44,6 +44,11 @@ const HELPER_SYMBOLS = {
   },
   // int64_t shmim_dir_list(const char *, char *out, uint64_t)
   shmim_dir_list: { parameters: ["buffer", "buffer", "u64"], result: "i64" },
+  // int32_t shmim_files_read(const char *, uint8_t *rows, uint64_t, uint64_t)
+  shmim_files_read: {
+    parameters: ["buffer", "buffer", "u64", "u64"],
+    result: "i32",
+  },
   // int32_t shmim_fd_lock(int32_t fd)
   shmim_fd_lock: { parameters: ["i32"], result: "i32" },
   // int32_t shmim_fd_close(int32_t fd)
@@ -494,6 +499,7 @@ const BEHIND_DOOR = [
   "shmim_stream_check",
   "shmim_sem_values",
   "shmim_frame_record",
+  "shmim_files_read",
 ] as const satisfies readonly SymbolName[];
 
 function bind(path: string, names: readonly SymbolName[]): Helper {

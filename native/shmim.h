@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 16
+#define SHMIM_ABI 17
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -208,9 +208,21 @@ enum shmim_function {
   SHMIM_CALL_STREAM_CHECK,
   SHMIM_CALL_SEM_VALUES,
   SHMIM_CALL_FRAME_RECORD,
+  SHMIM_CALL_FILES_READ,
 };
 SHMIM_API int64_t shmim_call(uint32_t function, void *a, void *b, int64_t i,
                              int64_t j, int64_t k);
+
+/* files.c: lists. */
+struct shmim_range {
+  int64_t offset;           /* what to read */
+  int64_t bytes;
+  int64_t result;           /* bytes read, or -errno */
+  int64_t inode;
+  int64_t size;             /* of the file */
+};
+SHMIM_API int32_t shmim_files_read(const char *names, uint8_t *rows,
+                                   uint64_t count, uint64_t room);
 
 /* sys.c: system calls with errno, scheduling, clocks. */
 SHMIM_API int32_t shmim_abi_version(void);

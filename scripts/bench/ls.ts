@@ -31,7 +31,7 @@ const ls: Figure = {
     }
     const empty = `${bench.dir}/empty.ts`;
     Deno.writeTextFileSync(empty, "export {};\n");
-    const words = ["ls", "--dir", dir, "--watch", "0"];
+    const words = ["ls", "--dir", dir];
     const calls: readonly [string, readonly string[]][] = [
       [`ls of ${STREAMS}, its own set`, [
         "-P=ls",

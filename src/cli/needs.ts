@@ -12,7 +12,7 @@ import { realPath } from "../../ffi/files.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
 import { SEMAPHORE_FOLDER } from "../../ffi/named_semaphores.ts";
 import { type FormatName, formatNamed } from "../stream/formats.ts";
-import { semaphoreFiles } from "../stream/open.ts";
+import { semaphoreFiles } from "../stream/semaphore_files.ts";
 import { DEFAULT_FOLDERS, streamFolder, streamPlace } from "../stream/names.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./errors.ts";

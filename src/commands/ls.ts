@@ -11,11 +11,8 @@ import {
   JSON_OPTION,
   type Place,
 } from "../cli/shared_options.ts";
-import {
-  type DamagedStream,
-  type ListedStream,
-  listStreams,
-} from "../stream/list.ts";
+import { type GlancedStream, glanceStreams } from "../stream/glance.ts";
+import type { DamagedStream } from "../stream/list.ts";
 import { streamFolder } from "../stream/names.ts";
 import { linkTargets } from "./_link_targets.ts";
 
@@ -27,49 +24,92 @@ interface Options {
 }
 
 function isDamaged(
-  entry: ListedStream | DamagedStream,
+  entry: GlancedStream | DamagedStream,
 ): entry is DamagedStream {
   return "error" in entry;
 }
 
-function cells(entry: ListedStream, watchMs: number): string[] {
-  const readers = entry.semaphores.filter((one) => one.reader !== null).length;
-  const writer = entry.writerPid === null
-    ? "-"
-    : `${entry.writerPid}${entry.writerAlive ? "" : " (gone)"}`;
-  return [
-    entry.name,
-    entry.type,
-    entry.size.join("x"),
-    String(entry.cnt0),
-    entry.rateHz === null ? "-" : entry.rateHz.toFixed(1),
-    entry.ageSeconds === null
-      ? `>${watchMs / 1000}`
-      : entry.ageSeconds.toFixed(3),
-    `${readers}/${entry.semaphores.length}`,
-    writer,
-    entry.link === undefined ? "" : `-> ${entry.link}`,
-  ];
+function isGood(entry: GlancedStream | DamagedStream): entry is GlancedStream {
+  return !isDamaged(entry);
+}
+
+interface Column {
+  readonly heading: string;
+  readonly numeric?: boolean;
+  /** Only where counters were watched. */
+  readonly watched?: boolean;
+  readonly cell: (entry: GlancedStream, watchMs: number) => string;
+}
+
+const COLUMNS: readonly Column[] = [
+  { heading: "NAME", cell: ({ name }) => name },
+  { heading: "TYPE", cell: ({ type }) => type },
+  { heading: "SIZE", cell: ({ size }) => size.join("x") },
+  { heading: "CNT0", numeric: true, cell: ({ cnt0 }) => String(cnt0) },
+  {
+    heading: "RATE/Hz",
+    numeric: true,
+    watched: true,
+    cell: ({ rateHz }) => rateHz === null ? "-" : rateHz.toFixed(1),
+  },
+  {
+    heading: "AGE/s",
+    numeric: true,
+    watched: true,
+    cell: ({ ageSeconds }, watchMs) =>
+      ageSeconds === null ? `>${watchMs / 1000}` : ageSeconds.toFixed(3),
+  },
+  {
+    heading: "SEMS",
+    numeric: true,
+    cell: ({ readers, semaphores }) => `${readers}/${semaphores}`,
+  },
+  {
+    heading: "WRITER",
+    cell: ({ writerPid, writerAlive }) =>
+      writerPid === null ? "-" : `${writerPid}${writerAlive ? "" : " (gone)"}`,
+  },
+  {
+    heading: "LINK",
+    cell: ({ link }) => link === undefined ? "" : `-> ${link}`,
+  },
+];
+
+function tableLines(
+  entries: readonly GlancedStream[],
+  watchMs: number,
+): string[] {
+  const shown = COLUMNS.filter(({ watched }) => !watched || watchMs > 0);
+  return columns(
+    [
+      shown.map(({ heading }) => heading),
+      ...entries.map((entry) => shown.map(({ cell }) => cell(entry, watchMs))),
+    ],
+    shown.flatMap(({ numeric }, index) => numeric ? [index] : []),
+  );
 }
 
 /** The command. */
 export const command = defineCommand<Options>({
   usage: ["ls [PATTERN] [OPTIONS]"],
   description: "Lists the streams of a folder: type, size, frames so far, " +
-    "rate and age of the last frame as seen while watching, semaphores in " +
-    "use, the writer's pid and whether it lives, and where links lead. A " +
-    "file that cannot be opened is a row with its reason.",
+    "semaphores in use, the writer's pid and whether it lives, and where " +
+    "links lead; with --watch also rate and age of the last frame, as seen " +
+    "while watching. A file that cannot be opened is a row with its reason.",
   options: [
     {
       name: "watch",
       value: "S",
-      help: "how long to watch the counters (default 0.3)",
+      help: "watch the counters so long, for rates and ages",
     },
     AXIS_ORDER,
     DIR,
     JSON_OPTION,
   ],
-  examples: [["ls 'dm01disp*'", "the tweeter's channels"]],
+  examples: [
+    ["ls 'dm01disp*'", "the tweeter's channels"],
+    ["ls --watch 0.5", "with rates"],
+  ],
   samples: [[]],
   parse(args): Options {
     if (args.words.length > 1) {
@@ -79,7 +119,7 @@ export const command = defineCommand<Options>({
       pattern: args.words[0],
       place: dirOf(args),
       json: args.flag("json"),
-      watchMs: (args.number("watch", 0, 3600) ?? 0.3) * 1000,
+      watchMs: (args.number("watch", 0, 3600) ?? 0) * 1000,
     };
   },
   needs({ place: { dir } }, scope): Needs {
@@ -90,35 +130,23 @@ export const command = defineCommand<Options>({
     };
   },
   async run({ pattern, place, json, watchMs }, { out }): Promise<number> {
-    const entries = await listStreams({
+    const options = {
       ...place,
       ...pattern === undefined ? {} : { pattern },
       watchMs,
-    });
+    };
     if (json) {
-      out.json(entries);
+      const { listStreams } = await import("../stream/list.ts");
+      out.json(await listStreams(options));
       return EXIT.done;
     }
-    const good = entries.filter((entry) => !isDamaged(entry)) as ListedStream[];
-    const heading = [
-      "NAME",
-      "TYPE",
-      "SIZE",
-      "CNT0",
-      "RATE/Hz",
-      "AGE/s",
-      "SEMS",
-      "WRITER",
-      "LINK",
-    ];
-    const table = columns(
-      [heading, ...good.map((entry) => cells(entry, watchMs))],
-      [3, 4, 5, 6],
-    );
+    const entries = await glanceStreams(options);
     if (entries.length === 0) {
       out.say(`No streams in ${streamFolder(place.dir)}`);
     } else {
-      for (const line of table) out.line(line);
+      for (const line of tableLines(entries.filter(isGood), watchMs)) {
+        out.line(line);
+      }
     }
     for (const entry of entries.filter(isDamaged)) {
       out.line(printable(`${entry.name}  ${entry.error}`));

@@ -6,7 +6,7 @@
 
 import { dirname } from "@std/path";
 import { realPath, statFile } from "../../ffi/files.ts";
-import { semaphoreFiles } from "../stream/open.ts";
+import { semaphoreFiles } from "../stream/semaphore_files.ts";
 import type { Book } from "./book.ts";
 import { type Carried, type CarrierStatus, MAX_PUMPS } from "./carrier.ts";
 import { type Duties, type Duty, runs } from "./duties.ts";

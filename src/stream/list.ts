@@ -6,20 +6,14 @@
 
 import { join } from "@std/path";
 import { globToRegExp } from "@std/path/glob-to-regexp";
-import { pause } from "../../ffi/clock.ts";
-import { listFolder } from "../../ffi/files.ts";
 import { describeStream, type StreamDescription } from "./describe.ts";
 import type { AxisOrder } from "./format.ts";
-import { streamFolder, SUFFIX } from "./names.ts";
+import { namesIn, streamFolder, SUFFIX } from "./names.ts";
+import { type Rate, watchCounters } from "./rates.ts";
 import { Stream } from "./stream.ts";
 
 /** A stream of a list. */
-export interface ListedStream extends StreamDescription {
-  /** Frames a second while watched; `null` where none came. */
-  rateHz: number | null;
-  /** Age of the last frame; `null` where none came while watched. */
-  ageSeconds: number | null;
-}
+export interface ListedStream extends StreamDescription, Rate {}
 
 /** A file that cannot be opened as a stream. */
 export interface DamagedStream {
@@ -43,16 +37,6 @@ export interface ListOptions {
   watchMs?: number;
 }
 
-interface Watched {
-  readonly stream: Stream;
-  readonly first: bigint;
-  counter: bigint;
-  firstMove: number | undefined;
-  lastMove: number | undefined;
-}
-
-const LOOK_MS = 5;
-
 /**
  * Lists the streams of a folder.
  *
@@ -64,78 +48,49 @@ export async function listStreams(
 ): Promise<(ListedStream | DamagedStream)[]> {
   const folder = streamFolder(options.dir);
   const glob = globToRegExp(options.pattern ?? "*");
+  const names = namesIn(folder).filter((name) => glob.test(name));
+  return await listNamed(folder, names, options);
+}
+
+/** {@linkcode listStreams} of streams whose names are known. */
+export async function listNamed(
+  folder: string,
+  names: readonly string[],
+  options: Pick<ListOptions, "axisOrder" | "watchMs">,
+): Promise<(ListedStream | DamagedStream)[]> {
   const results = new Map<string, ListedStream | DamagedStream>();
-  const watched = new Map<string, Watched>();
-  const names = listFolder(folder)
-    .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
-    .map((file) => file.slice(0, -SUFFIX.length))
-    .filter((name) => glob.test(name));
+  const streams = new Map<string, Stream>();
   try {
     for (const name of names) {
       const path = join(folder, name + SUFFIX);
       try {
-        const stream = Stream.open(path, {
-          ...options.axisOrder && { axisOrder: options.axisOrder },
-          writable: false,
-        });
-        const first = stream.cnt0;
-        watched.set(name, {
-          stream,
-          first,
-          counter: first,
-          firstMove: undefined,
-          lastMove: undefined,
-        });
+        streams.set(
+          name,
+          Stream.open(path, {
+            ...options.axisOrder && { axisOrder: options.axisOrder },
+            writable: false,
+          }),
+        );
       } catch (error) {
         results.set(name, { name, path, error: (error as Error).message });
       }
     }
-    await watch([...watched.values()], options.watchMs ?? 300);
-    const now = performance.now();
-    for (const [name, one] of watched) {
+    const open = [...streams];
+    const rates = await watchCounters(
+      () => open.map(([, stream]) => stream.cnt0),
+      options.watchMs ?? 300,
+    );
+    open.forEach(([name, stream], index) => {
+      const { rateHz = null, ageSeconds = null } = rates[index] ?? {};
       try {
-        results.set(name, {
-          ...describeStream(one.stream),
-          ...rates(one, now),
-        });
+        results.set(name, { ...describeStream(stream), rateHz, ageSeconds });
       } catch (error) {
-        const { path } = one.stream;
+        const { path } = stream;
         results.set(name, { name, path, error: (error as Error).message });
       }
-    }
+    });
   } finally {
-    for (const { stream } of watched.values()) stream.close();
+    for (const stream of streams.values()) stream.close();
   }
   return names.flatMap((name) => results.get(name) ?? []);
-}
-
-async function watch(streams: readonly Watched[], ms: number): Promise<void> {
-  const end = performance.now() + ms;
-  while (streams.length > 0 && performance.now() < end) {
-    await pause(LOOK_MS);
-    for (const one of streams) {
-      const counter = one.stream.cnt0;
-      if (counter === one.counter) continue;
-      one.counter = counter;
-      one.lastMove = performance.now();
-      one.firstMove ??= one.lastMove;
-    }
-  }
-}
-
-function rates(
-  one: Watched,
-  now: number,
-): { rateHz: number | null; ageSeconds: number | null } {
-  const { firstMove, lastMove } = one;
-  if (firstMove === undefined || lastMove === undefined) {
-    return { rateHz: null, ageSeconds: null };
-  }
-  const frames = Number(one.counter - one.first) - 1;
-  return {
-    rateHz: lastMove > firstMove && frames > 0
-      ? frames * 1000 / (lastMove - firstMove)
-      : null,
-    ageSeconds: Math.round(now - lastMove) / 1000,
-  };
 }

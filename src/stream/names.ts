@@ -5,7 +5,7 @@
 
 import { basename, dirname, join, resolve } from "@std/path";
 import { variable } from "../../ffi/access.ts";
-import { statFile } from "../../ffi/files.ts";
+import { listFolder, statFile } from "../../ffi/files.ts";
 import { isType } from "./types.ts";
 
 /** Ending of every stream file. */
@@ -82,6 +82,13 @@ export function streamFolder(dir?: string): string {
   return isFolder(first) ? first : last;
 }
 
+/** The names of a folder's streams, sorted; hidden files are none. */
+export function namesIn(folder: string): string[] {
+  return listFolder(folder)
+    .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
+    .map((file) => file.slice(0, -SUFFIX.length));
+}
+
 /** Whether a stream argument is a path rather than a name. */
 export function isStreamPath(argument: string): boolean {
   return argument.includes("/") || argument.endsWith(SUFFIX);
@@ -105,12 +112,22 @@ export interface StreamPlace {
  */
 export function streamPlace(argument: string, dir?: string): StreamPlace {
   if (!isStreamPath(argument)) {
-    const name = requireName(argument);
-    return place(name, join(streamFolder(dir), name + SUFFIX));
+    return placeIn(streamFolder(dir), argument);
   }
   const path = resolve(argument);
   const file = path.endsWith(SUFFIX) ? path : path + SUFFIX;
   return place(requireName(basename(file, SUFFIX)), file);
+}
+
+/**
+ * The file of a stream in a folder.
+ *
+ * @param folder Its path, absolute and without `..`.
+ * @throws {SyntaxError} where it is no stream name.
+ */
+export function placeIn(folder: string, name: string): StreamPlace {
+  const slash = folder.endsWith("/") ? "" : "/";
+  return place(requireName(name), `${folder}${slash}${name}${SUFFIX}`);
 }
 
 function place(name: string, path: string): StreamPlace {

@@ -16,8 +16,8 @@ import {
   StreamFormatError,
   StreamNotFoundError,
 } from "./format.ts";
-import { NamedSemaphores, semaphorePath } from "../../ffi/named_semaphores.ts";
-import { FORMATS } from "./formats.ts";
+import { NamedSemaphores } from "../../ffi/named_semaphores.ts";
+import { recognise, requireSize } from "./recognise.ts";
 import type { Presence } from "./stream_options.ts";
 
 /** A file that is mapped and understood. */
@@ -56,8 +56,6 @@ export function presenceOf(opened: Opened, path: string): Presence {
   }
 }
 
-const SMALLEST = 384 + 32;
-
 function explain(error: unknown, path: string): unknown {
   if (isSystemError(error, "ENOENT")) {
     const link = statFile(path, { follow: false })?.kind === "link";
@@ -92,19 +90,6 @@ export function loader(mapping: Mapping): LoadBytes {
   };
 }
 
-/** The format that a file is of, or would be of if it were whole. */
-function recogniseFormat(
-  load: LoadBytes,
-  bytes: number,
-): StreamFormat | undefined {
-  const found = (wanted: string): StreamFormat | undefined =>
-    FORMATS.find((format) =>
-      format.recognise(load(0, Math.min(format.headerBytes, bytes)), bytes) ===
-        wanted
-    );
-  return found("yes") ?? found("perhaps");
-}
-
 function mapChecked(
   path: string,
   file: OpenFile,
@@ -112,34 +97,14 @@ function mapChecked(
   axisOrder: AxisOrder,
 ): Opened {
   const info = file.stat();
-  if (info.size < SMALLEST) {
-    throw new StreamFormatError(
-      path,
-      info.size === 0
-        ? "it is empty: it is being created, or its creator died"
-        : `file is ${info.size} bytes, the smallest stream has ${SMALLEST}`,
-      {
-        offset: 0,
-        expected: String(SMALLEST),
-        found: info.size === 0 ? "" : String(info.size),
-      },
-    );
-  }
+  requireSize(path, info.size);
   const mapping = Mapping.map(file, info.size, writable);
   try {
     const load = loader(mapping);
-    const format = recogniseFormat(load, info.size);
-    if (format === undefined) {
-      throw new StreamFormatError(
-        path,
-        "it does not begin like a stream of a known format " +
-          `(${FORMATS.map((known) => known.id).join(", ")})`,
-        { offset: 0 },
-      );
-    }
-    const layout = format.layout(
+    const { format, layout } = recognise(
+      path,
       file.path,
-      load(0, Math.min(format.headerBytes, info.size)),
+      load,
       info.size,
       axisOrder,
     );
@@ -199,22 +164,5 @@ export function openFile(path: string, how: OpenHow): Opened {
       (error instanceof StreamFormatError && error.found === undefined);
     if (!readable) throw error;
     return attempt(false);
-  }
-}
-
-/**
- * The semaphores of a stream that are files of their own, as far as the
- * stream is there and may be read.
- */
-export function semaphoreFiles(path: string): string[] {
-  try {
-    const { mapping, layout } = openFile(path, {
-      writable: false,
-      axisOrder: "python",
-    });
-    mapping.close();
-    return layout.semaphoreNames.map(semaphorePath);
-  } catch {
-    return []; // none, or nothing that has any
   }
 }

@@ -11,7 +11,7 @@ import { removeSemaphore, semaphorePath } from "../../ffi/named_semaphores.ts";
 import { lastWriter } from "./describe.ts";
 import { StreamNotFoundError } from "./format.ts";
 import { streamPlace, SUFFIX } from "./names.ts";
-import { semaphoreFiles } from "./open.ts";
+import { semaphoreFiles } from "./semaphore_files.ts";
 import { Stream } from "./stream.ts";
 
 /** Somebody uses the stream. */

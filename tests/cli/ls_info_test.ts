@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import { fixture } from "../_support/bridge.ts";
-import { done, Folder, json, Running, shmim } from "../_support/cli.ts";
+import { CLI, done, Folder, json, Running, shmim } from "../_support/cli.ts";
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/;
 
@@ -179,6 +179,36 @@ Deno.test("shmim ls prints a row for each stream, and the reasons of damaged one
   } finally {
     if (claimed !== undefined) stream.mapping.releaseSemaphore(claimed);
   }
+});
+
+Deno.test("shmim ls shows no rates where nobody watched", async () => {
+  using folder = new Folder();
+  using _ = rich(folder);
+  const [heading] = (await done(["ls"], { folder })).split("\n");
+  assertMatch(heading ?? "", /^NAME +TYPE +SIZE +CNT0 +SEMS +WRITER +LINK$/);
+});
+
+Deno.test("shmim ls names what it may not read", async () => {
+  using folder = new Folder();
+  using stream = rich(folder);
+  const { code, out } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-q",
+      "-A",
+      `--deny-read=${stream.path}`,
+      CLI,
+      "ls",
+      "--no-narrow",
+      "--dir",
+      folder.path,
+    ],
+  }).output().then(({ code, stdout }) => ({
+    code,
+    out: new TextDecoder().decode(stdout),
+  }));
+  assertEquals(code, 0);
+  assertMatch(out, /^wfs +Requires read access to /m);
 });
 
 Deno.test("shmim ls says that a writer is gone", async () => {

@@ -1,0 +1,117 @@
+/**
+ * Small ranges of many files of a folder, read with one call: for lists.
+ * @module
+ */
+
+import { basename, dirname } from "@std/path";
+import { mayReadAll, requireRead } from "./access.ts";
+import { check } from "./errno.ts";
+import { realPath } from "./files.ts";
+import { cString, helper } from "./helper.ts";
+
+/** What to read of a file. */
+export interface Range {
+  /** The file's name in the folder. */
+  readonly name: string;
+  /** Byte offset. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly bytes: number;
+}
+
+/** What was read. */
+export interface RangeRead {
+  /** The bytes, fewer where the file ends before. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Size of the file. */
+  readonly size: number;
+  /** Its inode. */
+  readonly inode: bigint;
+}
+
+/** A file's first bytes. */
+export interface Start extends RangeRead {
+  /** The file with every link resolved. */
+  readonly path: string;
+}
+
+/** `struct shmim_range`: offset, bytes, result, inode, size. */
+const WORDS = 5;
+
+/** A folder whose regular files may all be read. */
+export interface RangeFolder {
+  /** Its path with every link resolved. */
+  readonly path: string;
+  /**
+   * Reads one range of each file.
+   *
+   * @returns In the same order; `undefined` for what is no regular file (a
+   * link is none), is gone, or cannot be read.
+   */
+  read(ranges: readonly Range[]): (RangeRead | undefined)[];
+}
+
+function readRanges(
+  folder: string,
+  ranges: readonly Range[],
+): (RangeRead | undefined)[] {
+  const room = Math.max(0, ...ranges.map(({ bytes }) => (bytes + 7) & ~7));
+  const stride = WORDS * 8 + room;
+  const rows = new Uint8Array(ranges.length * stride);
+  const words = ranges.map((_, i) =>
+    new BigInt64Array(rows.buffer, i * stride, WORDS)
+  );
+  ranges.forEach(({ offset, bytes }, i) => {
+    words[i]?.set([BigInt(offset), BigInt(bytes)]);
+  });
+  const names = [folder, ...ranges.map(({ name }) => name)].map(cString);
+  const text = new Uint8Array(names.reduce((n, { length }) => n + length, 0));
+  let end = 0;
+  for (const name of names) {
+    text.set(name, end);
+    end += name.length;
+  }
+  check(
+    helper().shmim_files_read(text, rows, BigInt(ranges.length), BigInt(room)),
+    "read",
+    folder,
+  );
+  return words.map((word, i) => {
+    const [, , result = -1n, inode = 0n, size = 0n] = word;
+    if (result < 0n) return undefined;
+    const at = i * stride + WORDS * 8;
+    return {
+      bytes: rows.subarray(at, at + Number(result)),
+      size: Number(size),
+      inode,
+    };
+  });
+}
+
+/**
+ * The first bytes of a regular file, or of the one that a link leads to.
+ *
+ * @param bytes How many, fewer where it is smaller.
+ * @returns `undefined` where it is no regular file, or cannot be read.
+ * @throws {SystemError} where there is nothing.
+ */
+export function readStart(path: string, bytes: number): Start | undefined {
+  const real = realPath(path);
+  if (real !== path) requireRead(real);
+  const name = basename(real);
+  const [read] = readRanges(dirname(real), [{ name, offset: 0, bytes }]);
+  return read === undefined ? undefined : { ...read, path: real };
+}
+
+/**
+ * A folder to read ranges in.
+ *
+ * @returns `undefined` where not everything in it may be read: then each file
+ * must be asked for.
+ */
+export function rangeFolder(folder: string): RangeFolder | undefined {
+  if (!mayReadAll(folder)) return undefined;
+  const path = realPath(folder);
+  if (path !== folder && !mayReadAll(path)) return undefined;
+  return { path, read: (ranges) => readRanges(path, ranges) };
+}
