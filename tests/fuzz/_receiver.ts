@@ -144,7 +144,10 @@ export class FuzzedReceiver implements AsyncDisposable {
     {
       using sender = await Sender.connect(this.#receiving.port);
       await sender.send(join(handshake({ name }), wireFrame(flat(1), 1n)));
-      await until("an honest frame", () => receiver.status().frames > before);
+      await until(
+        () => `an honest frame; the receiver said: ${events.text.slice(-2000)}`,
+        () => receiver.status().frames > before,
+      );
     }
     await until("no feed", () => receiver.streams.length === 0);
     // deno-lint-ignore no-control-regex
