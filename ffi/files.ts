@@ -114,12 +114,24 @@ function resolved(path: string): string {
 
 /** The names in a folder, sorted. */
 export function listFolder(path: string): string[] {
+  return listed(path, "shmim_dir_list");
+}
+
+/** Those of a folder's names that are links, or on some file systems may be. */
+export function listLinks(path: string): string[] {
+  return listed(path, "shmim_dir_links");
+}
+
+function listed(
+  path: string,
+  call: "shmim_dir_list" | "shmim_dir_links",
+): string[] {
   requireRead(path);
   let capacity = 65536;
   for (;;) {
     const out = new Uint8Array(capacity);
     const used = check(
-      helper().shmim_dir_list(cString(path), out, BigInt(capacity)),
+      helper()[call](cString(path), out, BigInt(capacity)),
       "list",
       path,
     );

@@ -44,6 +44,8 @@ const HELPER_SYMBOLS = {
   },
   // int64_t shmim_dir_list(const char *, char *out, uint64_t)
   shmim_dir_list: { parameters: ["buffer", "buffer", "u64"], result: "i64" },
+  // int64_t shmim_dir_links(const char *, char *out, uint64_t)
+  shmim_dir_links: { parameters: ["buffer", "buffer", "u64"], result: "i64" },
   // int32_t shmim_files_read(const char *, uint8_t *rows, uint64_t, uint64_t)
   shmim_files_read: {
     parameters: ["buffer", "buffer", "u64", "u64"],
@@ -500,6 +502,7 @@ const BEHIND_DOOR = [
   "shmim_sem_values",
   "shmim_frame_record",
   "shmim_files_read",
+  "shmim_dir_links",
 ] as const satisfies readonly SymbolName[];
 
 function bind(path: string, names: readonly SymbolName[]): Helper {

@@ -40,6 +40,8 @@ int64_t shmim_call(uint32_t function, void *a, void *b, int64_t i, int64_t j,
       return (int64_t)shmim_frame_record(a);
     case SHMIM_CALL_FILES_READ:
       return shmim_files_read(a, b, (uint64_t)i, (uint64_t)j);
+    case SHMIM_CALL_DIR_LINKS:
+      return shmim_dir_links(a, b, (uint64_t)i);
   }
   return -ENOSYS;
 }

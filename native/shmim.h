@@ -209,6 +209,7 @@ enum shmim_function {
   SHMIM_CALL_SEM_VALUES,
   SHMIM_CALL_FRAME_RECORD,
   SHMIM_CALL_FILES_READ,
+  SHMIM_CALL_DIR_LINKS,
 };
 SHMIM_API int64_t shmim_call(uint32_t function, void *a, void *b, int64_t i,
                              int64_t j, int64_t k);
@@ -242,6 +243,8 @@ SHMIM_API int32_t shmim_file_realpath(const char *path, char *out,
                                       uint64_t capacity);
 SHMIM_API int64_t shmim_dir_list(const char *path, char *out,
                                  uint64_t capacity);
+SHMIM_API int64_t shmim_dir_links(const char *path, char *out,
+                                  uint64_t capacity);
 SHMIM_API int32_t shmim_fd_lock(int32_t fd);
 SHMIM_API int32_t shmim_fd_close(int32_t fd);
 SHMIM_API int32_t shmim_fd_path(int32_t fd, char *out, uint64_t capacity);

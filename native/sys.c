@@ -182,12 +182,8 @@ int32_t shmim_file_realpath(const char *path, char *out, uint64_t capacity) {
   return (int32_t)n;
 }
 
-/*
- * Writes the names in a folder, each ended by a zero byte, and returns the
- * bytes that all of them need; names that do not fit are left out, so a
- * result above `capacity` asks for another call.
- */
-int64_t shmim_dir_list(const char *path, char *out, uint64_t capacity) {
+static int64_t list_folder(const char *path, char *out, uint64_t capacity,
+                           bool links) {
   if (path == NULL || (out == NULL && capacity > 0)) {
     return -EINVAL;
   }
@@ -201,6 +197,9 @@ int64_t shmim_dir_list(const char *path, char *out, uint64_t capacity) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
       continue;
     }
+    if (links && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) {
+      continue;
+    }
     const size_t n = strlen(entry->d_name) + 1;
     if (used + n <= capacity) {
       memcpy(out + used, entry->d_name, n);
@@ -209,6 +208,20 @@ int64_t shmim_dir_list(const char *path, char *out, uint64_t capacity) {
   }
   closedir(dir);
   return (int64_t)used;
+}
+
+/*
+ * Writes the names in a folder, each ended by a zero byte, and returns the
+ * bytes that all of them need; names that do not fit are left out, so a
+ * result above `capacity` asks for another call.
+ */
+int64_t shmim_dir_list(const char *path, char *out, uint64_t capacity) {
+  return list_folder(path, out, capacity, false);
+}
+
+/* The same of its links alone, and of what may be one. */
+int64_t shmim_dir_links(const char *path, char *out, uint64_t capacity) {
+  return list_folder(path, out, capacity, true);
 }
 
 /* Locks an open file against others that lock it, until it is closed. Does

@@ -1,19 +1,14 @@
 /** Where links of a folder lead, for what a list of it needs. @module */
 
 import { dirname, join } from "@std/path";
-import { rangeFolder } from "../../ffi/file_ranges.ts";
-import { listFolder } from "../../ffi/files.ts";
+import { listLinks } from "../../ffi/files.ts";
 import { GENERAL, readable, type Scope, withTarget } from "../cli/needs.ts";
 import { SUFFIX } from "../stream/names.ts";
 
 function targetsIn(folder: string): string[] {
   try {
-    const names = listFolder(folder).filter((name) => name.endsWith(SUFFIX));
-    // One call tells the regular files, which lead nowhere else.
-    const regular = rangeFolder(folder)
-      ?.read(names.map((name) => ({ name, offset: 0, bytes: 0 })));
-    const paths = names
-      .filter((_, index) => regular?.[index] === undefined)
+    const paths = listLinks(folder)
+      .filter((name) => name.endsWith(SUFFIX))
       .flatMap((name) => withTarget(join(folder, name)));
     return readable(paths.filter((path) => dirname(path) !== folder));
   } catch (error) {
