@@ -160,15 +160,17 @@ export function columns(
   right: readonly number[] = [],
 ): string[] {
   const widths: number[] = [];
-  const clean = rows.map((row) => row.map(printable));
-  for (const row of clean) {
-    row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] ?? 0, textWidth(cell));
-    });
-  }
+  const clean = rows.map((row) =>
+    row.map((text, i) => {
+      const cell = printable(text);
+      const width = textWidth(cell);
+      widths[i] = Math.max(widths[i] ?? 0, width);
+      return { cell, width };
+    })
+  );
   return clean.map((row) =>
-    row.map((cell, i) => {
-      const pad = " ".repeat((widths[i] ?? 0) - textWidth(cell));
+    row.map(({ cell, width }, i) => {
+      const pad = " ".repeat((widths[i] ?? 0) - width);
       return right.includes(i) ? pad + cell : cell + pad;
     }).join("  ").trimEnd()
   );

@@ -144,9 +144,7 @@ export const command = defineCommand<Options>({
     if (entries.length === 0) {
       out.say(`No streams in ${streamFolder(place.dir)}`);
     } else {
-      for (const line of tableLines(entries.filter(isGood), watchMs)) {
-        out.line(line);
-      }
+      out.line(tableLines(entries.filter(isGood), watchMs).join("\n"));
     }
     for (const entry of entries.filter(isDamaged)) {
       out.line(printable(`${entry.name}  ${entry.error}`));
