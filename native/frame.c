@@ -222,9 +222,12 @@ static _Atomic uint8_t *writing_flag(const struct shmim_stream *s) {
       s, s->write_flag + segment_writing(s) * s->segment_record);
 }
 
-void raise_flag(const struct shmim_stream *s) {
+void raise_flag(const struct shmim_stream *s, uint64_t bytes) {
   atomic_store_explicit(writing_flag(s), 1, memory_order_relaxed);
   atomic_thread_fence(memory_order_release); /* before any pixel */
+  if (s->segments > 1 && bytes < s->data_bytes) {
+    carry_over(s);
+  }
 }
 
 static void put_word(uint8_t *to, uint64_t value) {
@@ -306,14 +309,16 @@ static uint64_t count_frame(const struct shmim_stream *s, uint64_t k,
   _Atomic uint64_t *counter = word(s, s->cnt0 + k * s->segment_record);
   if (copy != NULL) {
     *word(s, s->cnt2 + k * s->segment_record) = copy->cnt2;
-    atomic_store_explicit(counter, copy->cnt0, memory_order_release);
-    return copy->cnt0 - 1;
   }
   if (s->segments < 2) {
-    return atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
+    return copy != NULL
+               ? atomic_exchange_explicit(counter, copy->cnt0,
+                                          memory_order_acq_rel)
+               : atomic_fetch_add_explicit(counter, 1, memory_order_acq_rel);
   }
   const uint64_t before = segment_counter(s, segment_before(s, k));
-  atomic_store_explicit(counter, before + 1, memory_order_release);
+  atomic_store_explicit(counter, copy != NULL ? copy->cnt0 : before + 1,
+                        memory_order_release);
   return before;
 }
 
@@ -424,13 +429,10 @@ static uint64_t put(struct shmim_stream *s, int64_t slice,
   trace(s, started != NULL ? (int64_t)started->tv_sec : now_s,
         started != NULL ? (int64_t)started->tv_nsec : now_ns, now_s, now_ns,
         trigger);
-  const uint64_t before =
-      count_frame(s, segment, trigger != NULL ? trigger->copy : NULL);
-  const uint64_t counter = before + 1;
-  if (s->own_counter != ~0ull && before > s->own_counter) {
-    s->foreign += before - s->own_counter;
-  }
-  s->own_counter = counter;
+  const struct shmim_frame *copy = trigger != NULL ? trigger->copy : NULL;
+  const uint64_t before = count_frame(s, segment, copy);
+  const uint64_t counter = copy != NULL ? copy->cnt0 : before + 1;
+  own(s, before, counter);
   if (slice >= 0 && (uint64_t)slice < s->slices && s->slice_counters != 0) {
     note_slice(s, (uint64_t)slice, acquired_s, acquired_ns, now_s, now_ns,
                counter);
@@ -440,7 +442,7 @@ static uint64_t put(struct shmim_stream *s, int64_t slice,
   if (s->segments > 1) {
     atomic_store_explicit((_Atomic uint32_t *)at(s, s->segment_index),
                           (uint32_t)segment, memory_order_release);
-    if (trigger != NULL && trigger->copy != NULL) {
+    if (copy != NULL) {
       forget_later(s, segment, counter);
     }
   }
@@ -487,10 +489,7 @@ int32_t shmim_frame_write(struct shmim_stream *s, const void *in,
   if (offset > s->data_bytes || bytes > s->data_bytes - offset) {
     return -ERANGE;
   }
-  raise_flag(s);
-  if (s->segments > 1 && bytes < s->data_bytes) {
-    carry_over(s);
-  }
+  raise_flag(s, in != NULL ? bytes : 0);
   if (in != NULL && bytes > 0) {
     memcpy(segment_pixels(s, segment_writing(s)) + offset, in, bytes);
   }
@@ -511,7 +510,7 @@ int32_t shmim_frame_publish(uint32_t hot, const void *in) {
   if (!s->writable) {
     return -EACCES;
   }
-  raise_flag(s);
+  raise_flag(s, s->data_bytes);
   memcpy(segment_pixels(s, segment_writing(s)), in, s->data_bytes);
   put(s, -1, NULL, NULL, NULL, write_time);
   const struct timespec now = {.tv_sec = write_time[0],
@@ -538,7 +537,7 @@ int32_t shmim_frame_copy(struct shmim_stream *s, const void *in,
   }
   const int64_t atime[2] = {original->atime_s, original->atime_ns};
   const struct trigger trigger = {.copy = original};
-  raise_flag(s);
+  raise_flag(s, bytes);
   memcpy(segment_pixels(s, segment_writing(s)), in, bytes);
   if (original->cnt0 == 0) {
     return shmim_frame_end(s, 0, NULL, NULL);
@@ -563,7 +562,7 @@ int32_t shmim_frame_put(struct shmim_stream *s, const void *in,
     return -ERANGE;
   }
   clock_gettime((clockid_t)s->clock, &begun);
-  raise_flag(s);
+  raise_flag(s, bytes);
   memcpy(segment_pixels(s, segment_writing(s)) + offset, in, bytes);
   const int32_t rc = publish_as(s, slice, frame, run, &begun);
   return rc != 0 ? rc : guard_status(s);
@@ -577,10 +576,7 @@ int32_t shmim_frame_begin(const struct shmim_stream *s) {
   if (!s->writable) {
     return -EACCES;
   }
-  raise_flag(s);
-  if (s->segments > 1) {
-    carry_over(s);
-  }
+  raise_flag(s, 0);
   return guard_status(s);
 }
 

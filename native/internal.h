@@ -220,8 +220,9 @@ int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
 int32_t publish_as(struct shmim_stream *s, int64_t slice,
                    const struct shmim_frame *frame, uint64_t run,
                    const struct timespec *started);
-/* frame.c: raises the write flag before pixels change. */
-void raise_flag(const struct shmim_stream *s);
+/* frame.c: raises the write flag before so many bytes of a frame change; in
+ * a FIFO the rest is that of the frame before. */
+void raise_flag(const struct shmim_stream *s, uint64_t bytes);
 /* frame.c: waits at most until `deadline` (CLOCK_MONOTONIC, ns) or until
  * *stop is not 0; 0 = a new counter, -ETIMEDOUT, BROKEN. */
 int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,

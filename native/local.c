@@ -60,7 +60,7 @@ static int32_t relay(const struct shmim_stream *from, struct shmim_stream *to,
                                     .counter = frame.cnt0,
                                     .copy = c->counters ? &frame : NULL};
     const int64_t atime[2] = {frame.atime_s + ahead, frame.atime_ns};
-    raise_flag(to);
+    raise_flag(to, to->data_bytes);
     memcpy(segment_pixels(to, segment_writing(to)), pixels, to->data_bytes);
     for (uint64_t i = 0; i < keywords; i++) {
       uint8_t record[KEYWORD_BYTES];

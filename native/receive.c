@@ -110,10 +110,7 @@ static int32_t take_frame(struct receiver *r, uint64_t whole) {
   }
   struct timespec begun;
   clock_gettime((clockid_t)s->clock, &begun);
-  raise_flag(s);
-  if (s->segments > 1 && s->slices > 1) {
-    carry_over(s);
-  }
+  raise_flag(s, pixels);
   memcpy(segment_pixels(s, segment_writing(s)) +
              slice * (s->slices > 1 ? pixels : 0),
          r->frame, pixels);

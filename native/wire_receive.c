@@ -127,7 +127,7 @@ static int32_t put_frame(struct wire_in *r, const struct wire_frame *h,
     r->run = h->cnt0 == r->last + 1 ? r->run + 1 : 1;
   }
   if (pixels != NULL) {
-    raise_flag(s);
+    raise_flag(s, h->bytes);
     memcpy(segment_pixels(s, segment_writing(s)) + offset, pixels, h->bytes);
   }
   if (r->news) {
@@ -230,7 +230,7 @@ static int32_t take_frame(struct wire_in *r) {
   uint8_t *out = r->stage;
   if (r->c->direct) {
     out = segment_pixels(r->s, segment_writing(r->s)) + offset;
-    raise_flag(r->s);
+    raise_flag(r->s, h.bytes);
     r->ctl->incomplete = 1;
   }
   uint32_t crc = shmim_crc32c(0, &h, sizeof h, 0);
