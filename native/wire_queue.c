@@ -158,6 +158,18 @@ static int start_thread(struct wire_queue *q) {
   return rc;
 }
 
+/* Told to stop: what waits is lost, with what was missed in between. What a
+ * lost connection left is counted by the next one. */
+static void count_lost(struct wire_out *t) {
+  const struct wire_queue *q = t->queue;
+  uint64_t last = t->state.last;
+  for (uint64_t i = 0; i < q->count; i++) {
+    const uint64_t counter = q->entry[(q->first + i) % q->size].frame.cnt0;
+    t->ctl->common.skipped += counter > last ? counter - last : 1;
+    last = counter;
+  }
+}
+
 int32_t wire_queue_enter(struct wire_out *t) {
   const uint64_t size = t->c->queue;
   uint64_t bytes;
@@ -203,6 +215,9 @@ void wire_queue_leave(struct wire_out *t) {
   pthread_cond_signal(&q->room);
   pthread_mutex_unlock(&q->lock);
   pthread_join(q->thread, NULL);
+  if (wire_told_to_stop(t)) {
+    count_lost(t);
+  }
   pthread_mutex_destroy(&q->lock);
   pthread_cond_destroy(&q->news);
   pthread_cond_destroy(&q->room);

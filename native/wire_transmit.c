@@ -57,6 +57,8 @@ static int32_t step_queue(struct wire_out *t) {
   if (rc == 0) {
     t->ctl->common.state = SHMIM_STATE_BUSY;
     rc = wire_send_part(t, &p);
+  }
+  if (rc == 0) {
     wire_queue_done(t);
   }
   return rc;
