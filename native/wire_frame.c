@@ -119,11 +119,13 @@ static int32_t send_keywords(struct wire_out *t) {
     return 0;
   }
   const uint8_t *now = t->keywords;
+  const bool live =
+      !t->c->keywords_used && t->s->keyword_record == KEYWORD_BYTES;
   if (t->c->keywords_used) {
     if (keywords_used(t->s, t->keywords, n)) {
       t->ctl->common.dropped_keywords++;
     }
-  } else if (t->s->keyword_record == KEYWORD_BYTES) {
+  } else if (live) {
     now = at(t->s, t->s->keywords);
   } else {
     for (uint64_t i = 0; i < n; i++) {
@@ -132,6 +134,11 @@ static int32_t send_keywords(struct wire_out *t) {
   }
   if (memcmp(now, t->sent_keywords, n * KEYWORD_BYTES) == 0) {
     return 0;
+  }
+  /* A writer may change them meanwhile: what is compared is what is sent. */
+  if (live) {
+    memcpy(t->keywords, now, n * KEYWORD_BYTES);
+    now = t->keywords;
   }
   uint64_t first = 0;
   uint64_t end = n;
@@ -145,7 +152,9 @@ static int32_t send_keywords(struct wire_out *t) {
                                KEYWORD_BYTES) == 0) {
     end--;
   }
-  /* A writer may change them meanwhile: what is summed is what is sent. */
+  if (first == end) {
+    return 0; /* they changed back */
+  }
   uint8_t *records = t->sent_keywords + first * KEYWORD_BYTES;
   memcpy(records, now + first * KEYWORD_BYTES, (end - first) * KEYWORD_BYTES);
   struct wire_keywords head = {

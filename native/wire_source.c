@@ -118,9 +118,6 @@ static int32_t send_slices(struct wire_out *t, const struct slice_plan *plan) {
     p.frame.cnt1 = k;
     note_slice_times(s, k, &p.frame, p.frame.cnt0);
     int32_t rc = wire_told_to_stop(t) ? -ECANCELED : 0;
-    if (rc == 0 && plan->counter - i <= t->state.last && t->state.sent) {
-      continue;
-    }
     rc = rc != 0 ? rc : wire_send_part(t, &p);
     if (rc != 0 && rc != ABORTED) {
       return rc;

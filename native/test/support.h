@@ -22,6 +22,7 @@ extern const struct test rings_tests[];
 extern const struct test segments_tests[];
 extern const struct test semaphores_tests[];
 extern const struct test tiles_tests[];
+extern const struct test wires_tests[];
 
 /* Notes that the test which runs has failed, and why. */
 void complain(const char *file, int line, const char *condition);

@@ -21,11 +21,13 @@ void complain(const char *file, int line, const char *condition) {
   ok = false;
 }
 
-int main(void) {
+/* With an argument: only tests whose names hold it. */
+int main(int argc, char **argv) {
   const struct test *const tables[] = {
       files_tests,    mapping_tests, semaphores_tests,
       frames_tests,   pumps_tests,   convert_tests,
       segments_tests, tiles_tests,   rings_tests,
+      wires_tests,
   };
   int passed = 0;
   int failed = 0;
@@ -35,6 +37,9 @@ int main(void) {
   }
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     for (const struct test *t = tables[i]; t->name != NULL; t++) {
+      if (argc > 1 && strstr(t->name, argv[1]) == NULL) {
+        continue;
+      }
       running = t->name;
       ok = true;
       t->body();
