@@ -480,7 +480,9 @@ struct shmim_capture {
   struct shmim_wait wait;
   uint64_t slots;
   uint64_t bytes;           /* of a slot: a whole frame, or 0 for none */
-  uint64_t current;         /* 1: also the frame that is there already */
+  uint64_t current;         /* 1: also the frame that is there already, of a
+                               stream made anew; the one before it counted
+                               to wait.last */
   int64_t priority;
   uint64_t cpus;
 };

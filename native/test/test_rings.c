@@ -30,18 +30,27 @@ static void *run_capture(void *argument) {
   return NULL;
 }
 
-static struct ring_pump *start_capture(struct shmim_stream *s) {
-  struct ring_pump *p = calloc(1, sizeof *p);
-  p->s = s;
-  p->capture = (struct shmim_capture){
-      .wait = {.mode = SHMIM_WAIT_POLL, .sem = -1, .poll_us = 50},
-      .slots = RING_SLOTS,
-      .bytes = DATA_BYTES,
-  };
+static uint64_t get(const uint64_t *word) {
+  return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+/* `current` and `wait.last` are the caller's. */
+static void begin_capture(struct ring_pump *p) {
+  p->capture.wait.mode = SHMIM_WAIT_POLL;
+  p->capture.wait.sem = -1;
+  p->capture.wait.poll_us = 50;
+  p->capture.slots = RING_SLOTS;
+  p->capture.bytes = DATA_BYTES;
   pthread_create(&p->thread, NULL, run_capture, p);
   while (__atomic_load_n(&p->ring.ready, __ATOMIC_ACQUIRE) == 0) {
     sleep_ms(1);
   }
+}
+
+static struct ring_pump *start_capture(struct shmim_stream *s) {
+  struct ring_pump *p = calloc(1, sizeof *p);
+  p->s = s;
+  begin_capture(p);
   return p;
 }
 
@@ -87,6 +96,38 @@ static void test_capture(void) {
   CHECK(p->result == 0 && p->control.end == SHMIM_END_STOPPED);
   free(p);
   drop(&s, "s");
+}
+
+/* A stream made anew: its source goes on counting, or begins again. */
+static void test_capture_anew(void) {
+  const struct {
+    uint64_t there, first, missed;
+  } cases[] = {
+      {5000003, 5000003, 2}, /* the old one had counted to 5000000 */
+      {0, 5000003, 2},       /* made, but nothing was published yet */
+      {3, 3, 2},
+      {5000000, 5000000, 4999999},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct shmim_stream s;
+    CHECK(make(&s, "s", 1, 0));
+    CHECK(shmim_map_store(&s, s.cnt0, &cases[i].there, 8) == 0);
+    struct ring_pump *p = calloc(1, sizeof *p);
+    p->s = &s;
+    p->capture.current = 1;
+    p->capture.wait.last = 5000000;
+    begin_capture(p);
+    CHECK(shmim_map_store(&s, s.cnt0, &cases[i].first, 8) == 0);
+    for (int ms = 0; ms < 30000 && get(&p->ring.head) == 0; ms++) {
+      sleep_ms(1);
+    }
+    CHECK(get(&p->ring.head) == 1 && p->records[0].cnt0 == cases[i].first);
+    CHECK(p->records[0].missed == cases[i].missed);
+    __atomic_store_n(&p->control.stop, 1, __ATOMIC_RELEASE);
+    pthread_join(p->thread, NULL);
+    free(p);
+    drop(&s, "s");
+  }
 }
 
 static void test_capture_shrink(void) {
@@ -168,6 +209,7 @@ static void test_rings_refused(void) {
 
 const struct test rings_tests[] = {
     {"shmim_capture()", test_capture},
+    {"shmim_capture() of a stream made anew", test_capture_anew},
     {"shmim_capture() of a file that shrinks", test_capture_shrink},
     {"shmim_play()", test_play},
     {"shmim_capture() and shmim_play() that refuse", test_rings_refused},
