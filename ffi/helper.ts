@@ -7,7 +7,7 @@
 import { variable } from "./access.ts";
 
 /** The interface number of `native/shmim.h` that this file mirrors. */
-export const HELPER_ABI = 16;
+export const HELPER_ABI = 17;
 
 const HELPER_SYMBOLS = {
   // int32_t shmim_abi_version(void)
@@ -192,6 +192,18 @@ const HELPER_SYMBOLS = {
   //     const struct shmim_frame *, uint64_t run)
   shmim_frame_put: {
     parameters: ["buffer", "buffer", "u64", "u64", "i64", "buffer", "u64"],
+    result: "i32",
+  },
+  // int32_t shmim_keywords_load(const struct shmim_stream *, void *out,
+  //     uint64_t count, int32_t packed)
+  shmim_keywords_load: {
+    parameters: ["buffer", "buffer", "u64", "i32"],
+    result: "i32",
+  },
+  // int32_t shmim_keywords_store(const struct shmim_stream *, const void *in,
+  //     uint64_t count)
+  shmim_keywords_store: {
+    parameters: ["buffer", "buffer", "u64"],
     result: "i32",
   },
   // int32_t shmim_convert_bytes(const struct shmim_stream *,

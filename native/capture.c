@@ -60,9 +60,10 @@ static int32_t keep(const struct capture *k, uint64_t counter,
   const uint64_t slot = head % k->c->slots;
   struct shmim_caught *record = &k->records[slot];
   struct shmim_frame frame;
+  struct pump_copy how = {.control = k->ctl};
   stamp(record);
   const int32_t rc = pump_whole_frame(
-      k->s, k->pixels + slot * k->c->bytes, k->c->bytes, k->ctl, &frame);
+      k->s, k->pixels + slot * k->c->bytes, k->c->bytes, &how, &frame);
   if (rc != 0) {
     return rc;
   }

@@ -13,6 +13,11 @@
 #define LAG_FLAG_UP_NS 5000000ull
 #define LAG_NS 1000000ull
 #define LAG_SPIN_NS 50000ull
+/* Between two looks at a flag that stays up: a part of the time that it has
+ * been up, so that a writer which died costs nothing. */
+#define STALL_PART 64
+#define STALL_LEAST_US 50
+#define STALL_MOST_US 2000
 /* Old posts taken off before sleeping: more than any format lets pile up. */
 #define STALE_POSTS 32
 /* Copies that shmim_frame_take() makes before it gives up. */
@@ -625,6 +630,22 @@ static bool poll_counter(const struct shmim_stream *s, uint64_t last,
   return true;
 }
 
+void await_writer(const struct shmim_stream *s, uint64_t since, uint64_t until,
+                  const int64_t *stop) {
+  const uint64_t counter = load_counter(s);
+  while (load_flag(s) != 0 && load_counter(s) == counter && !stopped(stop) &&
+         guard_status(s) == 0) {
+    const uint64_t now = monotonic_ns();
+    if (now >= until) {
+      return;
+    }
+    const uint64_t us = (now - since) / 1000 / STALL_PART;
+    pause_us(us < STALL_LEAST_US  ? STALL_LEAST_US
+             : us > STALL_MOST_US ? STALL_MOST_US
+                                  : us);
+  }
+}
+
 /* The counter of a writer that posts first; false where the post was an old
  * one. */
 static bool lagging(const struct shmim_stream *s, uint64_t last,
@@ -728,6 +749,7 @@ int32_t shmim_frame_next(const struct shmim_stream *s,
   if (rc != 0) {
     return rc;
   }
+  const uint64_t arrived = monotonic_ns();
   for (;;) {
     rc = shmim_frame_read(s, out, offset, bytes, 4, frame);
     if (rc != 0 || !frame->torn) {
@@ -737,7 +759,7 @@ int32_t shmim_frame_next(const struct shmim_stream *s,
       return frame->stalled ? -EAGAIN : 0;
     }
     if (frame->stalled) {
-      pause_us(50);
+      await_writer(s, arrived, deadline, NULL);
     }
   }
 }

@@ -3,6 +3,7 @@
 #define SHMIM_INTERNAL_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -187,6 +188,13 @@ void post_all(const struct shmim_stream *s);
 void keyword_load(const struct shmim_stream *s, uint64_t index, uint8_t *out);
 void keyword_store(const struct shmim_stream *s, uint64_t index,
                    const uint8_t *in);
+/* keywords.c: the first `count` records so, or the used ones of all, packed;
+ * true where there are more of these. */
+bool keywords_load(const struct shmim_stream *s, uint8_t *out, uint64_t count,
+                   bool packed);
+/* keywords.c: and back; what finds no room is left out. */
+void keywords_store(const struct shmim_stream *s, const uint8_t *in,
+                    uint64_t count);
 /* segment.c: a frame that is changed in part begins as the one before. */
 void carry_over(const struct shmim_stream *s);
 
@@ -227,6 +235,15 @@ void raise_flag(const struct shmim_stream *s, uint64_t bytes);
  * *stop is not 0; 0 = a new counter, -ETIMEDOUT, BROKEN. */
 int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
                    uint64_t last, uint64_t deadline, const int64_t *stop);
+
+/* frame.c: sleeps while a writer holds its flag up, but not beyond `until` or
+ * a stop; the longer since `since`, the longer between two looks. */
+void await_writer(const struct shmim_stream *s, uint64_t since, uint64_t until,
+                  const int64_t *stop);
+
+/* sys.c: starts a thread that takes no signals: they are Deno's. 0 or an
+ * errno. */
+int start_thread(pthread_t *thread, void *(*work)(void *), void *argument);
 
 /* sys.c: priority and affinity of the calling thread, and back. */
 struct schedule {
@@ -272,10 +289,21 @@ int32_t pump_end(struct shmim_control *control, enum shmim_end end,
 int32_t pump_next_counter(const struct shmim_stream *s,
                           const struct shmim_wait *w, uint64_t last,
                           struct shmim_control *control);
+/* pump.c: how a pump waits for a frame that is whole. */
+struct pump_copy {
+  struct shmim_control *control;
+  bool allow_torn;          /* one of a writer that never pauses will do */
+  struct haste haste;
+  /* What there is to do meanwhile; NULL, or a result that ends it. */
+  int32_t (*meanwhile)(void *argument);
+  void *argument;
+};
 /* pump.c: a whole frame, however long its writer takes; -ECANCELED. */
 int32_t pump_whole_frame(const struct shmim_stream *from, void *pixels,
-                         uint64_t bytes, struct shmim_control *control,
+                         uint64_t bytes, struct pump_copy *how,
                          struct shmim_frame *frame);
+/* pump.c: when a pump that waits looks at its stop flag again. */
+uint64_t pump_look(void);
 
 /* How long a pump sleeps at most before it looks at its stop flag. */
 #define PUMP_SLICE_MS 50

@@ -42,11 +42,12 @@ static int32_t relay(const struct shmim_stream *from, struct shmim_stream *to,
   const uint64_t keywords =
       !c->keywords ? 0 : records < room ? records : room;
   const int64_t ahead = clock_ahead(from, to);
+  struct pump_copy how = {.control = ctl};
   for (;;) {
     int32_t rc = pump_next_counter(from, &c->wait, last, ctl);
     ctl->state = SHMIM_STATE_BUSY;
     if (rc == 0) {
-      rc = pump_whole_frame(from, pixels, from->data_bytes, ctl, &frame);
+      rc = pump_whole_frame(from, pixels, from->data_bytes, &how, &frame);
     }
     if (rc != 0) {
       return rc;

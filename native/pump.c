@@ -54,9 +54,7 @@ int32_t pump_next_counter(const struct shmim_stream *s,
     if (stopped(&ctl->stop)) {
       return -ECANCELED;
     }
-    const int32_t rc =
-        wait_frame(s, w, last, monotonic_ns() + PUMP_SLICE_MS * 1000000ull,
-                   &ctl->stop);
+    const int32_t rc = wait_frame(s, w, last, pump_look(), &ctl->stop);
     if (rc != -ETIMEDOUT) {
       return rc;
     }
@@ -64,29 +62,41 @@ int32_t pump_next_counter(const struct shmim_stream *s,
   }
 }
 
-/* A whole frame of the source in `pixels`, however long its writer takes. */
+uint64_t pump_look(void) {
+  return monotonic_ns() + PUMP_SLICE_MS * 1000000ull;
+}
+
 int32_t pump_whole_frame(const struct shmim_stream *from, void *pixels,
-                         uint64_t bytes, struct shmim_control *ctl,
+                         uint64_t bytes, struct pump_copy *how,
                          struct shmim_frame *frame) {
+  struct shmim_control *ctl = how->control;
   uint64_t since = 0;
   for (;;) {
-    const int32_t rc = shmim_frame_read(from, pixels, 0, bytes, 4, frame);
+    /* Each try at a flag that is up takes 1 ms of the core. */
+    int32_t rc = read_hastily(from, pixels, 0, bytes, since == 0 ? 4 : 1,
+                              frame, &how->haste);
     if (rc != 0 || !frame->torn) {
       return rc;
     }
     if (stopped(&ctl->stop)) {
       return -ECANCELED;
     }
-    const uint64_t now = monotonic_ns();
-    since = since ? since : now;
+    since = since != 0 ? since : monotonic_ns();
     if (frame->stalled) {
-      pause_us(50);
+      await_writer(from, since, pump_look(), &ctl->stop);
     } else {
       ctl->torn++;
+      if (how->allow_torn) {
+        return 0;
+      }
     }
-    if (now - since > NEVER_PAUSES_NS) {
+    if (monotonic_ns() - since > NEVER_PAUSES_NS) {
       ctl->state =
           frame->stalled ? SHMIM_STATE_STALLED : SHMIM_STATE_RESTLESS;
+    }
+    rc = how->meanwhile != NULL ? how->meanwhile(how->argument) : 0;
+    if (rc != 0) {
+      return rc;
     }
   }
 }

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHMIM_ABI 16
+#define SHMIM_ABI 17
 #define SHMIM_API __attribute__((visibility("default")))
 
 /*
@@ -313,6 +313,12 @@ SHMIM_API int32_t shmim_frame_put(struct shmim_stream *s, const void *in,
                                   int64_t slice,
                                   const struct shmim_frame *frame,
                                   uint64_t run);
+
+/* keywords.c: records of 128 bytes, whatever the format stores. */
+SHMIM_API int32_t shmim_keywords_load(const struct shmim_stream *s, void *out,
+                                      uint64_t count, int32_t packed);
+SHMIM_API int32_t shmim_keywords_store(const struct shmim_stream *s,
+                                       const void *in, uint64_t count);
 
 /* convert.c: big-endian pixels of FITS files. */
 enum shmim_stored {

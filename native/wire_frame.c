@@ -121,16 +121,10 @@ static int32_t send_keywords(struct wire_out *t) {
   const uint8_t *now = t->keywords;
   const bool live =
       !t->c->keywords_used && t->s->keyword_record == KEYWORD_BYTES;
-  if (t->c->keywords_used) {
-    if (keywords_used(t->s, t->keywords, n)) {
-      t->ctl->common.dropped_keywords++;
-    }
-  } else if (live) {
+  if (live) {
     now = at(t->s, t->s->keywords);
-  } else {
-    for (uint64_t i = 0; i < n; i++) {
-      keyword_load(t->s, i, t->keywords + i * KEYWORD_BYTES);
-    }
+  } else if (keywords_load(t->s, t->keywords, n, t->c->keywords_used != 0)) {
+    t->ctl->common.dropped_keywords++;
   }
   if (memcmp(now, t->sent_keywords, n * KEYWORD_BYTES) == 0) {
     return 0;

@@ -20,7 +20,6 @@ struct wire_in {
   struct shmim_wire_control *ctl;
   uint8_t *stage;           /* a frame until it is whole */
   uint8_t *keywords;        /* records as the peer has them */
-  uint64_t keyword_room;    /* records of those that fit into the stream */
   bool news;                /* `keywords` are not in the stream yet */
   uint64_t last;            /* source counter of the last frame */
   uint64_t run;             /* frames without a gap */
@@ -131,9 +130,7 @@ static int32_t put_frame(struct wire_in *r, const struct wire_frame *h,
     memcpy(segment_pixels(s, segment_writing(s)) + offset, pixels, h->bytes);
   }
   if (r->news) {
-    for (uint64_t i = 0; i < r->keyword_room; i++) {
-      keyword_store(s, i, r->keywords + i * KEYWORD_BYTES);
-    }
+    keywords_store(s, r->keywords, r->c->keywords);
     r->news = false;
   }
   const int32_t rc = publish_as(
@@ -311,7 +308,6 @@ int32_t shmim_wire_receive(struct shmim_stream *s,
     return pump_end(&ctl->common, SHMIM_END_ERROR, -EINVAL);
   }
   const uint64_t keywords = c->keywords * KEYWORD_BYTES;
-  const uint64_t room = s->keyword_bytes / s->keyword_record;
   struct wire_in r = {
       .w = {.fd = (int)c->fd,
             .ctl = &ctl->common,
@@ -322,7 +318,6 @@ int32_t shmim_wire_receive(struct shmim_stream *s,
       .s = s,
       .c = c,
       .ctl = ctl,
-      .keyword_room = c->keywords < room ? c->keywords : room,
       .last = c->last,
   };
   ctl->error_ns = WIRE_UNKNOWN;

@@ -2,13 +2,17 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../internal.h"
 #include "support.h"
 
 static void test_create(void) {
@@ -110,8 +114,10 @@ static void test_clocks(void) {
   CHECK(shmim_clock(CLOCK_TAI, t) == 0 && t[0] > 0);
   CHECK(shmim_clock(9999, t) == -EINVAL);
   CHECK(shmim_tai_offset() >= 0);
+  const int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
   CHECK(shmim_sleep_until(0) == 0);
   CHECK(shmim_sleep_until(UINT64_MAX) == -ETIMEDOUT);
+  CHECK(slack > 1000 && prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0) == slack);
   CHECK(shmim_schedule_try(0, 0) == 0);
   CHECK(shmim_process_memory() > 0);
 }
@@ -147,6 +153,24 @@ static void test_process_start(void) {
   CHECK(shmim_user() == (int32_t)geteuid());
 }
 
+static void *blocked_signals(void *argument) {
+  pthread_sigmask(SIG_BLOCK, NULL, argument);
+  return NULL;
+}
+
+static void test_threads_without_signals(void) {
+  pthread_t thread;
+  sigset_t theirs;
+  sigset_t ours;
+  REQUIRE(start_thread(&thread, blocked_signals, &theirs) == 0);
+  pthread_join(thread, NULL);
+  CHECK(sigismember(&theirs, SIGTERM) == 1 && sigismember(&theirs, SIGINT) == 1);
+  CHECK(sigismember(&theirs, SIGBUS) == 0);
+  CHECK(sigismember(&theirs, SIGSEGV) == 0);
+  pthread_sigmask(SIG_BLOCK, NULL, &ours);
+  CHECK(sigismember(&ours, SIGTERM) == 0);
+}
+
 static void test_keep_descriptors(void) {
   int fds[2];
   CHECK(pipe(fds) == 0);
@@ -167,6 +191,7 @@ const struct test files_tests[] = {
     {"shmim_clock()", test_clocks},
     {"shmim_fd_lock()", test_lock},
     {"shmim_process_start()", test_process_start},
+    {"start_thread() leaves signals to others", test_threads_without_signals},
     {"shmim_keep_descriptors()", test_keep_descriptors},
     {NULL, NULL},
 };

@@ -20,6 +20,7 @@ struct end {
   struct shmim_wire_receive receive;
   struct shmim_wire_control control;
   bool sends;
+  bool milk;                /* sends over milk's wire */
   int32_t result;
   int peer;                 /* the test's end of the connection */
   pthread_t thread;
@@ -27,9 +28,13 @@ struct end {
 
 static void *run_end(void *argument) {
   struct end *e = argument;
+  const struct shmim_transmit milk = {.wait = e->transmit.wait,
+                                      .fd = e->transmit.fd,
+                                      .slice_mode = e->transmit.slice_mode};
   e->result =
-      e->sends ? shmim_wire_transmit(e->s, &e->transmit, &e->control)
-               : shmim_wire_receive(e->s, &e->receive, &e->control);
+      e->milk    ? shmim_transmit(e->s, &milk, &e->control.common)
+      : e->sends ? shmim_wire_transmit(e->s, &e->transmit, &e->control)
+                 : shmim_wire_receive(e->s, &e->receive, &e->control);
   return NULL;
 }
 
@@ -225,6 +230,48 @@ static void test_keyword_that_returns(void) {
   drop(&s, "s");
 }
 
+/* CPU time that a thread has used, ms. */
+static long cpu_ms(pthread_t thread) {
+  clockid_t clock;
+  struct timespec t;
+  if (pthread_getcpuclockid(thread, &clock) != 0 ||
+      clock_gettime(clock, &t) != 0) {
+    return -1;
+  }
+  return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A writer that died between two frames, its flag up: whoever waits for it
+ * sleeps. */
+static void test_dead_writer(void) {
+  enum { ENDS = 3, WATCH_MS = 600 };
+  static const char *const names[ENDS] = {"image", "cube", "milk"};
+  struct shmim_stream s[ENDS];
+  struct end e[ENDS];
+  const uint8_t up = 1;
+  const uint64_t counted = 7;
+  for (int i = 0; i < ENDS; i++) {
+    CHECK(make(&s[i], names[i], i == 0 ? 1 : SLICES, 0));
+    e[i] = transmitting(&s[i]);
+    e[i].milk = i == 2;
+    e[i].transmit.slice_mode = SHMIM_SLICES_RING;
+    CHECK(shmim_map_store(&s[i], s[i].write_flag, &up, 1) == 0);
+    CHECK(shmim_map_store(&s[i], s[i].cnt0, &counted, 8) == 0);
+    REQUIRE(start(&e[i]));
+  }
+  sleep_ms(WATCH_MS);
+  for (int i = 0; i < ENDS; i++) {
+    const long used = cpu_ms(e[i].thread);
+    CHECK(used >= 0 && used < WATCH_MS / 3);
+    CHECK(e[i].control.common.frames == 0);
+    /* And is there as soon as another one takes over. */
+    CHECK(shmim_frame_write(&s[i], NULL, 0, 0, 1, NULL, NULL) == 0);
+    CHECK(reaches(&e[i].control.common.frames, 1));
+    stop(&e[i]);
+    drop(&s[i], names[i]);
+  }
+}
+
 /* What waited to be sent and never was is no secret. */
 static void test_queue_at_a_stop(void) {
   enum { FRAMES = 400, WAITING = 3 };
@@ -387,6 +434,7 @@ const struct test wires_tests[] = {
      test_rolling_restart},
     {"shmim_wire_transmit() of a keyword that changes back",
      test_keyword_that_returns},
+    {"the pumps sleep where a writer died inside a frame", test_dead_writer},
     {"shmim_wire_transmit() counts what waits at a stop",
      test_queue_at_a_stop},
     {"shmim_wire_receive() of a slice into a FIFO",
