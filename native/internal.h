@@ -198,8 +198,8 @@ void keywords_store(const struct shmim_stream *s, const uint8_t *in,
 /* segment.c: a frame that is changed in part begins as the one before. */
 void carry_over(const struct shmim_stream *s);
 
-/* Frames for which a pump goes to the circular buffer at once: a copy of the
- * data block was torn just before, and the next one would be for nothing. */
+/* frame_read.c: frames for which a pump goes to the circular buffer at once: a
+ * copy of the data block was torn just before, the next one would be, too. */
 struct haste {
   uint64_t frames;
 };
@@ -207,10 +207,10 @@ int32_t read_hastily(const struct shmim_stream *s, void *out, uint64_t offset,
                      uint64_t bytes, uint32_t tries, struct shmim_frame *frame,
                      struct haste *haste);
 
-/* frame.c: counters and times of the frame in segment `k` now. */
+/* frame_read.c: counters and times of the frame in segment `k` now. */
 void note_frame(const struct shmim_stream *s, uint64_t k,
                 struct shmim_frame *frame);
-/* frame.c: what made us write, for the process trace; `stream` may be NULL.
+/* publish.c: what made us write, for the process trace; `stream` may be NULL.
  * Where `copy` is set, the counters of the frame are its own. */
 struct trigger {
   const struct shmim_stream *stream;
@@ -219,25 +219,27 @@ struct trigger {
   uint64_t counter;
   const struct shmim_frame *copy;
 };
-/* frame.c: publishes what is in the data block already. NULL: `atime` and
+/* publish.c: publishes what is in the data block already. NULL: `atime` and
  * `started` are now, nothing triggered it, nobody asks for `frame`. */
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
                 const struct timespec *started, const struct trigger *trigger,
                 struct shmim_frame *frame);
-/* frame.c: the same with counters and times of a frame elsewhere. */
+/* publish.c: the same with counters and times of a frame elsewhere. */
 int32_t publish_as(struct shmim_stream *s, int64_t slice,
                    const struct shmim_frame *frame, uint64_t run,
                    const struct timespec *started);
-/* frame.c: raises the write flag before so many bytes of a frame change; in
+/* publish.c: raises the write flag before so many bytes of a frame change; in
  * a FIFO the rest is that of the frame before. */
 void raise_flag(const struct shmim_stream *s, uint64_t bytes);
-/* frame.c: waits at most until `deadline` (CLOCK_MONOTONIC, ns) or until
+/* publish.c: where nothing is published after all. */
+void lower_flag(const struct shmim_stream *s);
+/* frame_wait.c: waits at most until `deadline` (CLOCK_MONOTONIC, ns) or until
  * *stop is not 0; 0 = a new counter, -ETIMEDOUT, BROKEN. */
 int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
                    uint64_t last, uint64_t deadline, const int64_t *stop);
 
-/* frame.c: sleeps while a writer holds its flag up, but not beyond `until` or
- * a stop; the longer since `since`, the longer between two looks. */
+/* frame_wait.c: sleeps while a writer holds its flag up, but not beyond
+ * `until` or a stop; the longer since `since`, the longer between two looks. */
 void await_writer(const struct shmim_stream *s, uint64_t since, uint64_t until,
                   const int64_t *stop);
 

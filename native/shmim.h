@@ -282,7 +282,7 @@ SHMIM_API int32_t shmim_frame_packet(const struct shmim_stream *s,
                                      const void *in, uint64_t offset,
                                      uint64_t bytes, const uint64_t *packet);
 
-/* frame.c: reading, publishing, waiting. */
+/* frame_read.c, publish.c, frame_write.c, frame_wait.c. */
 SHMIM_API uint64_t shmim_frame_counter(const struct shmim_stream *s);
 SHMIM_API int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
                                    uint64_t offset, uint64_t bytes,
