@@ -283,6 +283,11 @@ void socket_leave(struct socket_state *saved);
 /* pump.c: room for one frame, free() gives it back; large ones on huge pages
  * where the kernel has some. */
 void *frame_buffer(uint64_t bytes);
+/* pump.c: ns since a frame was published, by the clock of its stream; where
+ * the writer stamps UTC on a clock of TAI, `tai_ns` less. UINT64_MAX: nonsense.
+ */
+uint64_t frame_age(const struct shmim_stream *s, const struct shmim_frame *f,
+                   int64_t tai_ns);
 /* pump.c: what all pumps do. */
 void pump_latency(struct shmim_control *control, uint64_t ns);
 int32_t pump_end(struct shmim_control *control, enum shmim_end end,

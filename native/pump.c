@@ -6,6 +6,8 @@
 #include "internal.h"
 
 #define NEVER_PAUSES_NS 1000000000ull
+/* Ages beyond this are a foreign clock. */
+#define PLAUSIBLE_NS 10000000000ll
 
 /* 16 buckets for each power of two: values below 16 ns have their own. */
 static uint64_t bucket(uint64_t ns) {
@@ -29,6 +31,20 @@ void *frame_buffer(uint64_t bytes) {
     madvise(p, whole, MADV_HUGEPAGE); /* a wish */
   }
   return p;
+}
+
+uint64_t frame_age(const struct shmim_stream *s, const struct shmim_frame *f,
+                   int64_t tai_ns) {
+  struct timespec now;
+  clock_gettime((clockid_t)s->clock, &now);
+  /* Whatever the file says: sums of 64 bits that wrap. */
+  const uint64_t seconds = (uint64_t)now.tv_sec - (uint64_t)f->writetime_s;
+  int64_t ns = (int64_t)(seconds * NS_PER_S + (uint64_t)now.tv_nsec -
+                         (uint64_t)f->writetime_ns);
+  if (ns > PLAUSIBLE_NS) {
+    ns -= tai_ns; /* a writer that stamps UTC */
+  }
+  return ns >= 0 && ns < PLAUSIBLE_NS ? (uint64_t)ns : UINT64_MAX;
 }
 
 void pump_latency(struct shmim_control *control, uint64_t ns) {

@@ -4,22 +4,19 @@
  * source's cnt0, the slice's index, the keyword records.
  */
 #define _GNU_SOURCE
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "slices.h"
+#include "wire.h"
 
-/* A writer that holds its flag up longer than this is named. */
-#define STALL_NS 1000000000ull
 /* cnt0 and the slice's index, between pixels and keywords. */
 #define TAIL_BYTES 16
-/* Latencies beyond this are a foreign clock, not a latency. */
-#define PLAUSIBLE_NS 10000000000ll
 
 struct transmitter {
+  struct wire w;
   struct shmim_stream *s;
   const struct shmim_transmit *c;
   struct shmim_control *ctl;
@@ -53,78 +50,10 @@ static int32_t peer_status(int fd) {
   return n > 0 || errno == EAGAIN || errno == EINTR ? 0 : -errno;
 }
 
-/*
- * Sends all parts. A stop request ends it at once while nothing of the frame
- * is out, else after PUMP_FINISH_NS, so that the peer gets whole frames. The
- * socket blocks for PUMP_SLICE_MS at most.
- */
-static int32_t send_all(struct transmitter *t, struct iovec *part, int parts) {
-  struct msghdr m = {.msg_iov = part, .msg_iovlen = (size_t)parts};
-  uint64_t give_up = 0;
-  bool begun = false;
-  uint64_t blocked = 0;
-  while (m.msg_iovlen > 0) {
-    const int flags = MSG_NOSIGNAL | (give_up ? MSG_DONTWAIT : 0);
-    const ssize_t n = m.msg_iovlen == 1
-                          ? send((int)t->c->fd, m.msg_iov->iov_base,
-                                 m.msg_iov->iov_len, flags)
-                          : sendmsg((int)t->c->fd, &m, flags);
-    if (n < 0 && errno == EAGAIN) {
-      const uint64_t now = monotonic_ns();
-      if (told_to_stop(t)) {
-        give_up = give_up ? give_up : now + PUMP_FINISH_NS;
-        if (!begun || now > give_up) {
-          return -ECANCELED;
-        }
-        /* From here on in steps of its own. */
-        struct pollfd p = {.fd = (int)t->c->fd, .events = POLLOUT};
-        poll(&p, 1, 5);
-      }
-      blocked = blocked ? blocked : now - PUMP_SLICE_MS * 1000000ull;
-      if (now - blocked > STALL_NS) {
-        t->ctl->state = SHMIM_STATE_BLOCKED;
-      }
-      continue;
-    }
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0) {
-      return -errno;
-    }
-    begun = true;
-    blocked = 0;
-    t->ctl->bytes += (uint64_t)n;
-    t->ctl->active = monotonic_ns();
-    size_t left = (size_t)n;
-    while (m.msg_iovlen > 0 && left >= m.msg_iov->iov_len) {
-      left -= m.msg_iov->iov_len;
-      m.msg_iov++;
-      m.msg_iovlen--;
-    }
-    if (m.msg_iovlen > 0) {
-      m.msg_iov->iov_base = (uint8_t *)m.msg_iov->iov_base + left;
-      m.msg_iov->iov_len -= left;
-      if (give_up == 0 && told_to_stop(t)) {
-        give_up = t->ctl->active + PUMP_FINISH_NS;
-      }
-    }
-  }
-  return 0;
-}
-
 static void note_latency(struct transmitter *t) {
-  struct timespec now;
-  clock_gettime((clockid_t)t->s->clock, &now);
-  /* Whatever the file says: sums of 64 bits that wrap. */
-  const uint64_t s = (uint64_t)now.tv_sec - (uint64_t)t->frame.writetime_s;
-  int64_t ns = (int64_t)(s * NS_PER_S + (uint64_t)now.tv_nsec -
-                         (uint64_t)t->frame.writetime_ns);
-  if (ns > PLAUSIBLE_NS) {
-    ns -= t->tai_ns; /* a writer that stamps UTC */
-  }
-  if (ns >= 0 && ns < PLAUSIBLE_NS) {
-    pump_latency(t->ctl, (uint64_t)ns);
+  const uint64_t age = frame_age(t->s, &t->frame, t->tai_ns);
+  if (age != UINT64_MAX) {
+    pump_latency(t->ctl, age);
   }
 }
 
@@ -142,9 +71,9 @@ static int32_t send_slice(struct transmitter *t, const uint8_t *pixels,
                                             t->c->keywords_used != 0);
   if (pixels + t->pixel_bytes == t->tail) {
     part[0].iov_len += tail; /* an image: one piece of memory */
-    return send_all(t, part, 1);
+    return wire_send(&t->w, part, 1, false);
   }
-  return send_all(t, part, 2);
+  return wire_send(&t->w, part, 2, false);
 }
 
 /* Now and then while a writer does not pause: whether the peer is there. */
@@ -314,7 +243,8 @@ int32_t shmim_transmit(struct shmim_stream *s, const struct shmim_transmit *c,
     close((int)c->fd);
     return pump_end(ctl, SHMIM_END_ERROR, -EINVAL);
   }
-  struct transmitter t = {.s = s, .c = c, .ctl = ctl};
+  struct transmitter t = {
+      .w = {.fd = (int)c->fd, .ctl = ctl}, .s = s, .c = c, .ctl = ctl};
   t.keyword_bytes = c->keywords * KEYWORD_BYTES;
   t.pixel_bytes = s->slices > 1 ? s->slice_bytes : s->data_bytes;
   t.state.last = c->wait.last;
