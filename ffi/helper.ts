@@ -201,6 +201,18 @@ const HELPER_SYMBOLS = {
     parameters: ["buffer", "buffer", "u64", "u64", "i64", "buffer", "u64"],
     result: "i32",
   },
+  // int32_t shmim_keywords_load(const struct shmim_stream *, void *out,
+  //     uint64_t count, int32_t packed)
+  shmim_keywords_load: {
+    parameters: ["buffer", "buffer", "u64", "i32"],
+    result: "i32",
+  },
+  // int32_t shmim_keywords_store(const struct shmim_stream *, const void *in,
+  //     uint64_t count)
+  shmim_keywords_store: {
+    parameters: ["buffer", "buffer", "u64"],
+    result: "i32",
+  },
   // int32_t shmim_convert_bytes(const struct shmim_stream *,
   //     uint64_t offset, const void *in, uint64_t bytes, uint64_t count,
   //     const struct shmim_convert *)

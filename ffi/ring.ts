@@ -195,8 +195,11 @@ export class FrameRing {
 export interface CapturePump {
   /** How to wait for frames. */
   readonly wait: WaitSettings;
-  /** Also the frame that is there already. */
-  readonly current?: boolean;
+  /**
+   * Also the frame that is there already, of a stream that was made anew: the
+   * counter that the stream before it had reached.
+   */
+  readonly follows?: bigint;
   /** Priority and cores. */
   readonly schedule: Schedule;
 }
@@ -208,11 +211,11 @@ export function startCapture(
   settings: CapturePump,
 ): Pump {
   const words = new BigUint64Array(new ArrayBuffer(11 * 8));
-  putWait(words, settings.wait, 0n, 0);
+  putWait(words, settings.wait, settings.follows ?? 0n, 0);
   words.set([
     BigInt(ring.slots),
     BigInt(ring.bytes),
-    settings.current ? 1n : 0n,
+    settings.follows === undefined ? 0n : 1n,
     BigInt(settings.schedule.priority),
     mask(settings.schedule.cpus),
   ], 6);

@@ -38,7 +38,12 @@ export function takeSocket(socket: ConnectedSocket): number {
     ),
     `take the connection to ${remote.hostname}:${remote.port}`,
   );
-  helper().shmim_socket_tune(fd, DEAD_PEER_MS);
+  const tuned = helper().shmim_socket_tune(fd, DEAD_PEER_MS);
+  if (tuned < 0) helper().shmim_fd_close(fd);
+  check(
+    tuned,
+    `watch the connection to ${remote.hostname}:${remote.port}`,
+  );
   return fd;
 }
 

@@ -36,9 +36,17 @@ struct capture {
   struct shmim_control *ctl;
 };
 
-/* Counters that passed between two frames are missed, whoever is to blame. */
+/*
+ * Counters that passed between two frames are missed, whoever is to blame. The
+ * first frame of a stream that was made anew follows the last one of the
+ * stream before, unless it counts from 0 again.
+ */
 static void note_gap(const struct capture *k, uint64_t counter,
                      uint64_t last) {
+  const uint64_t before = k->c->wait.last;
+  if (k->c->current && last == 0 && counter > before) {
+    last = before;
+  }
   if (counter > last + 1) {
     put(&k->ring->missed, k->ring->missed + (counter - last - 1));
     k->ctl->skipped += counter - last - 1;
@@ -52,9 +60,10 @@ static int32_t keep(const struct capture *k, uint64_t counter,
   const uint64_t slot = head % k->c->slots;
   struct shmim_caught *record = &k->records[slot];
   struct shmim_frame frame;
+  struct pump_copy how = {.control = k->ctl};
   stamp(record);
   const int32_t rc = pump_whole_frame(
-      k->s, k->pixels + slot * k->c->bytes, k->c->bytes, k->ctl, &frame);
+      k->s, k->pixels + slot * k->c->bytes, k->c->bytes, &how, &frame);
   if (rc != 0) {
     return rc;
   }

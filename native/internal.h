@@ -3,6 +3,7 @@
 #define SHMIM_INTERNAL_H
 
 #include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -187,11 +188,18 @@ void post_all(const struct shmim_stream *s);
 void keyword_load(const struct shmim_stream *s, uint64_t index, uint8_t *out);
 void keyword_store(const struct shmim_stream *s, uint64_t index,
                    const uint8_t *in);
+/* keywords.c: the first `count` records so, or the used ones of all, packed;
+ * true where there are more of these. */
+bool keywords_load(const struct shmim_stream *s, uint8_t *out, uint64_t count,
+                   bool packed);
+/* keywords.c: and back; what finds no room is left out. */
+void keywords_store(const struct shmim_stream *s, const uint8_t *in,
+                    uint64_t count);
 /* segment.c: a frame that is changed in part begins as the one before. */
 void carry_over(const struct shmim_stream *s);
 
-/* Frames for which a pump goes to the circular buffer at once: a copy of the
- * data block was torn just before, and the next one would be for nothing. */
+/* frame_read.c: frames for which a pump goes to the circular buffer at once: a
+ * copy of the data block was torn just before, the next one would be, too. */
 struct haste {
   uint64_t frames;
 };
@@ -199,10 +207,10 @@ int32_t read_hastily(const struct shmim_stream *s, void *out, uint64_t offset,
                      uint64_t bytes, uint32_t tries, struct shmim_frame *frame,
                      struct haste *haste);
 
-/* frame.c: counters and times of the frame in segment `k` now. */
+/* frame_read.c: counters and times of the frame in segment `k` now. */
 void note_frame(const struct shmim_stream *s, uint64_t k,
                 struct shmim_frame *frame);
-/* frame.c: what made us write, for the process trace; `stream` may be NULL.
+/* publish.c: what made us write, for the process trace; `stream` may be NULL.
  * Where `copy` is set, the counters of the frame are its own. */
 struct trigger {
   const struct shmim_stream *stream;
@@ -211,21 +219,33 @@ struct trigger {
   uint64_t counter;
   const struct shmim_frame *copy;
 };
-/* frame.c: publishes what is in the data block already. NULL: `atime` and
+/* publish.c: publishes what is in the data block already. NULL: `atime` and
  * `started` are now, nothing triggered it, nobody asks for `frame`. */
 int32_t publish(struct shmim_stream *s, int64_t slice, const int64_t *atime,
                 const struct timespec *started, const struct trigger *trigger,
                 struct shmim_frame *frame);
-/* frame.c: the same with counters and times of a frame elsewhere. */
+/* publish.c: the same with counters and times of a frame elsewhere. */
 int32_t publish_as(struct shmim_stream *s, int64_t slice,
                    const struct shmim_frame *frame, uint64_t run,
                    const struct timespec *started);
-/* frame.c: raises the write flag before pixels change. */
-void raise_flag(const struct shmim_stream *s);
-/* frame.c: waits at most until `deadline` (CLOCK_MONOTONIC, ns) or until
+/* publish.c: raises the write flag before so many bytes of a frame change; in
+ * a FIFO the rest is that of the frame before. */
+void raise_flag(const struct shmim_stream *s, uint64_t bytes);
+/* publish.c: where nothing is published after all. */
+void lower_flag(const struct shmim_stream *s);
+/* frame_wait.c: waits at most until `deadline` (CLOCK_MONOTONIC, ns) or until
  * *stop is not 0; 0 = a new counter, -ETIMEDOUT, BROKEN. */
 int32_t wait_frame(const struct shmim_stream *s, const struct shmim_wait *w,
                    uint64_t last, uint64_t deadline, const int64_t *stop);
+
+/* frame_wait.c: sleeps while a writer holds its flag up, but not beyond
+ * `until` or a stop; the longer since `since`, the longer between two looks. */
+void await_writer(const struct shmim_stream *s, uint64_t since, uint64_t until,
+                  const int64_t *stop);
+
+/* sys.c: starts a thread that takes no signals: they are Deno's. 0 or an
+ * errno. */
+int start_thread(pthread_t *thread, void *(*work)(void *), void *argument);
 
 /* sys.c: priority and affinity of the calling thread, and back. */
 struct schedule {
@@ -263,6 +283,11 @@ void socket_leave(struct socket_state *saved);
 /* pump.c: room for one frame, free() gives it back; large ones on huge pages
  * where the kernel has some. */
 void *frame_buffer(uint64_t bytes);
+/* pump.c: ns since a frame was published, by the clock of its stream; where
+ * the writer stamps UTC on a clock of TAI, `tai_ns` less. UINT64_MAX: nonsense.
+ */
+uint64_t frame_age(const struct shmim_stream *s, const struct shmim_frame *f,
+                   int64_t tai_ns);
 /* pump.c: what all pumps do. */
 void pump_latency(struct shmim_control *control, uint64_t ns);
 int32_t pump_end(struct shmim_control *control, enum shmim_end end,
@@ -271,10 +296,21 @@ int32_t pump_end(struct shmim_control *control, enum shmim_end end,
 int32_t pump_next_counter(const struct shmim_stream *s,
                           const struct shmim_wait *w, uint64_t last,
                           struct shmim_control *control);
+/* pump.c: how a pump waits for a frame that is whole. */
+struct pump_copy {
+  struct shmim_control *control;
+  bool allow_torn;          /* one of a writer that never pauses will do */
+  struct haste haste;
+  /* What there is to do meanwhile; NULL, or a result that ends it. */
+  int32_t (*meanwhile)(void *argument);
+  void *argument;
+};
 /* pump.c: a whole frame, however long its writer takes; -ECANCELED. */
 int32_t pump_whole_frame(const struct shmim_stream *from, void *pixels,
-                         uint64_t bytes, struct shmim_control *control,
+                         uint64_t bytes, struct pump_copy *how,
                          struct shmim_frame *frame);
+/* pump.c: when a pump that waits looks at its stop flag again. */
+uint64_t pump_look(void);
 
 /* How long a pump sleeps at most before it looks at its stop flag. */
 #define PUMP_SLICE_MS 50

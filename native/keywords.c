@@ -1,17 +1,22 @@
-/* Keyword records as a pump sends them. */
+/* Keyword records as they go over a wire: 128 bytes each, whatever the stream's
+ * format stores. */
 #define _GNU_SOURCE
 #include <string.h>
 
-#include "slices.h"
+#include "internal.h"
+
+static uint64_t records_of(const struct shmim_stream *s) {
+  return s->keyword_bytes / s->keyword_record;
+}
 
 static bool used(const uint8_t *record) {
   return record[16] == 'L' || record[16] == 'D' || record[16] == 'S';
 }
 
 /* The used records packed into `count`; true where there are more. */
-bool keywords_used(const struct shmim_stream *s, uint8_t *out,
-                   uint64_t count) {
-  const uint64_t records = s->keyword_bytes / s->keyword_record;
+static bool load_used(const struct shmim_stream *s, uint8_t *out,
+                      uint64_t count) {
+  const uint64_t records = records_of(s);
   uint64_t n = 0;
   bool more = false;
   for (uint64_t i = 0; i < records; i++) {
@@ -32,4 +37,51 @@ bool keywords_used(const struct shmim_stream *s, uint8_t *out,
     out[n * KEYWORD_BYTES + 16] = 'N';
   }
   return more;
+}
+
+bool keywords_load(const struct shmim_stream *s, uint8_t *out, uint64_t count,
+                   bool packed) {
+  if (packed) {
+    return load_used(s, out, count);
+  }
+  for (uint64_t i = 0; i < count; i++) {
+    keyword_load(s, i, out + i * KEYWORD_BYTES);
+  }
+  return false;
+}
+
+void keywords_store(const struct shmim_stream *s, const uint8_t *in,
+                    uint64_t count) {
+  const uint64_t room = records_of(s);
+  for (uint64_t i = 0; i < count && i < room; i++) {
+    keyword_store(s, i, in + i * KEYWORD_BYTES);
+  }
+}
+
+/* The first `count` records, or, with `packed`, the used ones of all: 1 where
+ * there are more of these. */
+int32_t shmim_keywords_load(const struct shmim_stream *s, void *out,
+                            uint64_t count, int32_t packed) {
+  if (s == NULL || s->base == 0 || (out == NULL && count > 0)) {
+    return -EINVAL;
+  }
+  if (count > records_of(s)) {
+    return -ERANGE;
+  }
+  const bool more = keywords_load(s, out, count, packed != 0);
+  const int32_t rc = guard_status(s);
+  return rc != 0 ? rc : more;
+}
+
+/* Stores so many records from the first on; what finds no room is left out. */
+int32_t shmim_keywords_store(const struct shmim_stream *s, const void *in,
+                             uint64_t count) {
+  if (s == NULL || s->base == 0 || (in == NULL && count > 0)) {
+    return -EINVAL;
+  }
+  if (!s->writable) {
+    return -EACCES;
+  }
+  keywords_store(s, in, count);
+  return guard_status(s);
 }

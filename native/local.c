@@ -42,11 +42,12 @@ static int32_t relay(const struct shmim_stream *from, struct shmim_stream *to,
   const uint64_t keywords =
       !c->keywords ? 0 : records < room ? records : room;
   const int64_t ahead = clock_ahead(from, to);
+  struct pump_copy how = {.control = ctl};
   for (;;) {
     int32_t rc = pump_next_counter(from, &c->wait, last, ctl);
     ctl->state = SHMIM_STATE_BUSY;
     if (rc == 0) {
-      rc = pump_whole_frame(from, pixels, from->data_bytes, ctl, &frame);
+      rc = pump_whole_frame(from, pixels, from->data_bytes, &how, &frame);
     }
     if (rc != 0) {
       return rc;
@@ -60,7 +61,7 @@ static int32_t relay(const struct shmim_stream *from, struct shmim_stream *to,
                                     .counter = frame.cnt0,
                                     .copy = c->counters ? &frame : NULL};
     const int64_t atime[2] = {frame.atime_s + ahead, frame.atime_ns};
-    raise_flag(to);
+    raise_flag(to, to->data_bytes);
     memcpy(segment_pixels(to, segment_writing(to)), pixels, to->data_bytes);
     for (uint64_t i = 0; i < keywords; i++) {
       uint8_t record[KEYWORD_BYTES];

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "sysv.h"
 
 /* linux/mempolicy.h: part of the kernel's interface, not of the C library. */
 #define POLICY_PREFERRED 1
@@ -45,11 +45,8 @@ int32_t shmim_segment_place(const struct shmim_segment *s, uint32_t node,
 /* Where bytes of an attached segment lie; NULL where they are outside. */
 void *shmim_segment_address(const struct shmim_segment *s, uint64_t offset,
                             uint64_t bytes) {
-  if (s == NULL || s->base == 0 || offset > s->length ||
-      bytes > s->length - offset) {
-    return NULL;
-  }
-  return (void *)(uintptr_t)(s->base + offset);
+  return within(s, offset, bytes) ? (void *)(uintptr_t)(s->base + offset)
+                                  : NULL;
 }
 
 /* Ends a process that began at `start` (shmim_process_start()), by SIGTERM;

@@ -71,7 +71,7 @@ static int32_t write_frame(const struct player *p,
   struct shmim_stream *s = p->s;
   struct timespec begun;
   clock_gettime((clockid_t)s->clock, &begun);
-  raise_flag(s);
+  raise_flag(s, s->data_bytes);
   memcpy(segment_pixels(s, segment_writing(s)), pixels, s->data_bytes);
   int64_t slice = -1;
   struct shmim_frame kept = {.cnt0 = record->cnt0};
@@ -79,7 +79,6 @@ static int32_t write_frame(const struct player *p,
   const bool keep = p->c->keep_counters && record->cnt0 > 0;
   if (keep) {
     kept.cnt2 = *word(s, s->cnt2 + segment_writing(s) * s->segment_record);
-    s->own_counter = record->cnt0 - 1;
     slice = (int64_t)(record->cnt1 & INT64_MAX);
   }
   const int64_t atime[2] = {record->atime_s, record->atime_ns};

@@ -6,6 +6,8 @@
 #include "internal.h"
 
 #define NEVER_PAUSES_NS 1000000000ull
+/* Ages beyond this are a foreign clock. */
+#define PLAUSIBLE_NS 10000000000ll
 
 /* 16 buckets for each power of two: values below 16 ns have their own. */
 static uint64_t bucket(uint64_t ns) {
@@ -31,6 +33,20 @@ void *frame_buffer(uint64_t bytes) {
   return p;
 }
 
+uint64_t frame_age(const struct shmim_stream *s, const struct shmim_frame *f,
+                   int64_t tai_ns) {
+  struct timespec now;
+  clock_gettime((clockid_t)s->clock, &now);
+  /* Whatever the file says: sums of 64 bits that wrap. */
+  const uint64_t seconds = (uint64_t)now.tv_sec - (uint64_t)f->writetime_s;
+  int64_t ns = (int64_t)(seconds * NS_PER_S + (uint64_t)now.tv_nsec -
+                         (uint64_t)f->writetime_ns);
+  if (ns > PLAUSIBLE_NS) {
+    ns -= tai_ns; /* a writer that stamps UTC */
+  }
+  return ns >= 0 && ns < PLAUSIBLE_NS ? (uint64_t)ns : UINT64_MAX;
+}
+
 void pump_latency(struct shmim_control *control, uint64_t ns) {
   control->histogram[bucket(ns)]++;
   control->latency_count++;
@@ -54,9 +70,7 @@ int32_t pump_next_counter(const struct shmim_stream *s,
     if (stopped(&ctl->stop)) {
       return -ECANCELED;
     }
-    const int32_t rc =
-        wait_frame(s, w, last, monotonic_ns() + PUMP_SLICE_MS * 1000000ull,
-                   &ctl->stop);
+    const int32_t rc = wait_frame(s, w, last, pump_look(), &ctl->stop);
     if (rc != -ETIMEDOUT) {
       return rc;
     }
@@ -64,29 +78,41 @@ int32_t pump_next_counter(const struct shmim_stream *s,
   }
 }
 
-/* A whole frame of the source in `pixels`, however long its writer takes. */
+uint64_t pump_look(void) {
+  return monotonic_ns() + PUMP_SLICE_MS * 1000000ull;
+}
+
 int32_t pump_whole_frame(const struct shmim_stream *from, void *pixels,
-                         uint64_t bytes, struct shmim_control *ctl,
+                         uint64_t bytes, struct pump_copy *how,
                          struct shmim_frame *frame) {
+  struct shmim_control *ctl = how->control;
   uint64_t since = 0;
   for (;;) {
-    const int32_t rc = shmim_frame_read(from, pixels, 0, bytes, 4, frame);
+    /* Each try at a flag that is up takes 1 ms of the core. */
+    int32_t rc = read_hastily(from, pixels, 0, bytes, since == 0 ? 4 : 1,
+                              frame, &how->haste);
     if (rc != 0 || !frame->torn) {
       return rc;
     }
     if (stopped(&ctl->stop)) {
       return -ECANCELED;
     }
-    const uint64_t now = monotonic_ns();
-    since = since ? since : now;
+    since = since != 0 ? since : monotonic_ns();
     if (frame->stalled) {
-      pause_us(50);
+      await_writer(from, since, pump_look(), &ctl->stop);
     } else {
       ctl->torn++;
+      if (how->allow_torn) {
+        return 0;
+      }
     }
-    if (now - since > NEVER_PAUSES_NS) {
+    if (monotonic_ns() - since > NEVER_PAUSES_NS) {
       ctl->state =
           frame->stalled ? SHMIM_STATE_STALLED : SHMIM_STATE_RESTLESS;
+    }
+    rc = how->meanwhile != NULL ? how->meanwhile(how->argument) : 0;
+    if (rc != 0) {
+      return rc;
     }
   }
 }

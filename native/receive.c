@@ -17,7 +17,7 @@ struct receiver {
   struct shmim_control *ctl;
   uint8_t *frame;           /* pixels, cnt0, slice, keywords */
   uint64_t frame_bytes;
-  uint64_t keywords;        /* records that fit into the local stream */
+  uint64_t keywords;        /* records of a frame */
   bool any;                 /* a frame has come on this connection */
 };
 
@@ -110,16 +110,11 @@ static int32_t take_frame(struct receiver *r, uint64_t whole) {
   }
   struct timespec begun;
   clock_gettime((clockid_t)s->clock, &begun);
-  raise_flag(s);
-  if (s->segments > 1 && s->slices > 1) {
-    carry_over(s);
-  }
+  raise_flag(s, pixels);
   memcpy(segment_pixels(s, segment_writing(s)) +
              slice * (s->slices > 1 ? pixels : 0),
          r->frame, pixels);
-  for (uint64_t i = 0; i < r->keywords; i++) {
-    keyword_store(s, i, r->frame + pixels + 16 + i * KEYWORD_BYTES);
-  }
+  keywords_store(s, r->frame + pixels + 16, r->keywords);
   const int32_t rc = publish(s, (int64_t)slice, NULL, &begun, NULL, NULL);
   const uint64_t now = monotonic_ns();
   ctl->foreign = s->foreign;
@@ -157,9 +152,7 @@ int32_t shmim_receive(struct shmim_stream *s, const struct shmim_receive *c,
   }
   struct receiver r = {.s = s, .c = c, .ctl = ctl};
   r.frame_bytes = c->pixel_bytes + 16 + c->keyword_bytes;
-  const uint64_t records = c->keyword_bytes / KEYWORD_BYTES;
-  const uint64_t room = s->keyword_bytes / s->keyword_record;
-  r.keywords = records < room ? records : room;
+  r.keywords = c->keyword_bytes / KEYWORD_BYTES;
   r.frame = frame_buffer(r.frame_bytes);
   int32_t rc = r.frame == NULL ? -ENOMEM : 0;
   if (rc == 0) {

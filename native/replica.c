@@ -11,21 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "sysv.h"
 
 #define HEAD 16
 
-static _Atomic uint64_t *cell(const struct shmim_segment *s, uint64_t offset) {
-  return (_Atomic uint64_t *)(uintptr_t)(s->base + offset);
-}
-
 static _Atomic uint8_t *cell8(const struct shmim_segment *s, uint64_t offset) {
   return (_Atomic uint8_t *)(uintptr_t)(s->base + offset);
-}
-
-static bool is_word(const struct shmim_segment *s, uint64_t offset) {
-  return s != NULL && s->base != 0 && offset % 8 == 0 && s->length >= 8 &&
-         offset <= s->length - 8;
 }
 
 /* Whether every record lies below `limit`, and they fill `bytes`. */

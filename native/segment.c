@@ -155,7 +155,7 @@ int32_t shmim_frame_packet(const struct shmim_stream *s, const void *in,
   const uint64_t record = k * s->segment_record;
   const uint32_t fields[4] = {(uint32_t)packet[3], (uint32_t)packet[4],
                               (uint32_t)packet[0], (uint32_t)packet[1]};
-  raise_flag(s);
+  raise_flag(s, s->data_bytes); /* its other packets are there already */
   memcpy(segment_pixels(s, k) + offset, in, bytes);
   memcpy(at(s, s->packets + record), fields, sizeof fields);
   atomic_store_explicit(word(s, s->packet_frames + record + 8 * packet[0]),

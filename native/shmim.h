@@ -297,7 +297,7 @@ SHMIM_API int32_t shmim_frame_packet(const struct shmim_stream *s,
                                      const void *in, uint64_t offset,
                                      uint64_t bytes, const uint64_t *packet);
 
-/* frame.c: reading, publishing, waiting. */
+/* frame_read.c, publish.c, frame_write.c, frame_wait.c. */
 SHMIM_API uint64_t shmim_frame_counter(const struct shmim_stream *s);
 SHMIM_API int32_t shmim_frame_read(const struct shmim_stream *s, void *out,
                                    uint64_t offset, uint64_t bytes,
@@ -328,6 +328,12 @@ SHMIM_API int32_t shmim_frame_put(struct shmim_stream *s, const void *in,
                                   int64_t slice,
                                   const struct shmim_frame *frame,
                                   uint64_t run);
+
+/* keywords.c: records of 128 bytes, whatever the format stores. */
+SHMIM_API int32_t shmim_keywords_load(const struct shmim_stream *s, void *out,
+                                      uint64_t count, int32_t packed);
+SHMIM_API int32_t shmim_keywords_store(const struct shmim_stream *s,
+                                       const void *in, uint64_t count);
 
 /* convert.c: big-endian pixels of FITS files. */
 enum shmim_stored {
@@ -495,7 +501,9 @@ struct shmim_capture {
   struct shmim_wait wait;
   uint64_t slots;
   uint64_t bytes;           /* of a slot: a whole frame, or 0 for none */
-  uint64_t current;         /* 1: also the frame that is there already */
+  uint64_t current;         /* 1: also the frame that is there already, of a
+                               stream made anew; the one before it counted
+                               to wait.last */
   int64_t priority;
   uint64_t cpus;
 };

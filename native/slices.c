@@ -37,8 +37,11 @@ enum slice_news slices_plan(const struct shmim_stream *s, uint64_t mode,
     return SLICES_CUBE;
   }
   if (!sample(s, &counter, &slice)) {
-    return load_counter(s) == counter ? SLICES_STUCK : SLICES_BUSY;
+    const bool stuck = load_counter(s) == counter;
+    t->stuck = !stuck ? 0 : t->stuck != 0 ? t->stuck : monotonic_ns();
+    return stuck ? SLICES_STUCK : SLICES_BUSY;
   }
+  t->stuck = 0;
   const bool declared = mode != SHMIM_SLICES_AUTO;
   const bool fresh = counter > t->last; /* no restart of the counter */
   const uint64_t news = fresh ? counter - t->last : 1;

@@ -10,6 +10,7 @@ struct slice_state {
   uint64_t last_slice;      /* cnt1 at that time */
   bool sent;                /* `last` went out, it is no baseline */
   bool rolls;               /* cnt1 has been seen to move */
+  uint64_t stuck;           /* no look since then, CLOCK_MONOTONIC; 0 = not so */
 };
 
 enum slice_news {
@@ -31,8 +32,5 @@ enum slice_news slices_plan(const struct shmim_stream *s, uint64_t mode,
                             struct slice_plan *plan);
 /* True where no writer has come round to the slice of frame `number`. */
 bool slice_whole(const struct shmim_stream *s, uint64_t number);
-/* keywords.c: the used records packed into `count`; true: there are more. */
-bool keywords_used(const struct shmim_stream *s, uint8_t *out,
-                   uint64_t count);
 
 #endif

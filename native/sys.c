@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,14 +263,31 @@ int32_t shmim_tai_offset(void) {
   return adjtimex(&tx) < 0 ? -errno : (int32_t)tx.tai;
 }
 
+/* Signals are Deno's to take; only faults of the thread itself get through. */
+int start_thread(pthread_t *thread, void *(*work)(void *), void *argument) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  sigdelset(&all, SIGBUS);
+  sigdelset(&all, SIGSEGV);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const int rc = pthread_create(thread, NULL, work, argument);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return rc;
+}
+
 /* Sleeps, at most 200 ms, until CLOCK_MONOTONIC reaches a time. */
 int32_t shmim_sleep_until(uint64_t deadline) {
   const uint64_t limit = monotonic_ns() + 200000000ull;
   const uint64_t t = deadline < limit ? deadline : limit;
   const struct timespec ts = {.tv_sec = (time_t)(t / NS_PER_S),
                               .tv_nsec = (long)(t % NS_PER_S)};
+  const int slack = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
   prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR) {
+  }
+  if (slack > 0) {
+    prctl(PR_SET_TIMERSLACK, (unsigned long)slack, 0, 0, 0);
   }
   return t < deadline ? -ETIMEDOUT : 0;
 }

@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "sysv.h"
 
 #ifndef SHM_STAT_ANY
 #define SHM_STAT_ANY 15
@@ -182,17 +182,6 @@ int32_t shmim_segment_detach(struct shmim_segment *s) {
   s->base = 0;
   s->length = 0;
   return shmdt(p) == 0 ? 0 : -errno;
-}
-
-static bool within(const struct shmim_segment *s, uint64_t offset,
-                   uint64_t bytes) {
-  return s != NULL && s->base != 0 && offset <= s->length &&
-         bytes <= s->length - offset;
-}
-
-static _Atomic uint64_t *cell(const struct shmim_segment *s,
-                              uint64_t offset) {
-  return (_Atomic uint64_t *)(uintptr_t)(s->base + offset);
 }
 
 /* 0, -ERANGE outside or not on a boundary of 8, -EACCES only for reading. */

@@ -109,6 +109,21 @@ problem_t hcompress_decode(const uint8_t *in, uint64_t bytes, int64_t *out,
 problem_t plio_decode(const uint8_t *in, uint64_t bytes, int32_t *out,
                       uint64_t n);
 
+/* A native integer of 1 (unsigned), 2, 4 or 8 bytes. */
+static inline int64_t stored_integer(const void *in, uint32_t width,
+                                     uint64_t i) {
+  switch (width) {
+  case 1:
+    return ((const uint8_t *)in)[i];
+  case 2:
+    return ((const int16_t *)in)[i];
+  case 4:
+    return ((const int32_t *)in)[i];
+  default:
+    return ((const int64_t *)in)[i];
+  }
+}
+
 /* tile_float.c: quantized integers to big-endian floats. */
 struct quantized {
   double scale, zero;
@@ -119,6 +134,10 @@ struct quantized {
 };
 void unquantize(const void *in, uint32_t in_width, uint8_t *out,
                 uint32_t out_width, uint64_t n, const struct quantized *q);
+
+/* tile_threads.c: how many threads are worth it, TILE_THREADS at most. */
+#define TILE_THREADS 4
+uint64_t tile_threads(uint64_t tiles, uint64_t bytes);
 
 /* tile_decode.c: what is decoded, and where to. */
 struct tiling {

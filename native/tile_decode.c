@@ -157,19 +157,6 @@ static void swap(uint8_t *out, const uint8_t *in, uint64_t n,
   }
 }
 
-static int64_t number_at(const void *in, uint32_t width, uint64_t i) {
-  switch (width) {
-  case 1:
-    return ((const uint8_t *)in)[i];
-  case 2:
-    return ((const int16_t *)in)[i];
-  case 4:
-    return ((const int32_t *)in)[i];
-  default:
-    return ((const int64_t *)in)[i];
-  }
-}
-
 /* Native integers as big-endian ones of another width. */
 static problem_t narrow(const void *in, uint32_t in_width, uint8_t *out,
                         uint32_t width, uint64_t n, int64_t offset,
@@ -181,7 +168,7 @@ static problem_t narrow(const void *in, uint32_t in_width, uint8_t *out,
   const int64_t low = width == 1 ? 0 : INT64_MIN >> (64 - 8 * width);
   const int64_t high = width == 1 ? 255 : INT64_MAX >> (64 - 8 * width);
   for (uint64_t i = 0; i < n; i++) {
-    int64_t v = number_at(in, in_width, i);
+    int64_t v = stored_integer(in, in_width, i);
     if (__builtin_add_overflow(v, offset, &v) || v < low || v > high) {
       if (!clip) {
         return SHMIM_TILE_RANGE;

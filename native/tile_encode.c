@@ -1,12 +1,7 @@
 /* Integers as RICE_1 tiles, shared out among a few threads. */
 #define _GNU_SOURCE
-#include <unistd.h>
-
 #include "internal.h"
 #include "tile.h"
-
-#define MOST_THREADS 4
-#define THREAD_BYTES 262144
 
 struct share {
   const uint8_t *in;
@@ -51,15 +46,10 @@ int64_t shmim_rice_encode(const void *in, uint64_t count, uint64_t pixels,
     return -ERANGE;
   }
   const uint64_t tiles = (count - 1) / pixels + 1;
-  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  uint64_t threads = cores < 1 ? 1 : (uint64_t)cores;
-  threads = threads < MOST_THREADS ? threads : MOST_THREADS;
-  const uint64_t worth = count * width / THREAD_BYTES + 1;
-  threads = threads < worth ? threads : worth;
-  threads = threads < tiles ? threads : tiles;
-  struct share shares[MOST_THREADS];
-  pthread_t others[MOST_THREADS];
-  bool started[MOST_THREADS] = {false};
+  const uint64_t threads = tile_threads(tiles, count * width);
+  struct share shares[TILE_THREADS];
+  pthread_t others[TILE_THREADS];
+  bool started[TILE_THREADS] = {false};
   for (uint64_t i = 0; i < threads; i++) {
     const uint64_t first = tiles * i / threads;
     shares[i] = (struct share){
@@ -73,9 +63,8 @@ int64_t shmim_rice_encode(const void *in, uint64_t count, uint64_t pixels,
         .out = (uint8_t *)out + first * rice_bound(pixels, width),
         .lengths = lengths,
     };
-    started[i] = i + 1 < threads && pthread_create(&others[i], NULL,
-                                                   encode_share,
-                                                   &shares[i]) == 0;
+    started[i] = i + 1 < threads && start_thread(&others[i], encode_share,
+                                                 &shares[i]) == 0;
     if (!started[i]) {
       encode_share(&shares[i]);
     }

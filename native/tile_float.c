@@ -20,19 +20,6 @@ static void fill_sequence(void) {
   }
 }
 
-static int64_t value_at(const void *in, uint32_t width, uint64_t i) {
-  switch (width) {
-  case 1:
-    return ((const uint8_t *)in)[i];
-  case 2:
-    return ((const int16_t *)in)[i];
-  case 4:
-    return ((const int32_t *)in)[i];
-  default:
-    return ((const int64_t *)in)[i];
-  }
-}
-
 /* No value: the NaN that CFITSIO writes, all bits set. */
 static void put_blank(uint8_t *out, uint32_t width, uint64_t i) {
   memset(out + width * i, 0xff, width);
@@ -57,7 +44,7 @@ static inline void plain(const void *in, uint32_t in_width, uint8_t *out,
                          uint32_t out_width, uint64_t n,
                          const struct quantized *q) {
   for (uint64_t i = 0; i < n; i++) {
-    const int64_t v = value_at(in, in_width, i);
+    const int64_t v = stored_integer(in, in_width, i);
     if (q->has_blank && v == q->blank) {
       put_blank(out, out_width, i);
       continue;
@@ -72,7 +59,7 @@ static inline void dithered(const void *in, uint32_t in_width, uint8_t *out,
   uint64_t row = q->row % SEQUENCE;
   uint64_t next = (uint64_t)(sequence[row] * START);
   for (uint64_t i = 0; i < n; i++) {
-    const int64_t v = value_at(in, in_width, i);
+    const int64_t v = stored_integer(in, in_width, i);
     if (q->has_blank && v == q->blank) {
       put_blank(out, out_width, i);
     } else if (q->dither == 2 && v == DITHERED_ZERO) {

@@ -8,7 +8,6 @@
 #include "internal.h"
 #include "tile.h"
 
-#define MOST_THREADS 4
 /* Below this many bytes of pixels a thread costs more than it brings. */
 #define THREAD_BYTES 262144
 
@@ -57,10 +56,10 @@ static void *work(void *argument) {
   return NULL;
 }
 
-static uint64_t threads_for(uint64_t tiles, uint64_t bytes) {
+uint64_t tile_threads(uint64_t tiles, uint64_t bytes) {
   const long cores = sysconf(_SC_NPROCESSORS_ONLN);
   uint64_t n = cores < 1 ? 1 : (uint64_t)cores;
-  n = n < MOST_THREADS ? n : MOST_THREADS;
+  n = n < TILE_THREADS ? n : TILE_THREADS;
   n = n < tiles || tiles == 0 ? n : tiles;
   const uint64_t worth = bytes / THREAD_BYTES + 1;
   return n < worth ? n : worth;
@@ -68,13 +67,13 @@ static uint64_t threads_for(uint64_t tiles, uint64_t bytes) {
 
 static void run(struct task *t) {
   const struct shmim_tiles *job = t->what.job;
-  const uint64_t threads = threads_for(job->count, job->pixels * job->width);
+  const uint64_t threads = tile_threads(job->count, job->pixels * job->width);
   /* Small shares: who is late has little left to do. */
   t->step = job->count / (threads * 16) + 1;
-  pthread_t others[MOST_THREADS];
+  pthread_t others[TILE_THREADS];
   uint64_t started = 0;
   while (started + 1 < threads &&
-         pthread_create(&others[started], NULL, work, t) == 0) {
+         start_thread(&others[started], work, t) == 0) {
     started++;
   }
   work(t);

@@ -95,7 +95,9 @@ struct wire {
 
 /* This end's clock as the peer is told. */
 uint64_t wire_clock(const struct wire *w);
-/* Sends all parts, in order; `begun`: a message is out in part already. */
+/* Sends all parts, in order; `begun`: a message is out in part already. A stop
+ * ends it at once while nothing of a message is out, else after PUMP_FINISH_NS,
+ * so that the peer gets it whole. */
 int32_t wire_send(struct wire *w, struct iovec *part, int parts, bool begun);
 /* Has `n` bytes ready at the returned place, which the next call changes. */
 int32_t wire_take(struct wire *w, uint64_t n, bool begun, uint8_t **out);

@@ -4,23 +4,6 @@
 
 #include "wire_transmit.h"
 
-/* Ages beyond this are a foreign clock. */
-#define PLAUSIBLE_NS 10000000000ll
-
-/* How old a frame is by the clock of its stream; WIRE_UNKNOWN: nonsense. */
-static uint64_t age_of(const struct wire_out *t, const struct shmim_frame *f) {
-  struct timespec now;
-  clock_gettime((clockid_t)t->s->clock, &now);
-  /* Whatever the file says: sums of 64 bits that wrap. */
-  const uint64_t s = (uint64_t)now.tv_sec - (uint64_t)f->writetime_s;
-  int64_t ns = (int64_t)(s * NS_PER_S + (uint64_t)now.tv_nsec -
-                         (uint64_t)f->writetime_ns);
-  if (ns > PLAUSIBLE_NS) {
-    ns -= t->tai_ns; /* a writer that stamps UTC */
-  }
-  return ns >= 0 && ns < PLAUSIBLE_NS ? (uint64_t)ns : WIRE_UNKNOWN;
-}
-
 /* Whether the pixels are still those of the frame. */
 bool wire_intact(const struct wire_out *t, const struct wire_part *p) {
   atomic_thread_fence(memory_order_acquire);
@@ -38,16 +21,10 @@ bool wire_intact(const struct wire_out *t, const struct wire_part *p) {
   return false;
 }
 
-/*
- * One frame. The mark behind a piece says whether the source was still whole
- * when that piece had been handed over, so it leaves with the next piece.
- * 0: sent; ABORTED: the source changed, the peer forgets it.
- */
-static int32_t send_frame(struct wire_out *t, const struct wire_part *p) {
+static struct wire_frame head_of(const struct wire_out *t,
+                                 const struct wire_part *p, uint64_t behind) {
   const struct shmim_frame *f = &p->frame;
-  const uint64_t newest = load_counter(t->s);
-  const uint64_t behind = newest > f->cnt0 ? newest - f->cnt0 : 0;
-  struct wire_frame head = {
+  return (struct wire_frame){
       .type = WIRE_FRAME,
       .flags = p->flags,
       .cnt0 = f->cnt0,
@@ -57,16 +34,24 @@ static int32_t send_frame(struct wire_out *t, const struct wire_part *p) {
       .atime_ns = f->atime_ns,
       .writetime_s = f->writetime_s,
       .writetime_ns = f->writetime_ns,
-      .age_ns = age_of(t, f),
+      .sent_ns = wire_clock(&t->w),
+      .age_ns = frame_age(t->s, f, t->tai_ns),
       .slice = p->slice,
       .behind = behind < UINT32_MAX ? (uint32_t)behind : UINT32_MAX,
       .bytes = p->bytes,
   };
-  head.sent_ns = wire_clock(&t->w);
-  uint32_t crc = shmim_crc32c(0, &head, sizeof head, 0);
+}
+
+/*
+ * One frame. The mark behind a piece says whether the source was still whole
+ * when that piece had been handed over, so it leaves with the next piece.
+ * 0: sent; ABORTED: the source changed, the peer forgets it.
+ */
+static int32_t send_pieces(struct wire_out *t, const struct wire_part *p,
+                           struct wire_frame *head) {
+  uint32_t crc = shmim_crc32c(0, head, sizeof *head, 0);
   struct wire_mark_bytes mark = {.what = WIRE_MORE};
-  uint64_t sent = 0;
-  do {
+  for (uint64_t sent = 0;;) {
     const uint64_t left = p->bytes - sent;
     const uint64_t n = left < t->c->piece_bytes ? left : t->c->piece_bytes;
     const uint8_t *from = p->pixels + sent;
@@ -75,37 +60,38 @@ static int32_t send_frame(struct wire_out *t, const struct wire_part *p) {
     struct wire_mark_bytes end = {.what = WIRE_END, .crc = crc};
     const bool closed = last && p->kept == KEPT_COPY;
     struct iovec part[3] = {
-        {.iov_base = sent == 0 ? (void *)&head : (void *)&mark,
-         .iov_len = sent == 0 ? sizeof head : sizeof mark},
+        {.iov_base = sent == 0 ? (void *)head : (void *)&mark,
+         .iov_len = sent == 0 ? sizeof *head : sizeof mark},
         {.iov_base = (void *)(uintptr_t)from, .iov_len = n},
         {.iov_base = &end, .iov_len = sizeof end},
     };
-    int32_t rc = wire_send(&t->w, part, closed ? 3 : 2, sent > 0);
-    if (rc != 0) {
+    const int32_t rc = wire_send(&t->w, part, closed ? 3 : 2, sent > 0);
+    if (rc != 0 || closed) {
       return rc;
     }
     sent += n;
-    if (closed) {
-      break;
-    }
     const bool good = wire_intact(t, p) && guard_status(t->s) == 0;
     if (!good || last) {
       end.what = good ? WIRE_END : WIRE_ABORT;
       struct iovec only = {.iov_base = &end, .iov_len = sizeof end};
-      rc = wire_send(&t->w, &only, 1, true);
-      if (rc != 0 || good) {
-        if (rc != 0) {
-          return rc;
-        }
-        break;
-      }
-      t->ctl->aborted++;
-      return ABORTED;
+      const int32_t marked = wire_send(&t->w, &only, 1, true);
+      return marked != 0 || good ? marked : ABORTED;
     }
-  } while (sent < p->bytes);
+  }
+}
+
+static int32_t send_frame(struct wire_out *t, const struct wire_part *p) {
+  const uint64_t newest = load_counter(t->s);
+  const uint64_t behind = newest > p->frame.cnt0 ? newest - p->frame.cnt0 : 0;
+  struct wire_frame head = head_of(t, p, behind);
+  const int32_t rc = send_pieces(t, p, &head);
+  if (rc != 0) {
+    t->ctl->aborted += rc == ABORTED;
+    return rc;
+  }
   t->ctl->late += behind > 0;
-  const uint64_t age = age_of(t, f);
-  if (age != WIRE_UNKNOWN) {
+  const uint64_t age = frame_age(t->s, &p->frame, t->tai_ns);
+  if (age != UINT64_MAX) {
     pump_latency(&t->ctl->common, age);
   }
   return 0;
@@ -119,19 +105,20 @@ static int32_t send_keywords(struct wire_out *t) {
     return 0;
   }
   const uint8_t *now = t->keywords;
-  if (t->c->keywords_used) {
-    if (keywords_used(t->s, t->keywords, n)) {
-      t->ctl->common.dropped_keywords++;
-    }
-  } else if (t->s->keyword_record == KEYWORD_BYTES) {
+  const bool live =
+      !t->c->keywords_used && t->s->keyword_record == KEYWORD_BYTES;
+  if (live) {
     now = at(t->s, t->s->keywords);
-  } else {
-    for (uint64_t i = 0; i < n; i++) {
-      keyword_load(t->s, i, t->keywords + i * KEYWORD_BYTES);
-    }
+  } else if (keywords_load(t->s, t->keywords, n, t->c->keywords_used != 0)) {
+    t->ctl->common.dropped_keywords++;
   }
   if (memcmp(now, t->sent_keywords, n * KEYWORD_BYTES) == 0) {
     return 0;
+  }
+  /* A writer may change them meanwhile: what is compared is what is sent. */
+  if (live) {
+    memcpy(t->keywords, now, n * KEYWORD_BYTES);
+    now = t->keywords;
   }
   uint64_t first = 0;
   uint64_t end = n;
@@ -145,7 +132,9 @@ static int32_t send_keywords(struct wire_out *t) {
                                KEYWORD_BYTES) == 0) {
     end--;
   }
-  /* A writer may change them meanwhile: what is summed is what is sent. */
+  if (first == end) {
+    return 0; /* they changed back */
+  }
   uint8_t *records = t->sent_keywords + first * KEYWORD_BYTES;
   memcpy(records, now + first * KEYWORD_BYTES, (end - first) * KEYWORD_BYTES);
   struct wire_keywords head = {

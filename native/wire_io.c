@@ -1,4 +1,4 @@
-/* Bytes of our own wire: whole messages out, and in. */
+/* Bytes of a wire: whole messages out, and in. */
 #define _GNU_SOURCE
 #include <poll.h>
 #include <string.h>
@@ -32,8 +32,11 @@ int32_t wire_send(struct wire *w, struct iovec *part, int parts, bool begun) {
   uint64_t give_up = 0;
   uint64_t blocked = 0;
   while (m.msg_iovlen > 0) {
-    const ssize_t n =
-        sendmsg(w->fd, &m, MSG_NOSIGNAL | (give_up ? MSG_DONTWAIT : 0));
+    const int flags = MSG_NOSIGNAL | (give_up ? MSG_DONTWAIT : 0);
+    const ssize_t n = m.msg_iovlen == 1
+                          ? send(w->fd, m.msg_iov->iov_base,
+                                 m.msg_iov->iov_len, flags)
+                          : sendmsg(w->fd, &m, flags);
     if (n < 0 && errno == EAGAIN) {
       const uint64_t now = monotonic_ns();
       if (hurry(w, begun, now, &give_up)) {
@@ -61,6 +64,7 @@ int32_t wire_send(struct wire *w, struct iovec *part, int parts, bool begun) {
     begun = true;
     blocked = 0;
     w->ctl->bytes += (uint64_t)n;
+    w->ctl->active = monotonic_ns();
     size_t left = (size_t)n;
     while (m.msg_iovlen > 0 && left >= m.msg_iov->iov_len) {
       left -= m.msg_iov->iov_len;
@@ -70,9 +74,11 @@ int32_t wire_send(struct wire *w, struct iovec *part, int parts, bool begun) {
     if (m.msg_iovlen > 0) {
       m.msg_iov->iov_base = (uint8_t *)m.msg_iov->iov_base + left;
       m.msg_iov->iov_len -= left;
+      if (give_up == 0 && stopped(&w->ctl->stop)) {
+        give_up = w->ctl->active + PUMP_FINISH_NS;
+      }
     }
   }
-  w->ctl->active = monotonic_ns();
   return 0;
 }
 

@@ -3,17 +3,10 @@
  * queue while the pump's own thread may be held up by the line.
  */
 #define _GNU_SOURCE
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "wire_transmit.h"
-
-struct entry {
-  struct shmim_frame frame;
-  bool torn;
-};
 
 struct wire_queue {
   struct wire_out *t;
@@ -21,7 +14,7 @@ struct wire_queue {
   pthread_mutex_t lock;
   pthread_cond_t news;      /* a frame came, or the thread ended */
   pthread_cond_t room;      /* one was sent, or it is to end */
-  struct entry *entry;
+  struct shmim_frame *entry;
   uint8_t *pixels;
   uint64_t size;            /* frames that fit */
   uint64_t first, count;
@@ -35,7 +28,7 @@ static uint8_t *place(const struct wire_queue *q, uint64_t n) {
 }
 
 static struct timespec soon(void) {
-  const uint64_t t = monotonic_ns() + PUMP_SLICE_MS * 1000000ull;
+  const uint64_t t = pump_look();
   return (struct timespec){.tv_sec = (time_t)(t / NS_PER_S),
                            .tv_nsec = (long)(t % NS_PER_S)};
 }
@@ -54,8 +47,8 @@ static bool await_room(struct wire_queue *q) {
   return go_on;
 }
 
-static int32_t ask_to_quit(struct wire_out *t) {
-  struct wire_queue *q = t->queue;
+static int32_t ask_to_quit(void *argument) {
+  struct wire_queue *q = argument;
   pthread_mutex_lock(&q->lock);
   const bool quit = q->quit;
   pthread_mutex_unlock(&q->lock);
@@ -64,9 +57,12 @@ static int32_t ask_to_quit(struct wire_out *t) {
 
 static int32_t fill(struct wire_queue *q) {
   struct wire_out *t = q->t;
+  struct pump_copy how = {.control = &t->ctl->common,
+                          .allow_torn = t->c->allow_torn != 0,
+                          .meanwhile = ask_to_quit,
+                          .argument = q};
   while (await_room(q)) {
-    int32_t rc = wait_frame(t->s, &t->c->wait, q->last,
-                            monotonic_ns() + PUMP_SLICE_MS * 1000000ull,
+    int32_t rc = wait_frame(t->s, &t->c->wait, q->last, pump_look(),
                             &t->ctl->common.stop);
     if (rc == -ETIMEDOUT) {
       if (stopped(&t->ctl->common.stop)) {
@@ -78,14 +74,14 @@ static int32_t fill(struct wire_queue *q) {
     pthread_mutex_lock(&q->lock);
     const uint64_t n = q->first + q->count;
     pthread_mutex_unlock(&q->lock);
-    struct entry *e = &q->entry[n % q->size];
+    struct shmim_frame *f = &q->entry[n % q->size];
     if (rc == 0) {
-      rc = wire_copy_frame(t, place(q, n), &e->frame, &e->torn, ask_to_quit);
+      rc = pump_whole_frame(t->s, place(q, n), t->s->data_bytes, &how, f);
     }
     if (rc != 0) {
       return rc;
     }
-    q->last = e->frame.cnt0;
+    q->last = f->cnt0;
     pthread_mutex_lock(&q->lock);
     q->count++;
     t->ctl->queued = q->count;
@@ -123,13 +119,13 @@ int32_t wire_queue_next(struct wire_out *t, struct wire_part *p) {
   if (!there) {
     return rc == 0 || rc == -ETIMEDOUT ? NOTHING : rc;
   }
-  const struct entry *e = &q->entry[n % q->size];
+  const struct shmim_frame *f = &q->entry[n % q->size];
   *p = (struct wire_part){
-      .frame = e->frame,
+      .frame = *f,
       .pixels = place(q, n),
       .bytes = t->s->data_bytes,
       .slice = WIRE_WHOLE,
-      .flags = e->torn ? WIRE_FLAG_TORN : 0,
+      .flags = f->torn ? WIRE_FLAG_TORN : 0,
       .kept = KEPT_COPY,
   };
   return 0;
@@ -145,17 +141,16 @@ void wire_queue_done(struct wire_out *t) {
   pthread_mutex_unlock(&q->lock);
 }
 
-/* Signals are Deno's to take; only faults of this thread itself get through. */
-static int start_thread(struct wire_queue *q) {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  sigdelset(&all, SIGBUS);
-  sigdelset(&all, SIGSEGV);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int rc = pthread_create(&q->thread, NULL, work, q);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return rc;
+/* Told to stop: what waits is lost, with what was missed in between. What a
+ * lost connection left is counted by the next one. */
+static void count_lost(struct wire_out *t) {
+  const struct wire_queue *q = t->queue;
+  uint64_t last = t->state.last;
+  for (uint64_t i = 0; i < q->count; i++) {
+    const uint64_t counter = q->entry[(q->first + i) % q->size].cnt0;
+    t->ctl->common.skipped += counter > last ? counter - last : 1;
+    last = counter;
+  }
 }
 
 int32_t wire_queue_enter(struct wire_out *t) {
@@ -183,7 +178,7 @@ int32_t wire_queue_enter(struct wire_out *t) {
   pthread_condattr_destroy(&monotonic);
   t->queue = q;
   int32_t rc = q->entry == NULL || q->pixels == NULL ? -ENOMEM : 0;
-  rc = rc != 0 ? rc : -start_thread(q);
+  rc = rc != 0 ? rc : -start_thread(&q->thread, work, q);
   if (rc != 0) {
     free(q->entry);
     free(q->pixels);
@@ -203,6 +198,9 @@ void wire_queue_leave(struct wire_out *t) {
   pthread_cond_signal(&q->room);
   pthread_mutex_unlock(&q->lock);
   pthread_join(q->thread, NULL);
+  if (wire_told_to_stop(t)) {
+    count_lost(t);
+  }
   pthread_mutex_destroy(&q->lock);
   pthread_cond_destroy(&q->news);
   pthread_cond_destroy(&q->room);

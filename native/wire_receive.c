@@ -20,7 +20,6 @@ struct wire_in {
   struct shmim_wire_control *ctl;
   uint8_t *stage;           /* a frame until it is whole */
   uint8_t *keywords;        /* records as the peer has them */
-  uint64_t keyword_room;    /* records of those that fit into the stream */
   bool news;                /* `keywords` are not in the stream yet */
   uint64_t last;            /* source counter of the last frame */
   uint64_t run;             /* frames without a gap */
@@ -127,13 +126,11 @@ static int32_t put_frame(struct wire_in *r, const struct wire_frame *h,
     r->run = h->cnt0 == r->last + 1 ? r->run + 1 : 1;
   }
   if (pixels != NULL) {
-    raise_flag(s);
+    raise_flag(s, h->bytes);
     memcpy(segment_pixels(s, segment_writing(s)) + offset, pixels, h->bytes);
   }
   if (r->news) {
-    for (uint64_t i = 0; i < r->keyword_room; i++) {
-      keyword_store(s, i, r->keywords + i * KEYWORD_BYTES);
-    }
+    keywords_store(s, r->keywords, r->c->keywords);
     r->news = false;
   }
   const int32_t rc = publish_as(
@@ -230,7 +227,7 @@ static int32_t take_frame(struct wire_in *r) {
   uint8_t *out = r->stage;
   if (r->c->direct) {
     out = segment_pixels(r->s, segment_writing(r->s)) + offset;
-    raise_flag(r->s);
+    raise_flag(r->s, h.bytes);
     r->ctl->incomplete = 1;
   }
   uint32_t crc = shmim_crc32c(0, &h, sizeof h, 0);
@@ -311,7 +308,6 @@ int32_t shmim_wire_receive(struct shmim_stream *s,
     return pump_end(&ctl->common, SHMIM_END_ERROR, -EINVAL);
   }
   const uint64_t keywords = c->keywords * KEYWORD_BYTES;
-  const uint64_t room = s->keyword_bytes / s->keyword_record;
   struct wire_in r = {
       .w = {.fd = (int)c->fd,
             .ctl = &ctl->common,
@@ -322,7 +318,6 @@ int32_t shmim_wire_receive(struct shmim_stream *s,
       .s = s,
       .c = c,
       .ctl = ctl,
-      .keyword_room = c->keywords < room ? c->keywords : room,
       .last = c->last,
   };
   ctl->error_ns = WIRE_UNKNOWN;

@@ -4,50 +4,11 @@
 
 #include "wire_transmit.h"
 
-/* A writer that holds its flag up longer than this is named. */
-#define STALL_NS 1000000000ull
 /* Frames that are copied first after one had to be given up half-way. */
 #define CAUTIOUS 16
 
-/*
- * A copy of the newest whole frame in `out`, however long a writer takes to
- * pause. -ECANCELED: told to stop meanwhile.
- */
-int32_t wire_copy_frame(struct wire_out *t, uint8_t *out,
-                        struct shmim_frame *frame, bool *torn,
-                        int32_t (*meanwhile)(struct wire_out *)) {
-  uint64_t since = 0;
-  *torn = false;
-  for (;;) {
-    int32_t rc = shmim_frame_read(t->s, out, 0, t->s->data_bytes, 4, frame);
-    if (rc != 0 || !frame->torn) {
-      return rc;
-    }
-    if (wire_told_to_stop(t)) {
-      return -ECANCELED;
-    }
-    const uint64_t now = monotonic_ns();
-    since = since ? since : now;
-    if (frame->stalled) {
-      if (now - since > STALL_NS) {
-        t->ctl->common.state = SHMIM_STATE_STALLED;
-      }
-      pause_us(50);
-    } else {
-      t->ctl->common.torn++;
-      if (t->c->allow_torn) {
-        *torn = true;
-        return 0;
-      }
-      if (now - since > STALL_NS) {
-        t->ctl->common.state = SHMIM_STATE_RESTLESS;
-      }
-    }
-    rc = meanwhile != NULL ? meanwhile(t) : 0;
-    if (rc != 0) {
-      return rc;
-    }
-  }
+static int32_t upkeep(void *argument) {
+  return wire_upkeep(argument);
 }
 
 /* The frame that is in the stream now, straight from there: 1 where a writer
@@ -68,16 +29,19 @@ static int32_t send_newest(struct wire_out *t) {
   struct wire_part p = {.slice = WIRE_WHOLE, .bytes = t->s->data_bytes};
   const bool large = p.bytes > t->c->piece_bytes;
   for (;;) {
-    bool torn = false;
     int32_t rc = 1;
     if (large && t->cautious == 0) {
       rc = live_frame(t, &p);
     }
     if (rc == 1) {
-      rc = wire_copy_frame(t, t->pixels, &p.frame, &torn, wire_upkeep);
+      struct pump_copy how = {.control = &t->ctl->common,
+                              .allow_torn = t->c->allow_torn != 0,
+                              .meanwhile = upkeep,
+                              .argument = t};
+      rc = pump_whole_frame(t->s, t->pixels, p.bytes, &how, &p.frame);
       p.pixels = t->pixels;
       p.kept = KEPT_COPY;
-      p.flags = torn ? WIRE_FLAG_TORN : 0;
+      p.flags = p.frame.torn ? WIRE_FLAG_TORN : 0;
       t->cautious -= t->cautious > 0;
     }
     rc = rc != 0 ? rc : wire_send_part(t, &p);
@@ -118,9 +82,6 @@ static int32_t send_slices(struct wire_out *t, const struct slice_plan *plan) {
     p.frame.cnt1 = k;
     note_slice_times(s, k, &p.frame, p.frame.cnt0);
     int32_t rc = wire_told_to_stop(t) ? -ECANCELED : 0;
-    if (rc == 0 && plan->counter - i <= t->state.last && t->state.sent) {
-      continue;
-    }
     rc = rc != 0 ? rc : wire_send_part(t, &p);
     if (rc != 0 && rc != ABORTED) {
       return rc;
@@ -177,6 +138,7 @@ static int32_t send_cube(struct wire_out *t) {
   switch (slices_plan(t->s, t->c->slice_mode, &t->state, &plan)) {
   case SLICES_STUCK:
     t->ctl->common.state = SHMIM_STATE_STALLED;
+    await_writer(t->s, t->state.stuck, pump_look(), &t->ctl->common.stop);
     return 0;
   case SLICES_BUSY:
     t->ctl->common.state = SHMIM_STATE_RESTLESS;

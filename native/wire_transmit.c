@@ -40,8 +40,7 @@ static int32_t await_line(struct wire_out *t) {
 /* What is new in the source, straight from there: 0, or NOTHING. */
 static int32_t step(struct wire_out *t) {
   int32_t rc = wait_frame(t->s, &t->c->wait, t->state.last,
-                          monotonic_ns() + PUMP_SLICE_MS * 1000000ull,
-                          &t->ctl->common.stop);
+                          pump_look(), &t->ctl->common.stop);
   if (rc != 0) {
     return rc == -ETIMEDOUT ? NOTHING : rc;
   }
@@ -57,6 +56,8 @@ static int32_t step_queue(struct wire_out *t) {
   if (rc == 0) {
     t->ctl->common.state = SHMIM_STATE_BUSY;
     rc = wire_send_part(t, &p);
+  }
+  if (rc == 0) {
     wire_queue_done(t);
   }
   return rc;

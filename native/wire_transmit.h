@@ -83,11 +83,6 @@ bool wire_intact(const struct wire_out *t, const struct wire_part *p);
 int32_t wire_send_news(struct wire_out *t);
 /* Counter of the newest frame of the circular buffer, where it is filled. */
 bool wire_newest_slot(const struct shmim_stream *s, uint64_t *counter);
-/* A copy of the newest whole frame, however long a writer takes to pause;
- * `meanwhile` ends it by a result. */
-int32_t wire_copy_frame(struct wire_out *t, uint8_t *out,
-                        struct shmim_frame *frame, bool *torn,
-                        int32_t (*meanwhile)(struct wire_out *));
 
 /* wire_queue.c: every frame, where the stream itself keeps none. */
 int32_t wire_queue_enter(struct wire_out *t);

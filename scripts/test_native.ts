@@ -20,11 +20,26 @@ const FLAGS = [
   "-Werror",
 ];
 
-/** Each program of tests, with the sources that it is linked with. */
+/** The sources of the helper's own tests, with the helper's. */
+export function helperTests(): string[] {
+  const folder = `${NATIVE}test/`;
+  const tests = [...Deno.readDirSync(folder)]
+    .map(({ name }) => name)
+    .filter((name) => /^(support|test_.*)\.c$/.test(name))
+    .filter((name) => name !== "test_portable.c") // a program of its own
+    .map((name) => folder + name)
+    .sort();
+  return [...helperSources(), ...tests];
+}
+
+/** Each program of tests, with the sources that it is made of. */
 function programs(): Record<string, string[]> {
   return {
-    test_helper: [...helperSources(), `${NATIVE}test/test_tiles.c`],
-    test_portable: [`${NATIVE}portable/inflate.c`],
+    test_helper: helperTests(),
+    test_portable: [
+      `${NATIVE}portable/inflate.c`,
+      `${NATIVE}test/test_portable.c`,
+    ],
   };
 }
 
@@ -36,7 +51,6 @@ function run(name: string, sources: readonly string[]): [number, number] {
     "-o",
     program,
     ...sources,
-    `${NATIVE}test/${name}.c`,
     "-lpthread",
   ]);
   const { code, stdout } = new Deno.Command(program, {

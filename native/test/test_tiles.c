@@ -1,24 +1,12 @@
 /*
  * Tests of the tile decoders and of the RICE encoder, for what a sanitizer
- * must watch: streams that end anywhere, and lengths that lie. Run by
- * test_helper.c.
+ * must watch: streams that end anywhere, and lengths that lie.
  */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../shmim.h"
-#include "test_tiles.h"
-
-#define CHECK(condition)                                               \
-  do {                                                                 \
-    if (!(condition)) {                                                \
-      fprintf(stderr, "test_tiles.c: line %d: %s\n", __LINE__,         \
-              #condition);                                             \
-      return false;                                                    \
-    }                                                                  \
-  } while (0)
+#include "support.h"
 
 static uint64_t seed = 88172645463325252u;
 
@@ -54,7 +42,7 @@ static struct shmim_tiles line(uint64_t n, uint32_t width) {
 }
 
 /* Every length of block and every kind of pixels; then cut at every byte. */
-static bool test_rice(void) {
+static void test_rice(void) {
   for (uint32_t width = 1; width <= 4; width *= 2) {
     for (uint32_t kind = 0; kind < 6; kind++) {
       const uint64_t n = 1 + any() % 300;
@@ -71,23 +59,22 @@ static bool test_rice(void) {
       uint32_t length;
       const int64_t bytes =
           shmim_rice_encode(pixels, n, n, width, 0, packed, bound, &length);
-      CHECK(bytes > 0 && length == (uint64_t)bytes);
+      REQUIRE(bytes > 0 && length == (uint64_t)bytes);
       const struct shmim_tiles job = line(n, width);
       struct shmim_tile_report report;
-      CHECK(decode(&job, SHMIM_TILE_RICE, width, packed, length, back,
+      REQUIRE(decode(&job, SHMIM_TILE_RICE, width, packed, length, back,
                    &report) == 0);
       for (uint64_t i = 0; i < n * width; i++) {
-        CHECK(back[i] == pixels[i - i % width + (width - 1 - i % width)]);
+        REQUIRE(back[i] == pixels[i - i % width + (width - 1 - i % width)]);
       }
       for (uint64_t cut = 0; cut < length; cut++) {
-        CHECK(decode(&job, SHMIM_TILE_RICE, width, packed, cut, back,
+        REQUIRE(decode(&job, SHMIM_TILE_RICE, width, packed, cut, back,
                      &report) == -74);
-        CHECK(report.problem == SHMIM_TILE_ENDS);
+        REQUIRE(report.problem == SHMIM_TILE_ENDS);
       }
       free(packed);
     }
   }
-  return true;
 }
 
 /* "abcabcabc…" of 64 bytes, by gzip -9n. */
@@ -96,17 +83,17 @@ static const uint8_t packed_text[] = {
     0x4c, 0x4a, 0x4e, 0xa4, 0x04, 0x01, 0x00, 0xce, 0xd1, 0xb4, 0xc8,
     0x40, 0x00, 0x00, 0x00};
 
-static bool test_gzip(void) {
+static void test_gzip(void) {
   const struct shmim_tiles job = line(64, 1);
   struct shmim_tile_report report;
   uint8_t out[64];
-  CHECK(decode(&job, SHMIM_TILE_GZIP, 1, packed_text, sizeof packed_text, out,
+  REQUIRE(decode(&job, SHMIM_TILE_GZIP, 1, packed_text, sizeof packed_text, out,
                &report) == 0);
   for (int i = 0; i < 64; i++) {
-    CHECK(out[i] == "abc"[i % 3]);
+    REQUIRE(out[i] == "abc"[i % 3]);
   }
   for (uint64_t cut = 0; cut < sizeof packed_text; cut++) {
-    CHECK(decode(&job, SHMIM_TILE_GZIP, 1, packed_text, cut, out, &report) ==
+    REQUIRE(decode(&job, SHMIM_TILE_GZIP, 1, packed_text, cut, out, &report) ==
           -74);
   }
   /* One bit changed anywhere behind the head is noticed, or means nothing:
@@ -118,13 +105,12 @@ static bool test_gzip(void) {
     uint8_t again[64];
     const int32_t rc = decode(&job, SHMIM_TILE_GZIP, 1, wrong, sizeof wrong,
                               again, &report);
-    CHECK(rc == -74 || (rc == 0 && memcmp(again, out, 64) == 0));
+    REQUIRE(rc == -74 || (rc == 0 && memcmp(again, out, 64) == 0));
   }
-  return true;
 }
 
 /* Where tiles at the edges go, and what lies outside the wanted pixels. */
-static bool test_places(void) {
+static void test_places(void) {
   /* 5x4 pixels in tiles of 3x2: 3x2, 2x2, 3x2, 2x2. */
   uint8_t in[20];
   uint8_t image[20];
@@ -153,55 +139,53 @@ static bool test_places(void) {
   for (job.from = 0; job.from <= 20; job.from++) {
     for (job.pixels = 0; job.pixels <= 20 - job.from; job.pixels++) {
       uint8_t *out = malloc(job.pixels + 1);
-      CHECK(shmim_tiles_decode(&job, tiles, in, 20, out, job.pixels,
+      REQUIRE(shmim_tiles_decode(&job, tiles, in, 20, out, job.pixels,
                                &report) == 0);
-      CHECK(memcmp(out, image + job.from, job.pixels) == 0);
+      REQUIRE(memcmp(out, image + job.from, job.pixels) == 0);
       free(out);
     }
   }
-  return true;
 }
 
-static bool test_lies(void) {
+static void test_lies(void) {
   uint8_t in[64] = {0};
   uint8_t out[64];
   struct shmim_tile_report report;
   struct shmim_tile tile = {.bytes = 64, .width = 1};
   struct shmim_tiles job = line(64, 1);
-  CHECK(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == 0);
-  CHECK(shmim_tiles_decode(&job, &tile, in, 63, out, 64, &report) == -22);
-  CHECK(shmim_tiles_decode(&job, &tile, in, 64, out, 63, &report) == -34);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == 0);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 63, out, 64, &report) == -22);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 64, out, 63, &report) == -34);
   tile.from = UINT64_MAX;
-  CHECK(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -22);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -22);
   tile.from = 0;
   tile.bytes = 63;
-  CHECK(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -74);
-  CHECK(report.problem == SHMIM_TILE_LENGTH && report.tile == 0);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -74);
+  REQUIRE(report.problem == SHMIM_TILE_LENGTH && report.tile == 0);
   job.size[0] = UINT64_MAX;
   job.tile[0] = UINT64_MAX;
-  CHECK(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -74);
-  CHECK(report.problem == SHMIM_TILE_LARGE);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -74);
+  REQUIRE(report.problem == SHMIM_TILE_LARGE);
   job = line(64, 1);
   job.first = UINT64_MAX;
-  CHECK(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -22);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -22);
   job = line(64, 1);
   job.axes = SHMIM_TILE_AXES + 1;
-  CHECK(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -22);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 64, out, 64, &report) == -22);
   /* Far more pixels than 64 bytes can hold, and no memory for them. */
   job = line(1ull << 27, 4);
   tile = (struct shmim_tile){.bytes = 64, .width = 4, .codec = SHMIM_TILE_RICE};
-  CHECK(shmim_tiles_decode(&job, &tile, in, 64, NULL, 0, &report) == -74);
-  CHECK(report.problem == SHMIM_TILE_ENDS);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 64, NULL, 0, &report) == -74);
+  REQUIRE(report.problem == SHMIM_TILE_ENDS);
   tile.codec = SHMIM_TILE_HCOMPRESS;
-  CHECK(shmim_tiles_decode(&job, &tile, in, 64, NULL, 0, &report) == -74);
-  CHECK(report.problem == SHMIM_TILE_LARGE);
+  REQUIRE(shmim_tiles_decode(&job, &tile, in, 64, NULL, 0, &report) == -74);
+  REQUIRE(report.problem == SHMIM_TILE_LARGE);
   uint32_t length;
-  CHECK(shmim_rice_encode(in, 64, 64, 1, 0, out, 64, &length) == -34);
-  CHECK(shmim_rice_encode(in, 0, 64, 1, 0, out, 64, &length) == -22);
-  return true;
+  REQUIRE(shmim_rice_encode(in, 64, 64, 1, 0, out, 64, &length) == -34);
+  REQUIRE(shmim_rice_encode(in, 0, 64, 1, 0, out, 64, &length) == -22);
 }
 
-const struct tile_test tile_tests[] = {
+const struct test tiles_tests[] = {
     {"shmim_rice_encode() and back, cut anywhere", test_rice},
     {"shmim_tiles_decode() of gzip, cut and changed", test_gzip},
     {"shmim_tiles_decode() puts tiles in their places", test_places},

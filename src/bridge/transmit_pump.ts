@@ -131,9 +131,13 @@ export function startOwnPump(
     silenceMs: SILENCE_MS,
     shiftNs: options.clockShiftNs ?? 0n,
   };
-  if (zstd) return startZstdTransmit(stream, connection, settings);
+  const shared = common(stream, options);
+  if (zstd) {
+    const { keywordsUsed } = shared;
+    return startZstdTransmit(stream, connection, { ...settings, keywordsUsed });
+  }
   return startWireTransmit(stream.mapping, connection, {
-    ...common(stream, options),
+    ...shared,
     ...settings,
     every: options.policy === "every",
     queue: options.queue ?? QUEUE,

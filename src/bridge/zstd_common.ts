@@ -17,7 +17,6 @@ export const BYTES = {
   keywords: 16,
   ping: 56,
   pong: 56,
-  record: 128,
 } as const;
 /** Types of messages. */
 export const TYPE = { frame: 1, keywords: 2, ping: 3, pong: 4 } as const;

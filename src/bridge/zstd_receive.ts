@@ -4,6 +4,7 @@
  */
 
 import { CLOCK, clockNs } from "../../ffi/clock.ts";
+import { RECORD_BYTES, storeRecords } from "../../ffi/keyword_records.ts";
 import {
   crc32c,
   type WireControl,
@@ -64,7 +65,7 @@ class Session implements ZstdSession {
     this.#settings = settings;
     this.#control = control;
     this.#in = new Incoming(connection, control);
-    this.#records = new Uint8Array(settings.keywords * BYTES.record);
+    this.#records = new Uint8Array(settings.keywords * RECORD_BYTES);
     this.#last = settings.last;
   }
 
@@ -105,8 +106,8 @@ class Session implements ZstdSession {
       throw new Breach();
     }
     const records = this.#records.subarray(
-      first * BYTES.record,
-      (first + count) * BYTES.record,
+      first * RECORD_BYTES,
+      (first + count) * RECORD_BYTES,
     );
     await this.#in.take(records, true);
     const sum = crc32c(records, crc32c(new Uint8Array(head.buffer, 0, 12)));
@@ -200,10 +201,9 @@ class Session implements ZstdSession {
     }
     if (cnt0 > this.#last + 1n) control.add("skipped", cnt0 - this.#last - 1n);
     this.#run = cnt0 === this.#last + 1n ? this.#run + 1n : 1n;
-    const { mapping, layout } = this.#stream;
+    const { mapping } = this.#stream;
     if (this.#news) {
-      const { keywords, keywordBytes } = layout.table;
-      mapping.store(keywords, this.#records.subarray(0, keywordBytes));
+      storeRecords(mapping, this.#records);
       this.#news = false;
     }
     mapping.putFrame(

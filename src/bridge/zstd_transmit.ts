@@ -6,6 +6,7 @@
 
 import { CLOCK, clockNs } from "../../ffi/clock.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
+import { loadRecords, RECORD_BYTES } from "../../ffi/keyword_records.ts";
 import { nextFrame, type WaitSettings } from "../../ffi/wait.ts";
 import { limitUnsent } from "../../ffi/socket.ts";
 import {
@@ -39,6 +40,8 @@ export interface ZstdTransmit {
   readonly last: bigint;
   /** Keyword records announced to the peer. */
   readonly keywords: number;
+  /** Of the records only those in use, packed. */
+  readonly keywordsUsed: boolean;
   /** Bytes of a piece, as announced. */
   readonly pieceBytes: number;
   /** Time between two heartbeats. */
@@ -88,7 +91,7 @@ class Session implements ZstdSession {
     this.#settings = settings;
     this.#control = control;
     this.#pixels = new Uint8Array(stream.layout.table.dataBytes);
-    this.#sent = new Uint8Array(settings.keywords * BYTES.record);
+    this.#sent = new Uint8Array(settings.keywords * RECORD_BYTES);
     this.#last = settings.last;
   }
 
@@ -184,14 +187,17 @@ class Session implements ZstdSession {
   async #keywords(): Promise<void> {
     const now = new Uint8Array(this.#sent.length);
     if (now.length === 0) return;
-    this.#stream.mapping.load(this.#stream.layout.table.keywords, now);
+    const { keywordsUsed } = this.#settings;
+    if (loadRecords(this.#stream.mapping, now, keywordsUsed)) {
+      this.#control.add("droppedKeywords");
+    }
     const differs = (byte: number, index: number): boolean =>
       byte !== this.#sent[index];
     const from = now.findIndex(differs);
     if (from < 0) return;
-    const first = Math.floor(from / BYTES.record);
-    const end = Math.floor(now.findLastIndex(differs) / BYTES.record) + 1;
-    const records = now.slice(first * BYTES.record, end * BYTES.record);
+    const first = Math.floor(from / RECORD_BYTES);
+    const end = Math.floor(now.findLastIndex(differs) / RECORD_BYTES) + 1;
+    const records = now.slice(first * RECORD_BYTES, end * RECORD_BYTES);
     const message = new Uint8Array(BYTES.keywords + records.length);
     const view = new DataView(message.buffer);
     view.setUint32(0, TYPE.keywords, true);

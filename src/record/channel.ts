@@ -16,8 +16,8 @@ export interface ChannelOptions {
   readonly wait: WaitOptions;
   /** Priority and cores of the pump. */
   readonly schedule: Schedule;
-  /** Also the frame that is there already. */
-  readonly current?: boolean;
+  /** Also the frame that is there already; see {@linkcode Channel.reached}. */
+  readonly follows?: bigint;
   /** Only what is known of the frames, not their pixels. */
   readonly withoutPixels?: boolean;
 }
@@ -30,6 +30,7 @@ export class Channel {
   readonly ring: FrameRing;
   readonly #pump: Pump;
   readonly #waiter: Waiter;
+  readonly #began: bigint;
   #ended = false;
 
   /**
@@ -43,9 +44,10 @@ export class Channel {
     const bytes = options.withoutPixels ? 0 : stream.layout.table.dataBytes;
     this.ring = new FrameRing(options.slots, bytes);
     this.#waiter = new Waiter(stream.mapping, options.wait, stream.name);
+    this.#began = stream.cnt0;
     this.#pump = startCapture(stream.mapping, this.ring, {
       wait: this.#waiter.settings,
-      current: options.current ?? false,
+      ...options.follows === undefined ? {} : { follows: options.follows },
       schedule: options.schedule,
     });
     this.#pump.done.then(() => this.#ended = true);
@@ -56,6 +58,13 @@ export class Channel {
     while (!this.ring.ready && !this.#ended) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
+  }
+
+  /** The counter of the last frame that was caught, or missed. */
+  get reached(): bigint {
+    const { head, missedSince } = this.ring;
+    const last = head > 0 ? this.ring.caught(head - 1).cnt0 : this.#began;
+    return last + BigInt(missedSince);
   }
 
   /** What the pump does right now. */

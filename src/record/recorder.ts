@@ -168,13 +168,18 @@ export class Recorder {
       }
       await this.#channel.stop();
       while (await this.#drain());
-      const since = BigInt(this.#channel.ring.missedSince);
-      if (this.#gate.started) this.#missed += since;
+      this.#countMissed();
     } catch (error) {
       this.#failure ??= error;
     }
     await this.#end();
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** What was missed behind the last frame that was caught. */
+  #countMissed(): void {
+    const since = BigInt(this.#channel.ring.missedSince);
+    if (this.#gate.started) this.#missed += since;
   }
 
   async #end(): Promise<void> {
@@ -336,6 +341,7 @@ export class Recorder {
     }
     await this.#channel.stop().catch(() => {}); // it shrank, perhaps
     while (await this.#drain());
+    this.#countMissed();
     this.#closeCube();
     const next = await reopenSettled(this.#stream);
     this.#options.onWarning(
@@ -345,7 +351,7 @@ export class Recorder {
     this.#stream = next;
     this.#channel = new Channel(next, {
       ...this.#options.channel,
-      current: true,
+      follows: this.#channel.reached,
     });
     this.#warnedGone = false;
   }

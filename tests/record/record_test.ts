@@ -216,6 +216,37 @@ Deno.test("recordStreams() goes on with another file where a stream is re-create
   assert(warnings.some((line) => line.includes("re-created")), `${warnings}`);
 });
 
+Deno.test("recordStreams() of a stream made anew that counts on misses what lies between", async () => {
+  using folder = new Folder();
+  const make = (cnt0: bigint): Stream => {
+    const stream = Stream.create("cam", {
+      dir: folder.path,
+      size: [2],
+      type: "u16",
+      existing: "replace",
+    });
+    stream.mapping.store(
+      stream.layout.table.cnt0,
+      new Uint8Array(new BigUint64Array([cnt0]).buffer),
+    );
+    return stream;
+  };
+  using first = make(5_000_000n);
+  const end = new AbortController();
+  const session = new Session([first.reopen()], [first], {
+    dir: folder.file("log"),
+    signal: end.signal,
+  });
+  await session.write(3, (n) => u16(n, 2));
+  const [recorder] = await session.ready();
+  using second = make(5_000_005n);
+  second.write(u16(7, 2));
+  await until("the new one", () => (recorder?.recorded.frames ?? 0) === 4);
+  end.abort();
+  const [recorded] = await session.done;
+  assertEquals([recorded?.frames, recorded?.missed], [4, 2]);
+});
+
 Deno.test("what is recorded and replayed is the same, for every type and axis", async () => {
   using folder = new Folder();
   const sizes = [[5], [3, 2], [2, 2, 3]];

@@ -5,17 +5,13 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  build,
-  compile,
-  helperPath,
-  helperSources,
-} from "../../scripts/build.ts";
+import { build, compile, helperPath } from "../../scripts/build.ts";
 import {
   findTarget,
   GLIBC_LIMIT,
   isForeign,
 } from "../../scripts/compile/targets.ts";
+import { helperTests } from "../../scripts/test_native.ts";
 import { Folder, ROOT } from "../_support/cli.ts";
 import { all, program, testWhere } from "../_support/skip.ts";
 
@@ -97,9 +93,7 @@ testWhere(
       "-Werror",
       "-o",
       tests,
-      ...helperSources(),
-      `${ROOT}native/test/test_helper.c`,
-      `${ROOT}native/test/test_tiles.c`,
+      ...helperTests(),
       "-lpthread",
     ], ARM);
     const words = isForeign(ARM)

@@ -1,6 +1,14 @@
-/* Tests of the segments, a part of test_helper.c. */
-#ifndef SYSV_CASES_H
-#define SYSV_CASES_H
+/* System V segments: bounds, what the kernel says, records and updates. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "support.h"
 
 #define SEGMENT_BYTES 256
 
@@ -250,34 +258,11 @@ static void test_segment_records(void) {
   shmim_segment_detach(&r);
 }
 
-static void test_process_start(void) {
-  const int64_t own = shmim_process_start(getpid());
-  CHECK(own > 0 && own == shmim_process_start(getpid()));
-  CHECK(shmim_process_start(0) == -ESRCH);
-  CHECK(shmim_process_start(-1) == -ESRCH);
-  CHECK(shmim_process_start(INT32_MAX) == -ESRCH);
-  const pid_t child = fork();
-  if (child == 0) {
-    _exit(0);
-  }
-  while (shmim_process_start(child) >= 0) {
-    sleep_ms(1); /* ended, but not collected: as good as gone */
-  }
-  CHECK(shmim_process_start(child) == -ESRCH);
-  waitpid(child, NULL, 0);
-  CHECK(shmim_process_start(child) == -ESRCH);
-  CHECK(shmim_user() == (int32_t)geteuid());
-}
-
-static void test_keep_descriptors(void) {
-  int fds[2];
-  CHECK(pipe(fds) == 0);
-  CHECK((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) == 0);
-  CHECK(shmim_keep_descriptors() == 0);
-  CHECK((fcntl(fds[0], F_GETFD) & FD_CLOEXEC) != 0);
-  CHECK((fcntl(2, F_GETFD) & FD_CLOEXEC) == 0);
-  close(fds[0]);
-  close(fds[1]);
-}
-
-#endif
+const struct test segments_tests[] = {
+    {"shmim_segment_store() stays inside", test_segment_bounds},
+    {"what partitions need", test_partition},
+    {"shmim_segment_apply() whole or not at all", test_segment_updates},
+    {"shmim_segment_get() and what the kernel says", test_segment_kernel},
+    {"shmim_segment_snapshot() of a busy writer", test_segment_records},
+    {NULL, NULL},
+};
