@@ -392,11 +392,9 @@ export function startTransmit(
   socket: ConnectedSocket,
   settings: TransmitPump,
 ): Pump {
-  const fd = takeSocket(socket);
   const words = new BigUint64Array(new ArrayBuffer(15 * 8));
   putWait(words, settings.wait, settings.last, 0);
   words.set([
-    BigInt(fd),
     BigInt(settings.sliceMode),
     BigInt(settings.keywords),
     settings.keywordsUsed ? 1n : 0n,
@@ -405,7 +403,8 @@ export function startTransmit(
     settings.allowTorn ? 1n : 0n,
     BigInt(settings.schedule.priority),
     mask(settings.schedule.cpus),
-  ], 6);
+  ], 7);
+  words[6] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
   return new Pump((control) =>
     mapping.run((helper, table) => helper.shmim_transmit(table, words, control))
   );
@@ -429,16 +428,15 @@ export function startReceive(
   socket: ConnectedSocket,
   settings: ReceivePump,
 ): Pump {
-  const fd = takeSocket(socket);
   const words = new BigUint64Array(new ArrayBuffer(6 * 8));
   words.set([
-    BigInt(fd),
     BigInt(settings.pixelBytes),
     BigInt(settings.keywordBytes),
     BigInt(settings.idleMs),
     BigInt(settings.schedule.priority),
     mask(settings.schedule.cpus),
-  ]);
+  ], 1);
+  words[0] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
   return new Pump((control) =>
     mapping.run((helper, table) => helper.shmim_receive(table, words, control))
   );

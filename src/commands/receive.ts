@@ -109,7 +109,7 @@ export const command = defineCommand<Options>({
         replace: args.flag("replace"),
         once: args.flag("once"),
         maxBytes: args.integer("max-bytes", 1) ?? 2 ** 30,
-        idleTimeoutMs: (args.number("idle-timeout", 0) ?? 0) * 1000,
+        idleTimeoutMs: (args.number("idle-timeout", 0, 1e9) ?? 0) * 1000,
         schedule: scheduleOf(args),
       },
     };

@@ -311,6 +311,29 @@ Deno.test("Receiver.listen() drops a silent peer after the idle timeout", async 
   await receiving.events.said(/silent for too long/);
 });
 
+Deno.test("Receiver.listen() takes an idle timeout of no whole milliseconds", async () => {
+  using folder = new Folder();
+  {
+    await using receiving = new Receiving(folder, { idleTimeoutMs: 60_000.5 });
+    using _ = await sendOne(receiving, 7);
+  }
+  await using receiving = new Receiving(folder, { idleTimeoutMs: 0.4 });
+  using silent = await Sender.connect(receiving.port);
+  await silent.send(handshake());
+  assert(await silent.closedByPeer());
+  await receiving.events.said(/silent/);
+});
+
+Deno.test("Receiver.listen() refuses an idle timeout that is none", () => {
+  for (const idleTimeoutMs of [-1, NaN, Infinity]) {
+    assertThrows(
+      () => Receiver.listen({ port: 0, idleTimeoutMs }),
+      RangeError,
+      "idle",
+    );
+  }
+});
+
 Deno.test("Receiver.listen() serves several peers with different streams", async () => {
   using folder = new Folder();
   await using receiving = new Receiving(folder);

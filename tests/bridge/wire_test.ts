@@ -54,6 +54,17 @@ Deno.test("complex pixels and one axis cross", async () => {
   assertEquals(copy.read().pixels, pixels);
 });
 
+Deno.test("an idle timeout of no whole milliseconds is taken, compressed or not", async () => {
+  for (const zstd of [false, true]) {
+    await using ends = new Ends();
+    ends.source.write(flat(1));
+    const { receiving } = ends.join({ zstd }, { idleTimeoutMs: 4500.5 });
+    await receiving.frames(1);
+    ends.source.write(flat(2));
+    await receiving.frames(2);
+  }
+});
+
 Deno.test("a peer with another key, with none, or of milk's wire is refused", async () => {
   await using ends = new Ends();
   const { here, there, source } = ends;
