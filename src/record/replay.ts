@@ -173,6 +173,7 @@ export async function replay(
         `"${stream.name}" is ${stream.size.join("x")} ${stream.type}`,
     );
   }
+  stream.requireForWriting();
   const score = scoreOf(recordings, options);
   const { notes } = score;
   const bytes = stream.layout.table.dataBytes;
