@@ -471,7 +471,11 @@ export class Receiver {
         warned = true;
         this.#tell("warning", `another program writes "${stream.name}", too`);
       }
-    });
+    }, (reason) =>
+      this.#tell(
+        "warning",
+        `cannot look after "${stream.name}": ${reason}; going on`,
+      ));
     try {
       return await pump.done;
     } finally {

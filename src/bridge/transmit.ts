@@ -20,6 +20,7 @@ import {
   StreamChangedError,
   StreamNotFoundError,
 } from "../stream/format.ts";
+import { lastWriter } from "../stream/describe.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import { Stream } from "../stream/stream.ts";
 import { Waiter, type WaitOptions } from "../stream/wait.ts";
@@ -387,7 +388,7 @@ export class Transmitter {
     this.#pump = pump;
     this.#tally.add(pump);
     if (this.#abort.signal.aborted) pump.stop();
-    const unwatch = every(LOOK_MS, () => this.#look(pump));
+    const unwatch = every(LOOK_MS, () => this.#look(pump), this.#blind);
     try {
       return await pump.done;
     } finally {
@@ -397,6 +398,23 @@ export class Transmitter {
         this.#last = pump.lastCnt0;
         this.#sent = pump.lastCnt0;
       }
+    }
+  }
+
+  /** The pump needs no look at the file: it goes on. */
+  readonly #blind = (reason: string): void =>
+    this.#tell(
+      "warning",
+      `cannot look after "${this.#stream.name}": ${reason}; going on`,
+    );
+
+  /** Whether the source was re-created; no, where that cannot be seen. */
+  #replaced(): boolean {
+    try {
+      return this.#stream.presence() === "replaced";
+    } catch (error) {
+      this.#blind(reason(error));
+      return false;
     }
   }
 
@@ -419,8 +437,7 @@ export class Transmitter {
     if (pump.state === "restless") {
       this.#tellOnce(`source never pauses: no whole frame of "${name}"`);
     } else if (pump.state === "stalled") {
-      const pid = this.#stream.trace()[0]?.pid ??
-        this.#stream.semaphores()[0]?.writerPid ?? 0;
+      const pid = lastWriter(this.#stream) ?? "unknown";
       this.#tellOnce(
         `the writer of "${name}" (pid ${pid}) holds its write flag up`,
       );
@@ -432,7 +449,7 @@ export class Transmitter {
   /** Whether the connection goes on after a pump has ended. */
   async #goesOn(end: PumpEnd, keywords: number): Promise<boolean> {
     if (this.#abort.signal.aborted) return false;
-    const replaced = this.#stream.presence() === "replaced";
+    const replaced = this.#replaced();
     const broken = end.reason === "error" && isSystemError(end.error, "EBADFD");
     if (replaced || broken) return await this.#follow(keywords, broken);
     if (end.reason === "error") {

@@ -13,6 +13,7 @@ import {
   wireFrame,
 } from "../_support/bridge.ts";
 import { Folder, until } from "../_support/cli.ts";
+import { outOfSight } from "./_outlet.ts";
 
 function inode(folder: Folder, name: string): number | null {
   return Deno.lstatSync(folder.stream(name)).ino;
@@ -309,6 +310,19 @@ Deno.test("Receiver.listen() drops a silent peer after the idle timeout", async 
   using sender = await sendOne(receiving, 1);
   assert(await sender.closedByPeer());
   await receiving.events.said(/silent for too long/);
+});
+
+Deno.test("Receiver.listen() goes on where its stream cannot be looked at, and says so once", async () => {
+  using folder = new Folder();
+  await using receiving = new Receiving(folder);
+  using sender = await sendOne(receiving, 1);
+  {
+    using _ = outOfSight(folder);
+    await receiving.events.said(/cannot look after "cam".*ELOOP/);
+    await sender.send(wireFrame(flat(2), 2n));
+    await receiving.frames(2);
+  }
+  assertEquals(receiving.events.count(/cannot look after/), 1);
 });
 
 Deno.test("Receiver.listen() takes an idle timeout of no whole milliseconds", async () => {
