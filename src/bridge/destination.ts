@@ -34,9 +34,15 @@ function essential(size: readonly number[]): string {
   return size.filter((axis) => axis !== 1).join("x");
 }
 
-/** Whether an announced stream can be stored in an existing one. */
-export function fits(stream: Stream, peer: Announcement): boolean {
-  return stream.type === peer.type &&
+/**
+ * Whether an announced stream can be stored in an existing one: the same
+ * memory in as many slices, for frames are slices.
+ */
+export function fits(
+  stream: Pick<Stream, "type" | "size" | "slices">,
+  peer: Pick<Announcement, "type" | "size" | "slices">,
+): boolean {
+  return stream.type === peer.type && stream.slices === peer.slices &&
     essential(stream.size) === essential(peer.size);
 }
 

@@ -7,7 +7,7 @@
 
 import { isRolling } from "../stream/imagestreamio.ts";
 import { requireName } from "../stream/names.ts";
-import { type DataType, pixelCount, TYPES } from "../stream/types.ts";
+import { type DataType, pixelCount, slicesOf, TYPES } from "../stream/types.ts";
 import { type Announcement, WireError } from "./milk_wire.ts";
 
 /** Bytes of an offer. */
@@ -206,7 +206,7 @@ export function readOffer(
 /** An offer as milk's wire would announce the same stream. */
 export function announced(offer: Offer): Announcement {
   const { name, type, size, keywords, imageType } = offer;
-  const slices = size.length === 3 ? size[2] ?? 1 : 1;
+  const slices = slicesOf(size);
   const pixels = Number(pixelCount(size)) * TYPES[type].bytes;
   return {
     name,

@@ -64,6 +64,31 @@ Deno.test("Receiver.listen() leaves a stream of another size alone", async () =>
   assertEquals([inode(folder, "cam"), local.cnt0], [before, 0n]);
 });
 
+Deno.test("Receiver.listen() leaves a stream of as many pixels in other slices alone", async () => {
+  using folder = new Folder();
+  using local = Stream.create("cam", {
+    dir: folder.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  await using receiving = new Receiving(folder);
+  using sender = await Sender.connect(receiving.port);
+  // Three slices of 1x4 are the same memory, but no frame of it is whole.
+  const size = [1, 4, 3];
+  await sender.send(join(handshake({ size }), wireFrame(flat(7, 4), 1n)));
+  assert(await sender.closedByPeer());
+  await receiving.events.said(/4x3 u16, the peer sends 1x4x3 u16; --replace/);
+  assertEquals(local.cnt0, 0n);
+  // One slice, and no slices, are the same.
+  using other = await Sender.connect(receiving.port);
+  await other.send(join(
+    handshake({ size: [4, 3, 1] }),
+    wireFrame(flat(8), 1n),
+  ));
+  await receiving.frames(1);
+  assertEquals(local.read().pixels, flat(8));
+});
+
 Deno.test("Receiver.listen() replaces a stream of another size with replace", async () => {
   using folder = new Folder();
   using local = Stream.create("cam", {
