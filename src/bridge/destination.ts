@@ -9,7 +9,8 @@ import type { AxisOrder } from "../stream/format.ts";
 import type { FormatName } from "../stream/formats.ts";
 import { streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
-import { kindOf, openOrMake } from "../stream/target.ts";
+import { openOrMake } from "../stream/target.ts";
+import { kindOf } from "../stream/types.ts";
 import type { Announcement } from "./milk_wire.ts";
 import type { EventSink } from "./session.ts";
 

@@ -15,13 +15,9 @@ import {
 } from "../../ffi/pump.ts";
 import type { WaitSettings } from "../../ffi/wait.ts";
 import { WirePump } from "../../ffi/wire_pump.ts";
-import {
-  type AxisOrder,
-  StreamChangedError,
-  StreamNotFoundError,
-} from "../stream/format.ts";
+import { type AxisOrder, StreamNotFoundError } from "../stream/format.ts";
 import { lastWriter } from "../stream/describe.ts";
-import { reopenSettled } from "../stream/reopen.ts";
+import { reopenSettled, requireSameKind, resume } from "../stream/reopen.ts";
 import { Stream } from "../stream/stream.ts";
 import { Waiter, type WaitOptions } from "../stream/wait.ts";
 import {
@@ -467,7 +463,6 @@ export class Transmitter {
   /** Opens the source anew. The wire has no second handshake. */
   async #follow(keywords: number, broken: boolean): Promise<boolean> {
     const old = this.#stream;
-    const reopen = this.#options.reopen ?? "same";
     let next: Stream;
     try {
       next = await reopenSettled(old, this.#abort.signal);
@@ -476,22 +471,19 @@ export class Transmitter {
       throw error;
     }
     const same = next.sameShape(old);
-    if (reopen === "never" || (reopen === "same" && !same)) {
-      const found = `${next.size.join("x")} ${next.type}`;
-      next.close();
-      throw new StreamChangedError(
-        `Stream "${old.name}" was re-created as ${found}, it was ` +
-          `${old.size.join("x")} ${old.type} (--reopen any follows)`,
-      );
-    }
+    const hint = " (--reopen any follows)";
+    requireSameKind(old, next, this.#options.reopen, hint);
+    const { last, note } = resume(next);
     this.#tell(
       "note",
-      `"${old.name}" was re-created; going on with the new one`,
+      note === undefined
+        ? `"${old.name}" was re-created; going on with the new one`
+        : `"${old.name}" was re-created and ${note}; going on`,
     );
     old.close();
     this.#stream = next;
-    this.#last = 0n;
-    this.#sent = 0n;
+    this.#last = last;
+    this.#sent = last;
     const { frames, skipped } = this.#tally.status();
     this.#former = { frames, skipped };
     return same && keywords === this.#announcedKeywords;

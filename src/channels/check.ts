@@ -5,8 +5,7 @@
 
 import { StreamNotFoundError } from "../stream/format.ts";
 import { Stream } from "../stream/stream.ts";
-import { kindOf } from "../stream/target.ts";
-import { slicesOf } from "../stream/types.ts";
+import { kindOf, slicesOf } from "../stream/types.ts";
 import { fits } from "../bridge/destination.ts";
 import { type BridgeRequest, roleOf } from "./plan.ts";
 import { partOf, requireHost } from "./select.ts";

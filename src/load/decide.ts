@@ -6,8 +6,7 @@
 import { resolve } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
 import type { Stream } from "../stream/stream.ts";
-import { kindOf } from "../stream/target.ts";
-import { sameAxes } from "../stream/types.ts";
+import { kindOf, sameAxes } from "../stream/types.ts";
 import { hashFile, hashStream } from "./hash.ts";
 import type { LoadResult, Plan } from "./plan.ts";
 

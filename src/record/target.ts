@@ -6,7 +6,8 @@
 import type { Keyword } from "../stream/keywords.ts";
 import { streamPlace } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
-import { kindOf, openOrMake } from "../stream/target.ts";
+import { openOrMake } from "../stream/target.ts";
+import { kindOf } from "../stream/types.ts";
 import type { Recording } from "./recording.ts";
 
 /** Keyword records of a new stream, at least. */

@@ -14,11 +14,15 @@ import {
 } from "../../ffi/wait.ts";
 import {
   type Layout,
-  StreamChangedError,
   StreamFormatError,
   StreamNotFoundError,
 } from "./format.ts";
-import { reopenSettled } from "./reopen.ts";
+import {
+  type Reopen,
+  reopenSettled,
+  requireSameKind,
+  resume,
+} from "./reopen.ts";
 import type { Stream } from "./stream.ts";
 import { type DataType, type PixelArray, pixelsOf } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
@@ -219,24 +223,18 @@ export class Follower {
       ) return;
       throw error;
     }
-    const reopen = this.#options.reopen ?? "same";
-    if (
-      reopen === "never" ||
-      (reopen === "same" && !next.sameShape(this.#stream))
-    ) {
-      const found = `${next.size.join("x")} ${next.type}`;
-      const had = `${this.#stream.size.join("x")} ${this.#stream.type}`;
-      next.close();
-      throw new StreamChangedError(
-        `Stream "${this.#stream.name}" was re-created as ${found}, it was ` +
-          had,
-      );
-    }
+    requireSameKind(this.#stream, next, this.#options.reopen);
     this.close();
     this.#owned = true;
     this.#stream = next;
     this.#waiter = new Waiter(next.mapping, this.#options, next.name);
-    this.#last = 0n;
+    const { last, note } = resume(next);
+    this.#last = last;
+    if (note !== undefined) {
+      this.#options.onWarning?.(
+        `Stream "${next.name}" was re-created and ${note}`,
+      );
+    }
   }
 
   close(): void {

@@ -6,7 +6,8 @@
 import { type Pump, type PumpCounters, startRelay } from "../../ffi/pump.ts";
 import { streamPlace } from "./names.ts";
 import { Stream } from "./stream.ts";
-import { kindOf, openOrMake } from "./target.ts";
+import { openOrMake } from "./target.ts";
+import { kindOf } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
 
 /** How to open what is copied to. */

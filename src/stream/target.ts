@@ -8,6 +8,7 @@ import { StreamExistsError, StreamNotFoundError } from "./format.ts";
 import { requireNoLink } from "./reading_link.ts";
 import { Stream } from "./stream.ts";
 import type { OpenOptions } from "./stream_options.ts";
+import { kindOf } from "./types.ts";
 
 /** What is to be written into, and what is to be put there. */
 export interface Target {
@@ -29,13 +30,6 @@ export interface Target {
   fits(there: Stream): boolean;
   /** Makes it. */
   make(existing: "refuse" | "replace"): Stream;
-}
-
-/** Size and type, as messages have them: `4x3 u16`. */
-export function kindOf(
-  { size, type }: Pick<Stream, "size" | "type">,
-): string {
-  return `${size.join("x")} ${type}`;
 }
 
 /**

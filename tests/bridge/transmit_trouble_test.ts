@@ -84,6 +84,35 @@ Deno.test("Transmitter.start() goes on with a source re-created in the same shap
   assertEquals(recorder.recordings.length, 1, "on the same connection");
 });
 
+Deno.test("Transmitter.start() skips nothing of a re-created source that goes on with other counters", async () => {
+  for (const wire of ["milk", "shmim"] as const) {
+    using folder = new Folder();
+    using there = new Folder();
+    using cam = source(folder);
+    cam.write(flat(1));
+    await using receiving = new Receiving(there);
+    await using transmitting = new Transmitting(
+      folder,
+      "cam",
+      receiving.port,
+      { wire },
+    );
+    await receiving.frames(1);
+    using next = source(folder, { existing: "replace" });
+    const put = (cnt0: bigint) => next.copyFrom({ ...cam.read(), cnt0 }, 0);
+    put(5_000_000n);
+    await transmitting.events.said(/re-created and is at frame 5000000: /);
+    await receiving.frames(2);
+    put(5_000_003n);
+    await receiving.frames(3);
+    const { skipped } = transmitting.transmitter.status();
+    assertEquals(skipped, 2, wire);
+    if (wire === "shmim") {
+      assertEquals(receiving.receiver.status().skipped, 2);
+    }
+  }
+});
+
 Deno.test("Transmitter.start() fails where the source is re-created in another shape", async () => {
   await using outlet = new Outlet({ first: 3 });
   const { folder, recorder, transmitting } = outlet;
