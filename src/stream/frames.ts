@@ -17,12 +17,7 @@ import {
   StreamFormatError,
   StreamNotFoundError,
 } from "./format.ts";
-import {
-  type Reopen,
-  reopenSettled,
-  requireSameKind,
-  resume,
-} from "./reopen.ts";
+import { reopenSettled, requireSameKind, resume } from "./reopen.ts";
 import type { Stream } from "./stream.ts";
 import { type DataType, type PixelArray, pixelsOf } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
