@@ -5,13 +5,13 @@ import { StreamChangedError } from "../../src/stream/format.ts";
 import {
   flat,
   framesOf,
-  freePort,
   Receiving,
   Recorder,
   Transmitting,
 } from "../_support/bridge.ts";
 import { Folder, until } from "../_support/cli.ts";
 import { frames, Outlet, outOfSight, source } from "./_outlet.ts";
+import { freePort } from "../_support/ports.ts";
 
 Deno.test("Transmitter.start() polls where all semaphores are taken, with a warning", async () => {
   await using outlet = new Outlet({ semaphores: 0 });

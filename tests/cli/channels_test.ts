@@ -8,10 +8,11 @@ import {
 } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import { ChannelFiles } from "../../src/channels/state.ts";
-import { ChannelHost, freePorts } from "../_support/channels.ts";
+import { ChannelHost } from "../_support/channels.ts";
 import { CLI, Folder, json, Running, until } from "../_support/cli.ts";
 import { program, testWhere } from "../_support/skip.ts";
 import { Terminal } from "../_support/terminal.ts";
+import { freePorts } from "../_support/ports.ts";
 
 /** A table whose two hosts are both this machine. */
 class Pair implements AsyncDisposable {
