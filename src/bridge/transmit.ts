@@ -27,6 +27,7 @@ import {
   reword,
   writeAll,
 } from "./connect.ts";
+import { showEndpoint } from "./endpoint.ts";
 import { readKey } from "./key.ts";
 import { writeHandshake } from "./milk_wire.ts";
 import {
@@ -203,9 +204,7 @@ export class Transmitter {
 
   get #peer(): string {
     const { hostname, port } = this.#options;
-    return hostname.includes(":")
-      ? `[${hostname}]:${port}`
-      : `${hostname}:${port}`;
+    return showEndpoint(hostname, port);
   }
 
   async #run(): Promise<void> {

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { showEndpoint } from "../bridge/endpoint.ts";
 import {
   HandshakeError,
   initiate,
@@ -126,7 +127,8 @@ export async function askPeer(
   request: Request,
   timeoutS: number,
 ): Promise<unknown> {
-  const name = `partition ${peer.partition} at ${peer.host}:${peer.port}`;
+  const name = `partition ${peer.partition} at ` +
+    showEndpoint(peer.host, peer.port);
   let reply: Record<string, unknown>;
   try {
     reply = await exchange(peer, key, request, timeoutS);
