@@ -19,6 +19,7 @@ export const END = {
   closed: 2,
   cut: 3,
   error: 4,
+  slice: 5,
   idle: 6,
   breach: 7,
 } as const;
@@ -258,20 +259,20 @@ export class Pump {
 
   #ended(result: number): PumpEnd {
     switch (Number(this.#word("end"))) {
-      case 1:
+      case END.stopped:
         return { reason: "stopped" };
-      case 2:
+      case END.closed:
         return { reason: "closed" };
-      case 3:
+      case END.cut:
         return { reason: "cut" };
-      case 5:
+      case END.slice:
         return {
           reason: "slice",
           index: BigInt.asIntN(64, this.#word("detail")),
         };
-      case 6:
+      case END.idle:
         return { reason: "idle" };
-      case 7:
+      case END.breach:
         return { reason: "breach" };
       default:
         return {

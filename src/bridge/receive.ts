@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CLOCK, clockNs } from "../../ffi/clock.ts";
+import { CLOCK, clockNs, pause } from "../../ffi/clock.ts";
 import {
   NO_SCHEDULE,
   type Pump,
@@ -16,6 +16,7 @@ import {
 import { startWireReceive } from "../../ffi/wire_pump.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import type { Stream } from "../stream/stream.ts";
+import { kindOf } from "../stream/types.ts";
 import {
   type DestinationOptions,
   fits,
@@ -220,7 +221,7 @@ export class Receiver {
         } catch (error) {
           if (this.#stopped) break;
           this.#tell("warning", `cannot accept: ${(error as Error).message}`);
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          await pause(100);
           continue;
         }
         const guest = this.#admission.enter(
@@ -348,8 +349,7 @@ export class Receiver {
       this.#tell(
         "note",
         `${peer} sends "${announcement.name}" ` +
-          `${announcement.size.join("x")} ${announcement.type} ` +
-          `into ${stream.path}`,
+          `${kindOf(announcement)} into ${stream.path}`,
       );
       if (announcement.pixelBytes === 0 && ours === undefined) {
         this.#tell(

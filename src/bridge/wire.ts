@@ -7,6 +7,7 @@
 
 import { isRolling } from "../stream/imagestreamio.ts";
 import { requireName } from "../stream/names.ts";
+import { text } from "../stream/header_bytes.ts";
 import { type DataType, pixelCount, slicesOf, TYPES } from "../stream/types.ts";
 import { type Announcement, WireError } from "./milk_wire.ts";
 
@@ -107,12 +108,6 @@ export function writeOffer(offer: Offer): Uint8Array<ArrayBuffer> {
   );
   bytes.set(encoder.encode(offer.name).subarray(0, NAME_ROOM), NAME_AT);
   return bytes;
-}
-
-function text(bytes: Uint8Array, at: number, room: number): string {
-  const field = bytes.subarray(at, at + room);
-  const end = field.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
 }
 
 function readSize(view: DataView): number[] {

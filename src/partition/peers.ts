@@ -6,6 +6,7 @@
  * @module
  */
 
+import { plainMessage } from "../bridge/connect.ts";
 import { showEndpoint } from "../bridge/endpoint.ts";
 import {
   HandshakeError,
@@ -137,7 +138,7 @@ export async function askPeer(
     const why = error instanceof Deno.errors.BadResource ||
         error instanceof Deno.errors.Interrupted
       ? `no answer within ${timeoutS} s`
-      : (error as Error).message.replace(/ \(os error \d+\)/, "");
+      : plainMessage(error);
     throw new PartitionError(`Cannot reach ${name}: ${why}`, { cause: error });
   }
   if (reply.ok !== true) throw new PeerRefusal(`${name}: ${reply.error}`);

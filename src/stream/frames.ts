@@ -12,6 +12,7 @@ import {
   nextFrameSync,
   waitForFrameSync,
 } from "../../ffi/wait.ts";
+import { lastWriter } from "./describe.ts";
 import {
   type Layout,
   StreamFormatError,
@@ -189,11 +190,7 @@ export class Follower {
     this.#stalledSince ??= now - SLICE_MS;
     if (this.#warnedOfStall || now - this.#stalledSince < STALL_MS) return;
     this.#warnedOfStall = true;
-    const writers = [
-      ...this.#stream.trace().slice(0, 1).map(({ pid }) => pid),
-      ...this.#stream.semaphores().map(({ writerPid }) => writerPid),
-    ];
-    const pid = writers.find((writer) => writer > 0) ?? "unknown";
+    const pid = lastWriter(this.#stream) ?? "unknown";
     this.#options.onWarning?.(
       `The writer of "${this.#stream.name}" (pid ${pid}) holds its write ` +
         "flag up: its frame is late",
