@@ -19,6 +19,7 @@ export const END = {
   closed: 2,
   cut: 3,
   error: 4,
+  slice: 5,
   idle: 6,
   breach: 7,
 } as const;
@@ -258,20 +259,20 @@ export class Pump {
 
   #ended(result: number): PumpEnd {
     switch (Number(this.#word("end"))) {
-      case 1:
+      case END.stopped:
         return { reason: "stopped" };
-      case 2:
+      case END.closed:
         return { reason: "closed" };
-      case 3:
+      case END.cut:
         return { reason: "cut" };
-      case 5:
+      case END.slice:
         return {
           reason: "slice",
           index: BigInt.asIntN(64, this.#word("detail")),
         };
-      case 6:
+      case END.idle:
         return { reason: "idle" };
-      case 7:
+      case END.breach:
         return { reason: "breach" };
       default:
         return {
@@ -392,11 +393,9 @@ export function startTransmit(
   socket: ConnectedSocket,
   settings: TransmitPump,
 ): Pump {
-  const fd = takeSocket(socket);
   const words = new BigUint64Array(new ArrayBuffer(15 * 8));
   putWait(words, settings.wait, settings.last, 0);
   words.set([
-    BigInt(fd),
     BigInt(settings.sliceMode),
     BigInt(settings.keywords),
     settings.keywordsUsed ? 1n : 0n,
@@ -405,7 +404,8 @@ export function startTransmit(
     settings.allowTorn ? 1n : 0n,
     BigInt(settings.schedule.priority),
     mask(settings.schedule.cpus),
-  ], 6);
+  ], 7);
+  words[6] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
   return new Pump((control) =>
     mapping.run((helper, table) => helper.shmim_transmit(table, words, control))
   );
@@ -429,16 +429,15 @@ export function startReceive(
   socket: ConnectedSocket,
   settings: ReceivePump,
 ): Pump {
-  const fd = takeSocket(socket);
   const words = new BigUint64Array(new ArrayBuffer(6 * 8));
   words.set([
-    BigInt(fd),
     BigInt(settings.pixelBytes),
     BigInt(settings.keywordBytes),
     BigInt(settings.idleMs),
     BigInt(settings.schedule.priority),
     mask(settings.schedule.cpus),
-  ]);
+  ], 1);
+  words[0] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
   return new Pump((control) =>
     mapping.run((helper, table) => helper.shmim_receive(table, words, control))
   );

@@ -176,11 +176,9 @@ export function startWireTransmit(
   socket: ConnectedSocket,
   settings: WireTransmitPump,
 ): WirePump {
-  const fd = takeSocket(socket);
   const words = new BigUint64Array(new ArrayBuffer(20 * 8));
   putWait(words, settings.wait, settings.last, 0);
   words.set([
-    BigInt(fd),
     BigInt(settings.sliceMode),
     settings.every ? 1n : 0n,
     BigInt(settings.queue),
@@ -194,7 +192,8 @@ export function startWireTransmit(
     BigInt.asUintN(64, settings.shiftNs),
     BigInt(settings.schedule.priority),
     mask(settings.schedule.cpus),
-  ], 6);
+  ], 7);
+  words[6] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
   return new WirePump((control) =>
     mapping.run((helper, table) =>
       helper.shmim_wire_transmit(table, words, control)
@@ -226,10 +225,8 @@ export function startWireReceive(
   socket: ConnectedSocket,
   settings: WireReceivePump,
 ): WirePump {
-  const fd = takeSocket(socket);
   const words = new BigUint64Array(new ArrayBuffer(9 * 8));
   words.set([
-    BigInt(fd),
     settings.last,
     BigInt(settings.keywords),
     BigInt(settings.pieceBytes),
@@ -238,7 +235,8 @@ export function startWireReceive(
     BigInt.asUintN(64, settings.shiftNs),
     BigInt(settings.schedule.priority),
     mask(settings.schedule.cpus),
-  ]);
+  ], 1);
+  words[0] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
   return new WirePump((control) =>
     mapping.run((helper, table) =>
       helper.shmim_wire_receive(table, words, control)

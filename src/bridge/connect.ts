@@ -31,6 +31,11 @@ export function isUnknownHost(error: unknown): boolean {
 export function reason(error: unknown): string {
   if (error instanceof Deno.errors.ConnectionRefused) return "refused";
   if (error instanceof Deno.errors.TimedOut) return "timed out";
+  return plainMessage(error);
+}
+
+/** What an error says, without the number that Deno puts behind it. */
+export function plainMessage(error: unknown): string {
   return error instanceof Error
     ? error.message.replace(/ \(os error \d+\)/, "")
     : String(error);
@@ -47,11 +52,11 @@ export function reword(error: unknown, peer: string): unknown {
 
 /** Writes all bytes, or as many as fit before the signal. */
 export async function writeAll(
-  connection: Deno.TcpConn,
+  connection: Pick<Deno.TcpConn, "write">,
   bytes: Uint8Array,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<void> {
-  for (let at = 0; at < bytes.length && !signal.aborted;) {
+  for (let at = 0; at < bytes.length && !signal?.aborted;) {
     at += await connection.write(bytes.subarray(at));
   }
 }

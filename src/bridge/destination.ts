@@ -5,15 +5,12 @@
  */
 
 import { join } from "@std/path";
-import { statFile } from "../../ffi/files.ts";
-import {
-  type AxisOrder,
-  StreamExistsError,
-  StreamNotFoundError,
-} from "../stream/format.ts";
+import type { AxisOrder } from "../stream/format.ts";
 import type { FormatName } from "../stream/formats.ts";
 import { streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
+import { openOrMake } from "../stream/target.ts";
+import { kindOf } from "../stream/types.ts";
 import type { Announcement } from "./milk_wire.ts";
 import type { EventSink } from "./session.ts";
 
@@ -38,9 +35,15 @@ function essential(size: readonly number[]): string {
   return size.filter((axis) => axis !== 1).join("x");
 }
 
-/** Whether an announced stream can be stored in an existing one. */
-export function fits(stream: Stream, peer: Announcement): boolean {
-  return stream.type === peer.type &&
+/**
+ * Whether an announced stream can be stored in an existing one: the same
+ * memory in as many slices, for frames are slices.
+ */
+export function fits(
+  stream: Pick<Stream, "type" | "size" | "slices">,
+  peer: Pick<Announcement, "type" | "size" | "slices">,
+): boolean {
+  return stream.type === peer.type && stream.slices === peer.slices &&
     essential(stream.size) === essential(peer.size);
 }
 
@@ -54,6 +57,7 @@ function create(
   path: string,
   peer: Announcement,
   options: DestinationOptions,
+  existing: "refuse" | "replace",
 ): Stream {
   return Stream.create(path, {
     size: peer.size,
@@ -63,22 +67,8 @@ function create(
     ...options.format && { format: options.format },
     ...axes(options),
     onWarning: (message) => options.onEvent?.({ level: "warning", message }),
-    existing: options.replace ? "replace" : "refuse",
+    existing,
   });
-}
-
-/** Opens the existing stream, if there is one that can be opened. */
-function existing(
-  path: string,
-  options: DestinationOptions,
-): Stream | undefined {
-  try {
-    return Stream.open(path, { ...axes(options), writable: true });
-  } catch (error) {
-    if (error instanceof StreamNotFoundError) return undefined;
-    if (options.replace) return undefined;
-    throw error;
-  }
 }
 
 /**
@@ -96,28 +86,18 @@ export function openDestination(
   const name = options.as ?? peer.name;
   // A name, whatever it looks like: one that ends in .im.shm is no path here.
   const path = join(streamFolder(options.dir), name + SUFFIX);
-  if (statFile(path, { follow: false })?.kind === "link") {
-    throw new StreamExistsError(
-      path,
-      " as a link: frames would overwrite its source; use --as NAME, or " +
-        "remove the link",
-    );
-  }
-  const stream = existing(path, options);
-  if (stream === undefined) {
-    return create(path, peer, options);
-  }
-  if (!fits(stream, peer)) {
-    const found = `${stream.size.join("x")} ${stream.type}`;
-    stream.close();
-    if (options.replace) return create(path, peer, options);
-    throw new StreamExistsError(
-      path,
-      ` as ${found}, the peer sends ${peer.size.join("x")} ${peer.type}; ` +
-        "--replace gives its name to a new one",
-    );
-  }
-  fitKeywords(stream, peer, name, options.onEvent);
+  const { stream, there } = openOrMake({
+    path,
+    open: axes(options),
+    doing: "frames",
+    linkHint: "use --as NAME, or remove the link",
+    comes: `the peer sends ${kindOf(peer)}`,
+    hint: "--replace gives its name to a new one",
+    replace: options.replace,
+    fits: (found) => fits(found, peer),
+    make: (existing) => create(path, peer, options, existing),
+  });
+  if (there) fitKeywords(stream, peer, name, options.onEvent);
   return stream;
 }
 

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { writeAll } from "./connect.ts";
+
 /** The first bytes of a connection in our own way. */
 export const MAGIC: Uint8Array<ArrayBuffer> = new Uint8Array(
   [0x89, 0x73, 0x68, 0x6d, 0x69, 0x6d, 0x0d, 0x0a],
@@ -82,12 +84,6 @@ export async function readExactly(
     at += n;
   }
   return into;
-}
-
-async function writeAll(connection: Duplex, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
-    at += await connection.write(bytes.subarray(at));
-  }
 }
 
 function join(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -13,7 +13,7 @@ import {
 } from "../stream/imagestreamio.ts";
 import { requireName } from "../stream/names.ts";
 import type { Stream } from "../stream/stream.ts";
-import { type DataType, pixelCount, TYPES } from "../stream/types.ts";
+import { type DataType, pixelCount, slicesOf, TYPES } from "../stream/types.ts";
 
 /** Bytes of the handshake. */
 export const HANDSHAKE_BYTES = 384;
@@ -93,7 +93,7 @@ export function readHandshake(
         "(--max-bytes)",
     );
   }
-  const slices = size.length === 3 ? size[2] ?? 1 : 1;
+  const slices = slicesOf(size);
   const pixelBytes = size.length === 1 ? 0 : Number(pixels) / slices;
   if (pixelBytes + frameOverhead(keywords) > MAX_FRAME_BYTES) {
     throw new WireError("its frames are larger than 2 GiB");

@@ -4,6 +4,7 @@
  */
 
 import type { PumpEnd } from "../../ffi/pump.ts";
+import { showEndpoint } from "./endpoint.ts";
 
 /** IPv4 in IPv6 clothes counts as IPv4. */
 export function plainAddress(address: string): string {
@@ -12,10 +13,7 @@ export function plainAddress(address: string): string {
 
 /** An address with its port. */
 export function shown(address: Deno.NetAddr): string {
-  const host = plainAddress(address.hostname);
-  return host.includes(":")
-    ? `[${host}]:${address.port}`
-    : `${host}:${address.port}`;
+  return showEndpoint(plainAddress(address.hostname), address.port);
 }
 
 /** How a feed ended, and whether that needs somebody. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CLOCK, clockNs } from "../../ffi/clock.ts";
+import { CLOCK, clockNs, pause } from "../../ffi/clock.ts";
 import {
   NO_SCHEDULE,
   type Pump,
@@ -16,6 +16,7 @@ import {
 import { startWireReceive } from "../../ffi/wire_pump.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import type { Stream } from "../stream/stream.ts";
+import { kindOf } from "../stream/types.ts";
 import {
   type DestinationOptions,
   fits,
@@ -60,7 +61,9 @@ export interface ReceiveOptions extends DestinationOptions {
   clockShiftNs?: bigint;
   /** Largest stream that a peer may announce, bytes. Default 1 GiB. */
   maxBytes?: number;
-  /** Drop a peer that sends nothing for so long, ms. Default 0, never. */
+  /**
+   * Drop a peer that sends nothing for so long, ms, rounded. Default 0, never.
+   */
   idleTimeoutMs?: number;
   /** How long a peer may take for its announcement, ms. Default 10 s. */
   handshakeTimeoutMs?: number;
@@ -84,6 +87,8 @@ const GIB = 2 ** 30;
 /** A peer of our own wire that misses so many heartbeats is gone. */
 const MISSED_PINGS = 5;
 const MIN_SILENCE_MS = 5000;
+/** Thirty years: the pumps count in 64 bits of ns. */
+const MAX_IDLE_MS = 1e12;
 
 /** One peer that sends a stream. */
 interface Feed {
@@ -100,6 +105,16 @@ interface Feed {
 interface Known extends Progress {
   readonly source: SourceId;
   readonly instance: bigint;
+}
+
+/** Whole milliseconds, as the pumps count; 0 stays the only "never". */
+function wholeMs(ms: number): number {
+  if (!(ms >= 0 && ms <= MAX_IDLE_MS)) {
+    throw new RangeError(
+      `An idle timeout is 0 to ${MAX_IDLE_MS} ms, not ${ms}`,
+    );
+  }
+  return ms === 0 ? 0 : Math.max(1, Math.round(ms));
 }
 
 /** A receiver at work. */
@@ -130,11 +145,13 @@ export class Receiver {
   /**
    * Starts to listen.
    *
+   * @throws {RangeError} where the idle timeout is no time.
    * @throws {Deno.errors.AddrInUse} where the port is taken.
    * @throws {KeyFileError} where the key cannot be used.
    */
   static listen(options: ReceiveOptions): Receiver {
     if (options.key !== undefined) readKey(options.key);
+    const idleTimeoutMs = wholeMs(options.idleTimeoutMs ?? 0);
     const hostname = options.bind ?? "127.0.0.1";
     const { port } = options;
     let listener: Deno.TcpListener;
@@ -155,7 +172,7 @@ export class Receiver {
       }
       throw error;
     }
-    return new Receiver(options, listener);
+    return new Receiver({ ...options, idleTimeoutMs }, listener);
   }
 
   readonly #onAbort = (): void => this.stop();
@@ -204,7 +221,7 @@ export class Receiver {
         } catch (error) {
           if (this.#stopped) break;
           this.#tell("warning", `cannot accept: ${(error as Error).message}`);
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          await pause(100);
           continue;
         }
         const guest = this.#admission.enter(
@@ -332,8 +349,7 @@ export class Receiver {
       this.#tell(
         "note",
         `${peer} sends "${announcement.name}" ` +
-          `${announcement.size.join("x")} ${announcement.type} ` +
-          `into ${stream.path}`,
+          `${kindOf(announcement)} into ${stream.path}`,
       );
       if (announcement.pixelBytes === 0 && ours === undefined) {
         this.#tell(
@@ -455,7 +471,11 @@ export class Receiver {
         warned = true;
         this.#tell("warning", `another program writes "${stream.name}", too`);
       }
-    });
+    }, (reason) =>
+      this.#tell(
+        "warning",
+        `cannot look after "${stream.name}": ${reason}; going on`,
+      ));
     try {
       return await pump.done;
     } finally {

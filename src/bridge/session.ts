@@ -175,9 +175,29 @@ export class Backoff {
   }
 }
 
-/** Runs something every so often until the returned function is called. */
-export function every(ms: number, action: () => void): () => void {
-  const timer = setInterval(action, ms);
+/**
+ * Runs something every so often until the returned function is called.
+ *
+ * @param trouble Takes why it failed, the same reason once in a row; without
+ * it, what is thrown ends the process.
+ */
+export function every(
+  ms: number,
+  action: () => void,
+  trouble?: (reason: string) => void,
+): () => void {
+  let told = "";
+  const timer = setInterval(() => {
+    try {
+      action();
+      told = "";
+    } catch (error) {
+      if (trouble === undefined) throw error;
+      const { message } = error as Error;
+      if (message !== told) trouble(message);
+      told = message;
+    }
+  }, ms);
   return () => clearInterval(timer);
 }
 

@@ -15,12 +15,9 @@ import {
 } from "../../ffi/pump.ts";
 import type { WaitSettings } from "../../ffi/wait.ts";
 import { WirePump } from "../../ffi/wire_pump.ts";
-import {
-  type AxisOrder,
-  StreamChangedError,
-  StreamNotFoundError,
-} from "../stream/format.ts";
-import { reopenSettled } from "../stream/reopen.ts";
+import { type AxisOrder, StreamNotFoundError } from "../stream/format.ts";
+import { lastWriter } from "../stream/describe.ts";
+import { reopenSettled, requireSameKind, resume } from "../stream/reopen.ts";
 import { Stream } from "../stream/stream.ts";
 import { Waiter, type WaitOptions } from "../stream/wait.ts";
 import {
@@ -30,6 +27,7 @@ import {
   reword,
   writeAll,
 } from "./connect.ts";
+import { showEndpoint } from "./endpoint.ts";
 import { readKey } from "./key.ts";
 import { writeHandshake } from "./milk_wire.ts";
 import {
@@ -206,9 +204,7 @@ export class Transmitter {
 
   get #peer(): string {
     const { hostname, port } = this.#options;
-    return hostname.includes(":")
-      ? `[${hostname}]:${port}`
-      : `${hostname}:${port}`;
+    return showEndpoint(hostname, port);
   }
 
   async #run(): Promise<void> {
@@ -387,7 +383,7 @@ export class Transmitter {
     this.#pump = pump;
     this.#tally.add(pump);
     if (this.#abort.signal.aborted) pump.stop();
-    const unwatch = every(LOOK_MS, () => this.#look(pump));
+    const unwatch = every(LOOK_MS, () => this.#look(pump), this.#blind);
     try {
       return await pump.done;
     } finally {
@@ -397,6 +393,23 @@ export class Transmitter {
         this.#last = pump.lastCnt0;
         this.#sent = pump.lastCnt0;
       }
+    }
+  }
+
+  /** The pump needs no look at the file: it goes on. */
+  readonly #blind = (reason: string): void =>
+    this.#tell(
+      "warning",
+      `cannot look after "${this.#stream.name}": ${reason}; going on`,
+    );
+
+  /** Whether the source was re-created; no, where that cannot be seen. */
+  #replaced(): boolean {
+    try {
+      return this.#stream.presence() === "replaced";
+    } catch (error) {
+      this.#blind(reason(error));
+      return false;
     }
   }
 
@@ -419,8 +432,7 @@ export class Transmitter {
     if (pump.state === "restless") {
       this.#tellOnce(`source never pauses: no whole frame of "${name}"`);
     } else if (pump.state === "stalled") {
-      const pid = this.#stream.trace()[0]?.pid ??
-        this.#stream.semaphores()[0]?.writerPid ?? 0;
+      const pid = lastWriter(this.#stream) ?? "unknown";
       this.#tellOnce(
         `the writer of "${name}" (pid ${pid}) holds its write flag up`,
       );
@@ -432,7 +444,7 @@ export class Transmitter {
   /** Whether the connection goes on after a pump has ended. */
   async #goesOn(end: PumpEnd, keywords: number): Promise<boolean> {
     if (this.#abort.signal.aborted) return false;
-    const replaced = this.#stream.presence() === "replaced";
+    const replaced = this.#replaced();
     const broken = end.reason === "error" && isSystemError(end.error, "EBADFD");
     if (replaced || broken) return await this.#follow(keywords, broken);
     if (end.reason === "error") {
@@ -450,7 +462,6 @@ export class Transmitter {
   /** Opens the source anew. The wire has no second handshake. */
   async #follow(keywords: number, broken: boolean): Promise<boolean> {
     const old = this.#stream;
-    const reopen = this.#options.reopen ?? "same";
     let next: Stream;
     try {
       next = await reopenSettled(old, this.#abort.signal);
@@ -459,22 +470,19 @@ export class Transmitter {
       throw error;
     }
     const same = next.sameShape(old);
-    if (reopen === "never" || (reopen === "same" && !same)) {
-      const found = `${next.size.join("x")} ${next.type}`;
-      next.close();
-      throw new StreamChangedError(
-        `Stream "${old.name}" was re-created as ${found}, it was ` +
-          `${old.size.join("x")} ${old.type} (--reopen any follows)`,
-      );
-    }
+    const hint = " (--reopen any follows)";
+    requireSameKind(old, next, this.#options.reopen, hint);
+    const { last, note } = resume(next);
     this.#tell(
       "note",
-      `"${old.name}" was re-created; going on with the new one`,
+      note === undefined
+        ? `"${old.name}" was re-created; going on with the new one`
+        : `"${old.name}" was re-created and ${note}; going on`,
     );
     old.close();
     this.#stream = next;
-    this.#last = 0n;
-    this.#sent = 0n;
+    this.#last = last;
+    this.#sent = last;
     const { frames, skipped } = this.#tally.status();
     this.#former = { frames, skipped };
     return same && keywords === this.#announcedKeywords;

@@ -7,7 +7,8 @@
 
 import { isRolling } from "../stream/imagestreamio.ts";
 import { requireName } from "../stream/names.ts";
-import { type DataType, pixelCount, TYPES } from "../stream/types.ts";
+import { text } from "../stream/header_bytes.ts";
+import { type DataType, pixelCount, slicesOf, TYPES } from "../stream/types.ts";
 import { type Announcement, WireError } from "./milk_wire.ts";
 
 /** Bytes of an offer. */
@@ -109,12 +110,6 @@ export function writeOffer(offer: Offer): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function text(bytes: Uint8Array, at: number, room: number): string {
-  const field = bytes.subarray(at, at + room);
-  const end = field.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
-}
-
 function readSize(view: DataView): number[] {
   const axes = view.getUint32(60, true);
   if (axes < 1 || axes > 3) {
@@ -206,7 +201,7 @@ export function readOffer(
 /** An offer as milk's wire would announce the same stream. */
 export function announced(offer: Offer): Announcement {
   const { name, type, size, keywords, imageType } = offer;
-  const slices = size.length === 3 ? size[2] ?? 1 : 1;
+  const slices = slicesOf(size);
   const pixels = Number(pixelCount(size)) * TYPES[type].bytes;
   return {
     name,

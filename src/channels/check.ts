@@ -5,17 +5,12 @@
 
 import { StreamNotFoundError } from "../stream/format.ts";
 import { Stream } from "../stream/stream.ts";
+import { kindOf, slicesOf } from "../stream/types.ts";
+import { fits } from "../bridge/destination.ts";
 import { type BridgeRequest, roleOf } from "./plan.ts";
 import { partOf, requireHost } from "./select.ts";
 import type { ChannelTable } from "./table.ts";
 import type { Problem } from "./toml.ts";
-
-/** Axes without trailing ones: 3x1 is 3. */
-function essential(size: readonly number[]): string {
-  const axes = [...size];
-  while (axes.length > 1 && axes.at(-1) === 1) axes.pop();
-  return axes.join("x");
-}
 
 /** Existing streams that are not as the table says. */
 export function disagreements(
@@ -39,15 +34,13 @@ export function disagreements(
       continue;
     }
     using open = stream;
-    if (
-      open.type === channel.type &&
-      essential(open.size) === essential(channel.size)
-    ) continue;
+    const { size, type } = channel;
+    // What a receiver takes, no less.
+    if (fits(open, { type, size, slices: slicesOf(size) })) continue;
     problems.push({
       ...channel.place,
-      message: `"${channel.name}" is ${channel.size.join("x")} ` +
-        `${channel.type} here, the stream ${open.path} is ` +
-        `${open.size.join("x")} ${open.type}`,
+      message: `"${channel.name}" is ${kindOf(channel)} here, the stream ` +
+        `${open.path} is ${kindOf(open)}`,
     });
   }
   return problems;

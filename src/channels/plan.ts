@@ -3,6 +3,7 @@
  * @module
  */
 
+import { showEndpoint } from "../bridge/endpoint.ts";
 import { findTable, type TableFile, tablePlaces, variable } from "./place.ts";
 import { matching, partOf, requireHost, taskOf } from "./select.ts";
 import type { Task } from "./serve.ts";
@@ -207,7 +208,7 @@ export function listed(request: BridgeRequest): ListedChannel[] {
     to: channel.to.name,
     size: channel.size,
     type: channel.type,
-    address: `${channel.to.address}:${channel.port}`,
+    address: showEndpoint(channel.to.address, channel.port),
     wire: channel.wire,
     policy: channel.policy,
     part: host === undefined ? null : partOf(channel, host) ?? null,

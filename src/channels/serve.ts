@@ -5,6 +5,7 @@
  */
 
 import { pause } from "../../ffi/clock.ts";
+import { showEndpoint } from "../bridge/endpoint.ts";
 import type { BridgeEvent, BridgeStatus } from "../bridge/session.ts";
 import { Receiver } from "../bridge/receive.ts";
 import { Transmitter } from "../bridge/transmit.ts";
@@ -285,7 +286,7 @@ class Service {
     const report: ChannelReport = {
       channel,
       part,
-      address: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
+      address: showEndpoint(host, port),
       path: this.#path,
       pid: Deno.pid,
       started: this.#started,

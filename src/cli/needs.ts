@@ -11,6 +11,7 @@ import { helperPath } from "../../ffi/helper.ts";
 import { realPath } from "../../ffi/files.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
 import { SEMAPHORE_FOLDER } from "../../ffi/named_semaphores.ts";
+import { showEndpoint } from "../bridge/endpoint.ts";
 import { type FormatName, formatNamed } from "../stream/formats.ts";
 import { semaphoreFiles } from "../stream/semaphore_files.ts";
 import { DEFAULT_FOLDERS, streamFolder, streamPlace } from "../stream/names.ts";
@@ -85,9 +86,7 @@ export const EXACT: Scope = {
       : dirname(streamPlace(name, dir).path),
   ],
   file: (path) => [path],
-  host: (hostname, port) => [
-    `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
-  ],
+  host: (hostname, port) => [showEndpoint(hostname, port)],
   self: () => [Deno.execPath()],
 };
 

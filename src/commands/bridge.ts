@@ -1,6 +1,7 @@
 /** `shmim bridge`: channels set up, watched and stopped by name. @module */
 
 import { resolve } from "@std/path";
+import { readEndpoint } from "../bridge/endpoint.ts";
 import { type Arguments, integerFrom } from "../cli/args.ts";
 import { Meter, statsObject } from "../cli/bridge_status.ts";
 import { drawStates, stateObject } from "../cli/bridge_view.ts";
@@ -52,13 +53,13 @@ function endpoint(
   text: string,
   host?: string,
 ): { host: string; port: number } {
-  const match = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d+)$/.exec(text);
-  const named = match?.[1] ?? match?.[2] ?? host;
-  if (match === null || named === undefined) {
+  const found = readEndpoint(text, host);
+  if (found === undefined) {
     const shape = host === undefined ? "HOST:PORT" : "[ADDRESS:]PORT";
     throw new UsageError(`${option} takes ${shape}, not "${text}"`);
   }
-  return { host: named, port: integerFrom(option, match[3] ?? "", 1, 65535) };
+  const port = integerFrom(option, String(found.port), 1, 65535);
+  return { host: found.hostname, port };
 }
 
 function actionOf(args: Arguments): Action {

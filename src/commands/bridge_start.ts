@@ -1,5 +1,6 @@
 /** Starts one channel for `shmim bridge`, and says how that went. @module */
 
+import { showEndpoint } from "../bridge/endpoint.ts";
 import { printable } from "../cli/output.ts";
 import { isSettled, startDetached, waitFor } from "../channels/control.ts";
 import { BRIDGE_EXIT, codeOf } from "../channels/outcome.ts";
@@ -21,10 +22,11 @@ export interface StartResult {
 }
 
 /** A receiver of ours at the other end, which may have no table. */
-function ownReceiver({ task: { wire, key, allow } }: Planned): string {
+function ownReceiver(plan: Planned): string {
+  const { wire, key, allow } = plan.task;
   const given = (name: string, value: string | undefined): string =>
     value === undefined ? "" : ` --${name} ${quote(value)}`;
-  return "shmim bridge {channel} --listen {address}:{port}" +
+  return `shmim bridge {channel} --listen ${quote(addressOf(plan))}` +
     allow.map((address) => given("allow", address)).join("") +
     (wire === "milk" ? "" : given("wire", wire)) + given("key", key);
 }
@@ -35,11 +37,7 @@ function ownWords(channel: string, options: Options): string[] {
   const given = (name: string, value: string | undefined): string[] =>
     value === undefined ? [] : [`--${name}`, value];
   const shown = (end: { host: string; port: number } | undefined) =>
-    end === undefined
-      ? undefined
-      : end.host.includes(":")
-      ? `[${end.host}]:${end.port}`
-      : `${end.host}:${end.port}`;
+    end === undefined ? undefined : showEndpoint(end.host, end.port);
   return [
     "bridge",
     channel,
@@ -64,7 +62,7 @@ function lastLine(said: string): string {
 }
 
 function addressOf({ task: { host, port } }: Planned): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return showEndpoint(host, port);
 }
 
 function describe(

@@ -1,6 +1,7 @@
 /** `shmim carry`: the process of a daemon that carries streams of one peer. @module */
 
 import { resolve } from "@std/path";
+import { bareHost } from "../bridge/endpoint.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
@@ -68,7 +69,7 @@ export const command = defineCommand<Options>({
     }
     return {
       kind,
-      host: host.replace(/^\[(.*)\]$/, "$1"),
+      host: bareHost(host),
       control: resolve(control),
       key: args.text("key"),
       allow: args.list("allow"),

@@ -1,6 +1,5 @@
 /** `shmim convert`: a stream in another format. @module */
 
-import { statFile } from "../../ffi/files.ts";
 import { defineCommand } from "../cli/command.ts";
 import { CommandError, EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
@@ -21,6 +20,7 @@ import {
 import { StreamExistsError } from "../stream/format.ts";
 import { type FormatName, otherFormat } from "../stream/formats.ts";
 import { streamPlace } from "../stream/names.ts";
+import { requireNoLink } from "../stream/reading_link.ts";
 import { copyKeywords } from "../stream/relay.ts";
 import { Stream } from "../stream/stream.ts";
 import type { WaitOptions } from "../stream/wait.ts";
@@ -41,12 +41,7 @@ interface Options {
 /** The stream to convert into: one that fits, or a new one. */
 function target(from: Stream, options: Options, out: Output): Stream {
   const { path } = streamPlace(options.to, options.open.dir);
-  if (statFile(path, { follow: false })?.kind === "link") {
-    throw new StreamExistsError(
-      path,
-      " as a link: converting would overwrite its source",
-    );
-  }
+  requireNoLink(path, "converting");
   const make = (existing: "reuse" | "replace"): Stream =>
     Stream.create(options.to, {
       ...options.open,

@@ -2,6 +2,7 @@
 
 import { resolve } from "@std/path";
 import { variable } from "../../ffi/access.ts";
+import { readEndpoint } from "../bridge/endpoint.ts";
 import { type Arguments, integerFrom } from "../cli/args.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
@@ -30,12 +31,13 @@ interface Options {
 }
 
 function peerFrom(text: string): Peer {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
-  if (match === null) {
+  const peer = readEndpoint(text);
+  if (peer === undefined) {
     throw new UsageError(`--peer takes HOST:PORT, not "${text}"`);
   }
-  const port = integerFrom("--peer's PORT", match[3] ?? "", 1, 65535);
-  return { hostname: match[1] ?? match[2] ?? "", port };
+  const { hostname, port } = peer;
+  integerFrom("--peer's PORT", String(port), 1, 65535);
+  return { hostname, port };
 }
 
 function peersOf(args: Arguments): Peer[] {

@@ -1,6 +1,7 @@
 /** `shmim ferry`: the process of a daemon that carries segments of one peer. @module */
 
 import { resolve } from "@std/path";
+import { bareHost, readEndpoint } from "../bridge/endpoint.ts";
 import { readKey } from "../bridge/key.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
@@ -32,14 +33,13 @@ function whereOf(
     throw new UsageError("One of --listen and --connect says where");
   }
   if (listen !== undefined) {
-    return { listen: listen.replace(/^\[(.*)\]$/, "$1") };
+    return { listen: bareHost(listen) };
   }
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(connect ?? "");
-  const port = Number(match?.[3]);
-  if (match === null || port < 1 || port > 65535) {
+  const found = readEndpoint(connect ?? "");
+  if (found === undefined || found.port < 1 || found.port > 65535) {
     throw new UsageError(`--connect is "${connect}", not HOST:PORT`);
   }
-  return { host: match[1] ?? match[2] ?? "", port };
+  return { host: found.hostname, port: found.port };
 }
 
 /** The command. */

@@ -1,5 +1,6 @@
 /** `shmim receive`: takes streams from transmitters, milk's or ours. @module */
 
+import { bareHost, showEndpoint } from "../bridge/endpoint.ts";
 import { integerFrom } from "../cli/args.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
@@ -98,7 +99,7 @@ export const command = defineCommand<Options>({
       statsFile: args.text("stats-json"),
       receive: {
         port: integerFrom("PORT", port, 0, 65535),
-        bind: bind.replace(/^\[(.*)\]$/, "$1"),
+        bind: bareHost(bind),
         allow: args.list("allow"),
         ...wire === undefined ? {} : { wire },
         ...key === undefined ? {} : { key },
@@ -109,7 +110,7 @@ export const command = defineCommand<Options>({
         replace: args.flag("replace"),
         once: args.flag("once"),
         maxBytes: args.integer("max-bytes", 1) ?? 2 ** 30,
-        idleTimeoutMs: (args.number("idle-timeout", 0) ?? 0) * 1000,
+        idleTimeoutMs: (args.number("idle-timeout", 0, 1e9) ?? 0) * 1000,
         schedule: scheduleOf(args),
       },
     };
@@ -135,7 +136,7 @@ export const command = defineCommand<Options>({
       signal,
       onEvent: reporter.event,
     });
-    const where = `${receive.bind}:${receiver.port}`;
+    const where = showEndpoint(receive.bind ?? "", receiver.port);
     reporter.event({ level: "note", message: `listening on ${where}` });
     reporter.watch({
       kind: "receive",

@@ -1,5 +1,6 @@
 /** `shmim transmit`: sends a stream to a receiver, milk's or ours. @module */
 
+import { bareHost, showEndpoint } from "../bridge/endpoint.ts";
 import { integerFrom } from "../cli/args.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
@@ -119,7 +120,7 @@ export const command = defineCommand<Options>({
       statsFile: args.text("stats-json"),
       transmit: {
         stream: streamArgument(stream),
-        hostname: hostname.replace(/^\[(.*)\]$/, "$1"),
+        hostname: bareHost(hostname),
         port: integerFrom("PORT", port, 1, 65535),
         ...dirOf(args),
         wire,
@@ -153,7 +154,8 @@ export const command = defineCommand<Options>({
     };
   },
   async run({ transmit, statsFile }, { out, signal }): Promise<number> {
-    const label = `${transmit.stream} -> ${transmit.hostname}:${transmit.port}`;
+    const { stream, hostname, port } = transmit;
+    const label = `${stream} -> ${showEndpoint(hostname, port)}`;
     using reporter = new BridgeReporter(out, "transmit");
     const transmitter = Transmitter.start({
       ...transmit,

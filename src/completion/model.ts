@@ -5,6 +5,7 @@
  * @module
  */
 
+import { bareHost } from "../bridge/endpoint.ts";
 import { Arguments, COMMON_OPTIONS, type OptionSpec } from "../cli/args.ts";
 import type { Command, CommandEntry } from "../cli/command.ts";
 
@@ -155,7 +156,7 @@ export function offered(
       value: value === undefined
         ? undefined
         : choices.get(name)?.map((word): Offer => `=${word}`) ??
-          offersOf(value.replace(/^\[(.*)\]$/, "$1")),
+          offersOf(bareHost(value)),
     }),
   );
   return { name, summary, options, words, repeats };

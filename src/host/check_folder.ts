@@ -1,5 +1,6 @@
 /** Checks of what streams and programs lie in. @module */
 
+import { showEndpoint } from "../bridge/endpoint.ts";
 import { type Finding, ill, well } from "./finding.ts";
 import type { HostDoor } from "./door.ts";
 
@@ -214,10 +215,11 @@ export async function checkPeer(
   port: number,
 ): Promise<Finding> {
   const reason = await door.reach(hostname, port);
+  const where = showEndpoint(hostname, port);
   return reason === undefined
-    ? well("peer", `${hostname}:${port} answers`)
+    ? well("peer", `${where} answers`)
     : ill("peer", "broken", {
-      found: `${hostname}:${port} cannot be reached: ${reason}`,
+      found: `${where} cannot be reached: ${reason}`,
       means: "a bridge to it cannot be up; its host is off, its receiver is " +
         "not started, or a firewall is between",
       mend: `ssh ${hostname} shmim receive ${port}`,

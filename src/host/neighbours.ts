@@ -5,6 +5,7 @@
  */
 
 import { resolve } from "@std/path";
+import { showEndpoint } from "../bridge/endpoint.ts";
 import { findTable, namedTable, variable } from "../channels/place.ts";
 import { hostOf, readTable } from "../channels/table.ts";
 import { readConfig } from "../partition/config.ts";
@@ -213,7 +214,7 @@ export async function checkNeighbour(
   door: HostDoor,
   { hostname, port, of, always }: Neighbour,
 ): Promise<Finding> {
-  const where = `${hostname}:${port} (${of})`;
+  const where = `${showEndpoint(hostname, port)} (${of})`;
   let reason: string | undefined;
   try {
     reason = await door.reach(hostname, port);
@@ -222,7 +223,7 @@ export async function checkNeighbour(
     return ill("peer", "note", {
       found: `${where} was not asked: ${error.message}`,
       means: "whether it answers is not known",
-      mend: `shmim doctor --peer ${hostname}:${port}`,
+      mend: `shmim doctor --peer ${showEndpoint(hostname, port)}`,
     });
   }
   if (reason === undefined) return well("peer", `${where} answers`);

@@ -6,6 +6,7 @@
 import { resolve } from "@std/path";
 import { statFile } from "../../ffi/files.ts";
 import type { Stream } from "../stream/stream.ts";
+import { kindOf, sameAxes } from "../stream/types.ts";
 import { hashFile, hashStream } from "./hash.ts";
 import type { LoadResult, Plan } from "./plan.ts";
 
@@ -21,13 +22,6 @@ export interface Decision {
   readonly streamSame: boolean;
   /** Where the decision took it, the hash of the FITS file. */
   readonly fitsHash?: string;
-}
-
-/** Axes without trailing ones: 50x1 is 50. */
-function bare(size: readonly number[]): string {
-  const axes = [...size];
-  while (axes.length > 1 && axes.at(-1) === 1) axes.pop();
-  return axes.join("x");
 }
 
 /**
@@ -48,8 +42,7 @@ export async function decide(
     fitsHash = await hashFile(file.path);
     fitsSame = last?.fitsHash === fitsHash;
   }
-  const wanted = `${bare(file.image.size)} ${type}`;
-  const found = stream && `${bare(stream.size)} ${stream.type}`;
+  const { size } = file.image;
   const decision = (
     result: LoadResult["result"],
     reason: string,
@@ -65,8 +58,9 @@ export async function decide(
   if (stream === undefined) {
     return decision("CREATED", "there was no stream", false);
   }
-  if (wanted !== found) {
-    const reason = `the stream was ${found}, the file is ${wanted}`;
+  if (stream.type !== type || !sameAxes(stream.size, size)) {
+    const reason = `the stream was ${kindOf(stream)}, the file is ` +
+      kindOf({ size, type });
     return decision("CREATED", reason, false);
   }
   // Only where it is loaded in any case are the hints good enough.

@@ -18,6 +18,7 @@ import {
   StreamNotFoundError,
 } from "../stream/format.ts";
 import { encodeKeywords, type Keyword } from "../stream/keywords.ts";
+import { requireNoLink } from "../stream/reading_link.ts";
 import { Stream } from "../stream/stream.ts";
 import type { DataType } from "../stream/types.ts";
 import { backUp } from "./backup.ts";
@@ -97,21 +98,18 @@ async function present(
   path: string,
   options: LoadOptions,
 ): Promise<LockedStream | undefined> {
-  if (statFile(path, { follow: false })?.kind === "link") {
-    if (options.remove) return undefined;
-    throw new StreamExistsError(
-      path,
-      " as a link: loading would overwrite its source; -r replaces the link",
-    );
-  }
   try {
+    requireNoLink(path, "loading", "-r replaces the link");
     if (!options.dryRun) return await openLocked(path, options.signal);
     const stream = Stream.open(path, { writable: false });
     return { stream, [Symbol.dispose]: () => stream.close() };
   } catch (error) {
     if (error instanceof StreamNotFoundError) return undefined;
-    if (!(error instanceof StreamFormatError)) throw error;
-    if (options.remove) return undefined;
+    const damaged = error instanceof StreamFormatError;
+    if (options.remove && (damaged || error instanceof StreamExistsError)) {
+      return undefined;
+    }
+    if (!damaged) throw error;
     throw new Error(`${error.message}; -r replaces it`, { cause: error });
   }
 }

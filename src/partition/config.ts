@@ -5,6 +5,7 @@
  */
 
 import { parse } from "@std/toml";
+import { type Endpoint, readEndpoint } from "../bridge/endpoint.ts";
 import { flag, list, positive, text, whole } from "./check.ts";
 import { PartitionError } from "./errors.ts";
 import type { Peer } from "./peers.ts";
@@ -85,13 +86,12 @@ function requireKnown(fields: Fields, where: string): Fields {
 }
 
 /** Reads `192.168.2.2:7100` or `[::1]:7100`. */
-function toAddress(where: string): { hostname: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(where);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65535) {
+function toAddress(where: string): Endpoint {
+  const found = readEndpoint(where);
+  if (found === undefined || found.port > 65535) {
     throw new TypeError(`"listen" is "${where}", not ADDRESS:PORT`);
   }
-  return { hostname: match[1] ?? match[2] ?? "", port };
+  return found;
 }
 
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;

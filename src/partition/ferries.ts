@@ -5,6 +5,7 @@
  * @module
  */
 
+import { showEndpoint } from "../bridge/endpoint.ts";
 import type { Peers } from "./ask.ts";
 import { BackOff } from "./back_off.ts";
 import type { Book } from "./book.ts";
@@ -109,8 +110,8 @@ export class Ferries {
 
   async #connecting(peer: Peer, port: number): Promise<void> {
     this.#ports.set(peer.partition, port);
-    const host = peer.host.includes(":") ? `[${peer.host}]` : peer.host;
-    await this.#ensure(peer, ["--connect", `${host}:${port}`]);
+    const where = showEndpoint(peer.host, port);
+    await this.#ensure(peer, ["--connect", where]);
   }
 
   async #hear({ partition }: Peer): Promise<FerryStatus> {

@@ -6,7 +6,9 @@
  */
 
 import { join } from "@std/path";
+import { pause as sleep } from "../../ffi/clock.ts";
 import { Admission } from "../bridge/admission.ts";
+import { plainMessage } from "../bridge/connect.ts";
 import { plainAddress } from "../bridge/peer.ts";
 import {
   HandshakeError,
@@ -77,23 +79,6 @@ export interface FerryStatus {
   readonly served: number;
   /** What happened, each with its number. */
   readonly events: readonly (KeptEvent & { readonly number: number })[];
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    if (signal.aborted) done();
-    signal.addEventListener("abort", done);
-  });
-}
-
-function reason(error: unknown): string {
-  return (error as Error).message.replace(/ \(os error \d+\)/, "");
 }
 
 /** Only one process carries between two partitions; one that ends may yet. */
@@ -287,7 +272,7 @@ export class Ferry {
       what();
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) throw error;
-      this.#tell(reason(error), "warning");
+      this.#tell(plainMessage(error), "warning");
       this.#line?.close();
     }
   }
@@ -351,7 +336,7 @@ export class Ferry {
   #why = "";
 
   #notMet(error: unknown): void {
-    const why = reason(error);
+    const why = plainMessage(error);
     if (this.#signal.aborted || why === this.#why) return;
     this.#why = why;
     this.#tell(`no line to partition ${this.#options.peer}: ${why}`, "warning");

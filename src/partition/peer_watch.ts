@@ -5,6 +5,7 @@
  */
 
 import { join } from "@std/path";
+import { showEndpoint } from "../bridge/endpoint.ts";
 import type { Peers } from "./ask.ts";
 import type { Book } from "./book.ts";
 import { flag, list, text, whole } from "./check.ts";
@@ -156,7 +157,7 @@ export class PeerWatch {
         partition,
         hostname,
         up,
-        address: `${host.includes(":") ? `[${host}]` : host}:${port}`,
+        address: showEndpoint(host, port),
         why,
         segments: ferries.facts(partition),
       };

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { plainMessage } from "../bridge/connect.ts";
+import { showEndpoint } from "../bridge/endpoint.ts";
 import {
   HandshakeError,
   initiate,
@@ -126,7 +128,8 @@ export async function askPeer(
   request: Request,
   timeoutS: number,
 ): Promise<unknown> {
-  const name = `partition ${peer.partition} at ${peer.host}:${peer.port}`;
+  const name = `partition ${peer.partition} at ` +
+    showEndpoint(peer.host, peer.port);
   let reply: Record<string, unknown>;
   try {
     reply = await exchange(peer, key, request, timeoutS);
@@ -135,7 +138,7 @@ export async function askPeer(
     const why = error instanceof Deno.errors.BadResource ||
         error instanceof Deno.errors.Interrupted
       ? `no answer within ${timeoutS} s`
-      : (error as Error).message.replace(/ \(os error \d+\)/, "");
+      : plainMessage(error);
     throw new PartitionError(`Cannot reach ${name}: ${why}`, { cause: error });
   }
   if (reply.ok !== true) throw new PeerRefusal(`${name}: ${reply.error}`);

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { pause } from "../../ffi/clock.ts";
 import type { Schedule } from "../../ffi/pump.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { WaitOptions } from "../stream/wait.ts";
@@ -72,10 +73,6 @@ const DEFAULT_BYTES = 2 ** 30;
 const CUBE_FRAMES = 10_000;
 const CUBE_BYTES = 2 ** 31;
 const MIN_SLOTS = 16;
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 /** How many slots each stream's ring gets. */
 async function slotsOf(

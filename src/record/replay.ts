@@ -4,6 +4,7 @@
  * @module
  */
 
+import { pause } from "../../ffi/clock.ts";
 import type { Latencies, Pump, Schedule } from "../../ffi/pump.ts";
 import { FrameRing, startPlay } from "../../ffi/ring.ts";
 import { UNKNOWN_TIME } from "../fits/mod.ts";
@@ -51,10 +52,6 @@ const MEMORY_BYTES = 2 ** 30;
 const PROGRESS_MS = 200;
 const BATCH_BYTES = 4 << 20;
 const ENDLESS = (1n << 63n) - 1n;
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 /** Brings frames into a ring. */
 class Feeder {
@@ -173,6 +170,7 @@ export async function replay(
         `"${stream.name}" is ${stream.size.join("x")} ${stream.type}`,
     );
   }
+  stream.requireForWriting();
   const score = scoreOf(recordings, options);
   const { notes } = score;
   const bytes = stream.layout.table.dataBytes;

@@ -11,6 +11,7 @@ import { fillStream, rehearse } from "../load/fill.ts";
 import { FORMAT_NAMES, formatName } from "../stream/formats.ts";
 import { encodeKeywords, type Keyword } from "../stream/keywords.ts";
 import { requireName, streamFolder, SUFFIX } from "../stream/names.ts";
+import { requireNoLink } from "../stream/reading_link.ts";
 import { Stream } from "../stream/stream.ts";
 import { isType, sameAxes } from "../stream/types.ts";
 import {
@@ -100,9 +101,7 @@ function openOrCreate(
   });
   const there = statFile(path, { follow: false });
   if (there === undefined) return create("refuse");
-  if (there.kind === "link") {
-    throw new Error(`"${path}" is a link, its source would be overwritten`);
-  }
+  requireNoLink(path, "restoring", "remove the link");
   const stream = Stream.open(path, { writable: true });
   const format = formatName(stream.layout);
   const fits = stream.type === one.type && format === one.format &&

@@ -3,11 +3,11 @@
  * @module
  */
 
-import { statFile } from "../../ffi/files.ts";
-import { StreamExistsError } from "../stream/format.ts";
 import type { Keyword } from "../stream/keywords.ts";
 import { streamPlace } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
+import { openOrMake } from "../stream/target.ts";
+import { kindOf } from "../stream/types.ts";
 import type { Recording } from "./recording.ts";
 
 /** Keyword records of a new stream, at least. */
@@ -31,36 +31,40 @@ export interface ReplayTarget {
  * @param recording What is to be played.
  * @param target Where to.
  * @returns The stream, open for writing.
- * @throws {StreamExistsError} where one of another type or size is there.
+ * @throws {StreamExistsError} where a link, or one of another type or size,
+ * is there.
  */
 export function openReplayTarget(
   recording: Recording,
   target: ReplayTarget,
 ): Stream {
-  const dir = target.dir === undefined ? {} : { dir: target.dir };
   const { path } = streamPlace(target.name, target.dir);
-  const { size, type } = recording;
-  const create = (existing: "refuse" | "replace"): Stream => {
-    const keywords = recording.keywords() as readonly Keyword[];
-    const made = Stream.create(target.name, {
-      ...dir,
-      size,
-      type,
-      existing,
-      keywords: Math.max(KEYWORDS, keywords.length),
-    });
-    made.setKeywords(keywords);
-    return made;
-  };
-  if (statFile(path) === undefined) return create("refuse");
-  const there = Stream.open(target.name, { ...dir, writable: true });
-  if (recording.fits(there)) return there;
-  const found = `${there.size.join("x")} ${there.type}`;
-  there.close();
-  if (target.force) return create("replace");
-  throw new StreamExistsError(
+  const { stream } = openOrMake({
     path,
-    ` as ${found}, the recording is ${size.join("x")} ${type}; --force ` +
-      "replaces it",
-  );
+    doing: "playing",
+    linkHint: "give the name of the stream itself, or of a new one",
+    comes: `the recording is ${kindOf(recording)}`,
+    hint: "--force replaces it",
+    replace: target.force,
+    fits: (there) => recording.fits(there),
+    make: (existing) => make(path, recording, existing),
+  });
+  return stream;
+}
+
+function make(
+  path: string,
+  recording: Recording,
+  existing: "refuse" | "replace",
+): Stream {
+  const keywords = recording.keywords() as readonly Keyword[];
+  const { size, type } = recording;
+  const made = Stream.create(path, {
+    size,
+    type,
+    existing,
+    keywords: Math.max(KEYWORDS, keywords.length),
+  });
+  made.setKeywords(keywords);
+  return made;
 }

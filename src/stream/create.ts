@@ -17,7 +17,7 @@ import {
 } from "./format.ts";
 import { MAX_PATH_BYTES, SUFFIX } from "./names.ts";
 import type { CreateOptions } from "./stream_options.ts";
-import { MAX_PIXELS, pixelCount, TYPES } from "./types.ts";
+import { kindOf, MAX_PIXELS, pixelCount, TYPES } from "./types.ts";
 
 const MAX_FILE_BYTES = 2n ** 50n;
 
@@ -66,7 +66,7 @@ export function requireSpec(spec: CreateSpec): void {
     BigInt(spec.depth + spec.circularBuffer);
   if (pixels > MAX_PIXELS || bytes > MAX_FILE_BYTES) {
     throw new RangeError(
-      `A stream of ${spec.size.join("x")} ${spec.type} is too large`,
+      `A stream of ${kindOf(spec)} is too large`,
     );
   }
 }
@@ -105,7 +105,7 @@ export function differenceOf(
   const other = there.format === planned.format
     ? ""
     : ` of format ${there.format}`;
-  return ` as ${there.size.join("x")} ${there.type}${other}`;
+  return ` as ${kindOf(there)}${other}`;
 }
 
 function temporaryName(path: string): string {

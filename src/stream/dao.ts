@@ -36,7 +36,7 @@ import {
 } from "./format.ts";
 import { putText, text, viewOf } from "./header_bytes.ts";
 import { encodeKeywords } from "./keywords.ts";
-import { pixelCount } from "./types.ts";
+import { pixelCount, slicesOf } from "./types.ts";
 
 const SEMAPHORES = 10;
 const SEMAPHORE_MAX = 1;
@@ -74,7 +74,7 @@ function layoutOf(
   const { recordBytes, depth } = generation;
   const dataBytes = frameBytes(claims);
   const size = ordered(claims.size, axisOrder);
-  const slices = size.length === 3 ? size[2] ?? 1 : 1;
+  const slices = slicesOf(size);
   const data = depth * recordBytes;
   const fifo = recordBytes === RECORD_BYTES;
   return {

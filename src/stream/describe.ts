@@ -97,8 +97,10 @@ export interface StreamDescription {
 
 /** Who wrote a stream last; `undefined` = nobody yet. */
 export function lastWriter(stream: Stream): number | undefined {
-  const pid = stream.trace()[0]?.pid ?? stream.semaphores()[0]?.writerPid ?? 0;
-  return pid > 0 ? pid : undefined;
+  return [
+    ...stream.trace().slice(0, 1).map(({ pid }) => pid),
+    ...stream.semaphores().map(({ writerPid }) => writerPid),
+  ].find((pid) => pid > 0);
 }
 
 /** The target of a stream's file where it is a link. */

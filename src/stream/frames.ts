@@ -12,13 +12,13 @@ import {
   nextFrameSync,
   waitForFrameSync,
 } from "../../ffi/wait.ts";
+import { lastWriter } from "./describe.ts";
 import {
   type Layout,
-  StreamChangedError,
   StreamFormatError,
   StreamNotFoundError,
 } from "./format.ts";
-import { reopenSettled } from "./reopen.ts";
+import { reopenSettled, requireSameKind, resume } from "./reopen.ts";
 import type { Stream } from "./stream.ts";
 import { type DataType, type PixelArray, pixelsOf } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
@@ -190,11 +190,7 @@ export class Follower {
     this.#stalledSince ??= now - SLICE_MS;
     if (this.#warnedOfStall || now - this.#stalledSince < STALL_MS) return;
     this.#warnedOfStall = true;
-    const writers = [
-      ...this.#stream.trace().slice(0, 1).map(({ pid }) => pid),
-      ...this.#stream.semaphores().map(({ writerPid }) => writerPid),
-    ];
-    const pid = writers.find((writer) => writer > 0) ?? "unknown";
+    const pid = lastWriter(this.#stream) ?? "unknown";
     this.#options.onWarning?.(
       `The writer of "${this.#stream.name}" (pid ${pid}) holds its write ` +
         "flag up: its frame is late",
@@ -219,24 +215,18 @@ export class Follower {
       ) return;
       throw error;
     }
-    const reopen = this.#options.reopen ?? "same";
-    if (
-      reopen === "never" ||
-      (reopen === "same" && !next.sameShape(this.#stream))
-    ) {
-      const found = `${next.size.join("x")} ${next.type}`;
-      const had = `${this.#stream.size.join("x")} ${this.#stream.type}`;
-      next.close();
-      throw new StreamChangedError(
-        `Stream "${this.#stream.name}" was re-created as ${found}, it was ` +
-          had,
-      );
-    }
+    requireSameKind(this.#stream, next, this.#options.reopen);
     this.close();
     this.#owned = true;
     this.#stream = next;
     this.#waiter = new Waiter(next.mapping, this.#options, next.name);
-    this.#last = 0n;
+    const { last, note } = resume(next);
+    this.#last = last;
+    if (note !== undefined) {
+      this.#options.onWarning?.(
+        `Stream "${next.name}" was re-created and ${note}`,
+      );
+    }
   }
 
   close(): void {

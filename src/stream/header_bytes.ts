@@ -8,7 +8,7 @@ const encoder = new TextEncoder();
 
 /** Text of a fixed field, up to its first zero byte. */
 export function text(
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array,
   offset: number,
   length: number,
 ): string {

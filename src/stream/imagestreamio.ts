@@ -23,6 +23,7 @@ import {
   type DataType,
   MAX_PIXELS,
   pixelCount,
+  slicesOf,
   TYPE_CODES,
   TYPES,
 } from "./types.ts";
@@ -141,7 +142,7 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
     return start;
   };
   const { semaphores, ringSlots } = shape;
-  const slices = shape.size.length === 3 ? shape.size[2] ?? 1 : 1;
+  const slices = slicesOf(shape.size);
   const arrays = (shape.imageType & SLICE_ARRAYS_MASK) === SLICE_ARRAYS
     ? (shape.size[2] ?? 0)
     : 0;

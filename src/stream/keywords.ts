@@ -4,6 +4,8 @@
  * @module
  */
 
+import { text } from "./header_bytes.ts";
+
 /** A keyword's value: L is a 64-bit integer, D a double, S a text. */
 export type Keyword =
   | { name: string; type: "L"; value: bigint; comment: string }
@@ -17,14 +19,7 @@ const VALUE_BYTES = 16;
 const COMMENT_BYTES = 80;
 const UNUSED = 0x4E; // "N"
 
-const decoder = new TextDecoder();
 const encoder = new TextEncoder();
-
-function field(record: Uint8Array, at: number, bytes: number): string {
-  const raw = record.subarray(at, at + bytes);
-  const end = raw.indexOf(0);
-  return decoder.decode(end < 0 ? raw : raw.subarray(0, end));
-}
 
 /**
  * Reads keyword records: up to the first that is unnamed and unused, because
@@ -42,8 +37,8 @@ export function decodeKeywords(
   for (let at = 0; at + record <= bytes.length; at += record) {
     const one = bytes.subarray(at, at + record);
     const view = new DataView(one.buffer, one.byteOffset, one.byteLength);
-    const name = field(one, 0, NAME_BYTES);
-    const comment = field(one, record - COMMENT_BYTES, COMMENT_BYTES);
+    const name = text(one, 0, NAME_BYTES);
+    const comment = text(one, record - COMMENT_BYTES, COMMENT_BYTES);
     switch (String.fromCharCode(one[TYPE_AT] ?? 0)) {
       case "L": {
         const value = view.getBigInt64(VALUE_AT, true);
@@ -56,7 +51,7 @@ export function decodeKeywords(
         break;
       }
       case "S": {
-        const value = field(one, VALUE_AT, VALUE_BYTES);
+        const value = text(one, VALUE_AT, VALUE_BYTES);
         keywords.push({ name, type: "S", value, comment });
         break;
       }

@@ -3,11 +3,11 @@
  * @module
  */
 
-import { statFile } from "../../ffi/files.ts";
 import { type Pump, type PumpCounters, startRelay } from "../../ffi/pump.ts";
-import { StreamExistsError } from "./format.ts";
 import { streamPlace } from "./names.ts";
 import { Stream } from "./stream.ts";
+import { openOrMake } from "./target.ts";
+import { kindOf } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
 
 /** How to open what is copied to. */
@@ -29,33 +29,23 @@ export interface CopyTarget {
  * size, is in the way.
  */
 export function openTarget(source: Stream, target: CopyTarget): Stream {
-  const dir = target.dir === undefined ? {} : { dir: target.dir };
   const { path } = streamPlace(target.name, target.dir);
-  if (statFile(path, { follow: false })?.kind === "link") {
-    throw new StreamExistsError(
-      path,
-      " as a link: copying would overwrite its source",
-    );
-  }
-  const create = (existing: "refuse" | "replace"): Stream =>
-    Stream.create(target.name, {
-      ...dir,
-      size: source.size,
-      type: source.type,
-      keywords: source.layout.keywordCount,
-      existing,
-    });
-  if (statFile(path) === undefined) return create("refuse");
-  const there = Stream.open(target.name, { ...dir, writable: true });
-  if (there.sameShape(source)) return there;
-  const found = `${there.size.join("x")} ${there.type}`;
-  there.close();
-  if (target.force) return create("replace");
-  throw new StreamExistsError(
+  const { stream } = openOrMake({
     path,
-    ` as ${found}, the source is ${source.size.join("x")} ${source.type}; ` +
-      "--force replaces it",
-  );
+    doing: "copying",
+    comes: `the source is ${kindOf(source)}`,
+    hint: "--force replaces it",
+    replace: target.force,
+    fits: (there) => there.sameShape(source),
+    make: (existing) =>
+      Stream.create(path, {
+        size: source.size,
+        type: source.type,
+        keywords: source.layout.keywordCount,
+        existing,
+      }),
+  });
+  return stream;
 }
 
 /** Copies keywords as far as they fit; says how many did not. */
@@ -93,6 +83,9 @@ export class Relay {
    * faster than the copy. Acquisition times, the slice index and keywords go
    * along; counters and write times are the target's own, unless `counters`
    * says otherwise.
+   *
+   * @throws {RangeError} where the two differ in type or size.
+   * @throws {StreamForReadingError} where the copy is mounted for reading.
    */
   static start(from: Stream, to: Stream, options: RelayOptions = {}): Relay {
     const bytes = (one: Stream): number => one.layout.table.dataBytes;
@@ -101,6 +94,7 @@ export class Relay {
         `"${from.name}" and "${to.name}" differ in type or size`,
       );
     }
+    to.requireForWriting();
     // Before anybody can see that we wait.
     const last = options.since ?? from.cnt0;
     const waiter = new Waiter(from.mapping, options, from.name);

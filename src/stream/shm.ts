@@ -4,13 +4,10 @@
  */
 
 import { describeStream, type StreamDescription } from "./describe.ts";
-import {
-  type AxisOrder,
-  StreamChangedError,
-  StreamExistsError,
-} from "./format.ts";
+import { type AxisOrder, StreamExistsError } from "./format.ts";
 import type { FormatName } from "./formats.ts";
 import { Follower } from "./frames.ts";
+import { requireSameKind } from "./reopen.ts";
 import { Stream } from "./stream.ts";
 import { type DataType, type PixelArray, pixelCount, TYPES } from "./types.ts";
 import { wholeFrame } from "./whole.ts";
@@ -129,14 +126,7 @@ export class Shm {
     const old = this.#stream;
     if (old.closed || old.presence() !== "replaced") return old;
     const next = old.reopen();
-    if (!next.sameShape(old)) {
-      const found = `${next.size.join("x")} ${next.type}`;
-      next.close();
-      throw new StreamChangedError(
-        `Stream "${old.name}" was re-created as ${found}, it was ` +
-          `${old.size.join("x")} ${old.type}`,
-      );
-    }
+    requireSameKind(old, next);
     old.close();
     this.#stream = next;
     return next;

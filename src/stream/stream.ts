@@ -298,7 +298,7 @@ export class Stream {
     pixels: PixelArray | Uint8Array<ArrayBuffer>,
     options: WriteOptions = {},
   ): FrameFacts {
-    this.#requireForWriting();
+    this.requireForWriting();
     const { offset, bytes } = this.#sliceRange(options.slice);
     this.#requireType(pixels);
     if (pixels.byteLength !== bytes) {
@@ -315,8 +315,14 @@ export class Stream {
     );
   }
 
-  /** Looks once: who mounted it for reading is not to write. */
-  #requireForWriting(): void {
+  /**
+   * Looks once: who mounted it for reading is not to write. For the pumps,
+   * which go past {@linkcode Stream.write}.
+   *
+   * @throws {StreamForReadingError} where it is mounted for reading.
+   * @ignore
+   */
+  requireForWriting(): void {
     if (this.#mayWrite) return;
     requireForWriting(this.path);
     this.#mayWrite = true;
@@ -351,7 +357,7 @@ export class Stream {
    */
   publish(pixels: PixelArray | Uint8Array<ArrayBuffer>): bigint {
     this.#requireFrame(pixels);
-    if (!this.#mayWrite) this.#requireForWriting();
+    if (!this.#mayWrite) this.requireForWriting();
     return this.#mapping.publishWhole(pixels);
   }
 
@@ -370,7 +376,7 @@ export class Stream {
 
   /** Publishes once more without new pixels. */
   poke(): FrameFacts {
-    this.#requireForWriting();
+    this.requireForWriting();
     return this.#mapping.writeFrame(undefined, 0, -1, undefined);
   }
 
@@ -434,11 +440,13 @@ export class Stream {
    * @param options Where they belong.
    * @throws {RangeError} where they are outside the frame, or the format has
    * no packets (DAO has 512).
+   * @throws {StreamForReadingError} where it is mounted for reading.
    */
   writePacket(
     pixels: PixelArray | Uint8Array<ArrayBuffer>,
     options: PacketOptions,
   ): void {
+    this.requireForWriting();
     const { bytes } = TYPES[this.type];
     const { packetMax, dataBytes } = this.#table;
     const { position, packet, packets, frame } = options;
@@ -465,6 +473,7 @@ export class Stream {
 
   /** Publishes the frame whose packets are stored. */
   finishPackets(): FrameFacts {
+    this.requireForWriting();
     return this.#mapping.endFrame();
   }
 
@@ -476,6 +485,7 @@ export class Stream {
    * @param clockOffset Seconds that its times are ahead of UTC.
    */
   copyFrom(frame: Frame, clockOffset: number): void {
+    this.requireForWriting();
     if (frame.bytes.byteLength !== this.#table.dataBytes) {
       throw new RangeError(
         `A frame of "${this.name}" is ${this.#table.dataBytes} bytes, not ` +
@@ -511,7 +521,7 @@ export class Stream {
    * @throws {RangeError} where they do not fit.
    */
   setKeywords(keywords: readonly Keyword[]): void {
-    this.#requireForWriting();
+    this.requireForWriting();
     const { keywordRecord, keywordCount } = this.layout;
     this.#mapping.store(
       this.#table.keywords,

@@ -248,6 +248,18 @@ export function sameAxes(a: readonly number[], b: readonly number[]): boolean {
     .every((i) => (a[i] ?? 1) === (b[i] ?? 1));
 }
 
+/** Size and type, as messages have them: `4x3 u16`. */
+export function kindOf(
+  { size, type }: { readonly size: readonly number[]; readonly type: DataType },
+): string {
+  return `${size.join("x")} ${type}`;
+}
+
+/** Slices that a size has: the third axis, 1 where there is none. */
+export function slicesOf(size: readonly number[]): number {
+  return size[2] ?? 1;
+}
+
 /**
  * How many pixels a size has.
  *

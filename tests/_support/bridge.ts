@@ -283,12 +283,6 @@ export function framesOf(bytes: Uint8Array<ArrayBuffer>): TakenFrame[] {
   return frames;
 }
 
-/** A port that nobody listens on at the moment. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
-
 /** Events as lines. */
 export class Events {
   readonly #lines: string[] = [];

@@ -81,21 +81,3 @@ export class ChannelHost implements AsyncDisposable {
     this.#state[Symbol.dispose]();
   }
 }
-
-/** Ports that nobody listens on, one after another. */
-export function freePorts(count: number): number {
-  for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 30_000);
-    const listeners: Deno.TcpListener[] = [];
-    try {
-      for (let i = 0; i < count; i++) {
-        listeners.push(Deno.listen({ hostname: "127.0.0.1", port: first + i }));
-      }
-      return first;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    } finally {
-      for (const listener of listeners) listener.close();
-    }
-  }
-}

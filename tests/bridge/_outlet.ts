@@ -82,3 +82,16 @@ export class Outlet implements AsyncDisposable {
     return this.#stack.disposeAsync();
   }
 }
+
+/** A folder that nobody can look into for a while: its way is a circle. */
+export function outOfSight(folder: Folder): Disposable {
+  const aside = `${folder.path}-aside`;
+  Deno.renameSync(folder.path, aside);
+  Deno.symlinkSync(folder.path, folder.path);
+  return {
+    [Symbol.dispose]: () => {
+      Deno.removeSync(folder.path);
+      Deno.renameSync(aside, folder.path);
+    },
+  };
+}

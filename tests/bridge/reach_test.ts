@@ -2,8 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
-import { freePort, Recorder, Transmitting } from "../_support/bridge.ts";
+import { Recorder, Transmitting } from "../_support/bridge.ts";
 import { Folder, until } from "../_support/cli.ts";
+import { freePort } from "../_support/ports.ts";
 
 function cam(folder: Folder): Stream {
   return Stream.create("cam", { dir: folder.path, size: [4, 3], type: "u16" });

@@ -13,6 +13,7 @@ import {
   wireFrame,
 } from "../_support/bridge.ts";
 import { Folder, until } from "../_support/cli.ts";
+import { outOfSight } from "./_outlet.ts";
 
 function inode(folder: Folder, name: string): number | null {
   return Deno.lstatSync(folder.stream(name)).ino;
@@ -61,6 +62,31 @@ Deno.test("Receiver.listen() leaves a stream of another size alone", async () =>
   assert(await sender.closedByPeer());
   await receiving.events.said(/5x3 u16, the peer sends 4x3 u16; --replace/);
   assertEquals([inode(folder, "cam"), local.cnt0], [before, 0n]);
+});
+
+Deno.test("Receiver.listen() leaves a stream of as many pixels in other slices alone", async () => {
+  using folder = new Folder();
+  using local = Stream.create("cam", {
+    dir: folder.path,
+    size: [4, 3],
+    type: "u16",
+  });
+  await using receiving = new Receiving(folder);
+  using sender = await Sender.connect(receiving.port);
+  // Three slices of 1x4 are the same memory, but no frame of it is whole.
+  const size = [1, 4, 3];
+  await sender.send(join(handshake({ size }), wireFrame(flat(7, 4), 1n)));
+  assert(await sender.closedByPeer());
+  await receiving.events.said(/4x3 u16, the peer sends 1x4x3 u16; --replace/);
+  assertEquals(local.cnt0, 0n);
+  // One slice, and no slices, are the same.
+  using other = await Sender.connect(receiving.port);
+  await other.send(join(
+    handshake({ size: [4, 3, 1] }),
+    wireFrame(flat(8), 1n),
+  ));
+  await receiving.frames(1);
+  assertEquals(local.read().pixels, flat(8));
 });
 
 Deno.test("Receiver.listen() replaces a stream of another size with replace", async () => {
@@ -309,6 +335,42 @@ Deno.test("Receiver.listen() drops a silent peer after the idle timeout", async 
   using sender = await sendOne(receiving, 1);
   assert(await sender.closedByPeer());
   await receiving.events.said(/silent for too long/);
+});
+
+Deno.test("Receiver.listen() goes on where its stream cannot be looked at, and says so once", async () => {
+  using folder = new Folder();
+  await using receiving = new Receiving(folder);
+  using sender = await sendOne(receiving, 1);
+  {
+    using _ = outOfSight(folder);
+    await receiving.events.said(/cannot look after "cam".*ELOOP/);
+    await sender.send(wireFrame(flat(2), 2n));
+    await receiving.frames(2);
+  }
+  assertEquals(receiving.events.count(/cannot look after/), 1);
+});
+
+Deno.test("Receiver.listen() takes an idle timeout of no whole milliseconds", async () => {
+  using folder = new Folder();
+  {
+    await using receiving = new Receiving(folder, { idleTimeoutMs: 60_000.5 });
+    using _ = await sendOne(receiving, 7);
+  }
+  await using receiving = new Receiving(folder, { idleTimeoutMs: 0.4 });
+  using silent = await Sender.connect(receiving.port);
+  await silent.send(handshake());
+  assert(await silent.closedByPeer());
+  await receiving.events.said(/silent/);
+});
+
+Deno.test("Receiver.listen() refuses an idle timeout that is none", () => {
+  for (const idleTimeoutMs of [-1, NaN, Infinity]) {
+    assertThrows(
+      () => Receiver.listen({ port: 0, idleTimeoutMs }),
+      RangeError,
+      "idle",
+    );
+  }
 });
 
 Deno.test("Receiver.listen() serves several peers with different streams", async () => {

@@ -5,13 +5,13 @@ import { StreamChangedError } from "../../src/stream/format.ts";
 import {
   flat,
   framesOf,
-  freePort,
   Receiving,
   Recorder,
   Transmitting,
 } from "../_support/bridge.ts";
 import { Folder, until } from "../_support/cli.ts";
-import { frames, Outlet, source } from "./_outlet.ts";
+import { frames, Outlet, outOfSight, source } from "./_outlet.ts";
+import { freePort } from "../_support/ports.ts";
 
 Deno.test("Transmitter.start() polls where all semaphores are taken, with a warning", async () => {
   await using outlet = new Outlet({ semaphores: 0 });
@@ -82,6 +82,35 @@ Deno.test("Transmitter.start() goes on with a source re-created in the same shap
     () => framesOf(recording.bytes).at(-1)?.pixels[0] === 55,
   );
   assertEquals(recorder.recordings.length, 1, "on the same connection");
+});
+
+Deno.test("Transmitter.start() skips nothing of a re-created source that goes on with other counters", async () => {
+  for (const wire of ["milk", "shmim"] as const) {
+    using folder = new Folder();
+    using there = new Folder();
+    using cam = source(folder);
+    cam.write(flat(1));
+    await using receiving = new Receiving(there);
+    await using transmitting = new Transmitting(
+      folder,
+      "cam",
+      receiving.port,
+      { wire },
+    );
+    await receiving.frames(1);
+    using next = source(folder, { existing: "replace" });
+    const put = (cnt0: bigint) => next.copyFrom({ ...cam.read(), cnt0 }, 0);
+    put(5_000_000n);
+    await transmitting.events.said(/re-created and is at frame 5000000: /);
+    await receiving.frames(2);
+    put(5_000_003n);
+    await receiving.frames(3);
+    const { skipped } = transmitting.transmitter.status();
+    assertEquals(skipped, 2, wire);
+    if (wire === "shmim") {
+      assertEquals(receiving.receiver.status().skipped, 2);
+    }
+  }
 });
 
 Deno.test("Transmitter.start() fails where the source is re-created in another shape", async () => {
@@ -216,4 +245,34 @@ Deno.test("Transmitter.start() goes on while its source is removed and made anew
     "the new one's frame",
     () => framesOf(recording.bytes).at(-1)?.pixels[0] === 77,
   );
+});
+
+Deno.test("Transmitter.start() goes on where its source cannot be looked at, and says so once", async () => {
+  await using outlet = new Outlet({ first: 3 });
+  const { cam, folder, recorder, transmitting } = outlet;
+  const recording = await recorder.connection();
+  await frames(recording, 1);
+  {
+    using _ = outOfSight(folder);
+    await transmitting.events.said(/cannot look after "cam".*ELOOP/);
+    cam.write(flat(4));
+    await frames(recording, 2);
+    await recording.close();
+    await frames(await recorder.connection(1), 1);
+  }
+  assertEquals(transmitting.error, undefined);
+  await using next = new Transmitting(folder, "cam", recorder.port);
+  await frames(await recorder.connection(2), 1);
+  assertEquals(next.error, undefined);
+});
+
+Deno.test("Transmitter.start() names no process where nobody wrote, and its flag is up", async () => {
+  await using outlet = new Outlet();
+  const { cam, transmitting } = outlet;
+  await outlet.begun();
+  const { writeFlag } = cam.layout.table;
+  cam.mapping.store(writeFlag, new Uint8Array([1]));
+  const cnt0 = new Uint8Array(new BigUint64Array([1n]).buffer);
+  cam.mapping.store(cam.layout.table.cnt0, cnt0);
+  await transmitting.events.said(/writer of "cam" \(pid unknown\) holds/);
 });

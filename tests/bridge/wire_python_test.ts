@@ -5,6 +5,7 @@ import { Stream } from "../../src/stream/stream.ts";
 import { flat, Receiving, Transmitting } from "../_support/bridge.ts";
 import { Folder } from "../_support/cli.ts";
 import { program, testWhere } from "../_support/skip.ts";
+import { keyFile } from "../_support/key.ts";
 
 const PYTHON = program("python3", "python3");
 const SCRIPT = new URL("./wire_peer.py", import.meta.url).pathname;
@@ -23,13 +24,6 @@ async function ended(child: Deno.ChildProcess): Promise<string> {
   const text = new TextDecoder();
   assertEquals([code, text.decode(stderr)], [0, ""]);
   return text.decode(stdout);
-}
-
-function keyFile(folder: Folder): string {
-  const path = `${folder.path}/key`;
-  Deno.writeTextFileSync(path, "a key of sixteen bytes or more\n");
-  Deno.chmodSync(path, 0o600);
-  return path;
 }
 
 testWhere("a Python transmitter feeds our receiver", PYTHON, async () => {

@@ -15,12 +15,7 @@ import {
   shmim,
   until,
 } from "../_support/cli.ts";
-
-/** A free port of loopback, as far as anybody can say. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return (listener.addr as Deno.NetAddr).port;
-}
+import { freePort } from "../_support/ports.ts";
 
 /** A stream that a daemon has carried, as it remembers it. */
 export interface PumpFacts {

@@ -9,7 +9,6 @@ import {
 import { Stream } from "../../src/stream/stream.ts";
 import {
   flat,
-  freePort,
   HANDSHAKE,
   handshake,
   join,
@@ -18,6 +17,7 @@ import {
   wireFrame,
 } from "../_support/bridge.ts";
 import { Folder, json, Running, shmim, until } from "../_support/cli.ts";
+import { freePort } from "../_support/ports.ts";
 
 function cam(folder: Folder): Stream {
   return Stream.create("cam", {

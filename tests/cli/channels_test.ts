@@ -8,10 +8,11 @@ import {
 } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import { ChannelFiles } from "../../src/channels/state.ts";
-import { ChannelHost, freePorts } from "../_support/channels.ts";
+import { ChannelHost } from "../_support/channels.ts";
 import { CLI, Folder, json, Running, until } from "../_support/cli.ts";
 import { program, testWhere } from "../_support/skip.ts";
 import { Terminal } from "../_support/terminal.ts";
+import { freePorts } from "../_support/ports.ts";
 
 /** A table whose two hosts are both this machine. */
 class Pair implements AsyncDisposable {
@@ -292,6 +293,16 @@ exec sh -c "$3"
   );
   await icc.bridge(["dm01disp00", "--ssh"], { env: path });
   assertEquals(Deno.readTextFileSync(pair.file("ssh.log")), before, "it is up");
+  // Without a table, to an IPv6 address.
+  const six = `[::1]:${freePorts(1)}`;
+  Stream.create("six", { dir: icc.streams.path, size: [3], type: "u8" })
+    .close();
+  const away = await icc.bridge(
+    ["six", "--to", six, "--ssh", "127.0.0.1"],
+    { env: path },
+  );
+  assertEquals([away.code, away.err], [0, `six -> ${six}: up\n`]);
+  assertEquals((await rtc.status("six")).address, six);
 });
 
 Deno.test("shmim bridge --foreground runs in this process, for a service manager", async () => {

@@ -3,19 +3,16 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Child } from "../_support/child.ts";
 import { Folder, until } from "../_support/cli.ts";
-import { camera, crosses, freePort, pair, Site } from "./_partition_site.ts";
-
-function keyFile(folder: Folder, name: string): string {
-  const path = folder.file(name);
-  Deno.writeTextFileSync(path, `the key of ${name}, long enough\n`, {
-    mode: 0o600,
-  });
-  return path;
-}
+import { camera, crosses, pair, Site } from "./_partition_site.ts";
+import { freePort } from "../_support/ports.ts";
+import { keyFile } from "../_support/key.ts";
 
 Deno.test("a key of its own proves a peer's number", async () => {
   using keys = new Folder();
-  const [second, third] = [keyFile(keys, "two"), keyFile(keys, "three")];
+  const [second, third] = [
+    keyFile(keys, "the-key-of-the-second"),
+    keyFile(keys, "the-key-of-the-third"),
+  ];
   const ports = [freePort(), freePort(), freePort()];
   const [a = 0, b = 0, c = 0] = ports;
   await using one = new Site(1, a, [
@@ -81,7 +78,7 @@ Deno.test("with one key for all a number belongs to its address, and to one daem
 Deno.test("a configuration whose peers cannot be told apart is refused", async () => {
   await using site = new Site(1, freePort(), []);
   using keys = new Folder();
-  const key = keyFile(keys, "own");
+  const key = keyFile(keys, "a-key-of-its-own");
   const peer = (partition: number, more = ""): string =>
     `[[peer]]\npartition = ${partition}\nhost = "h"\nport = 1\n${more}`;
   const cases = [
@@ -144,7 +141,7 @@ function crowd(address: string, ports: readonly number[]): Child {
 
 Deno.test("10,000 connections without the key leave memory flat, and peers served", async () => {
   using keys = new Folder();
-  const [one, two] = pair(`key = "${keyFile(keys, "common")}"\n`);
+  const [one, two] = pair(`key = "${keyFile(keys, "a-key-that-both-have")}"\n`);
   await using _one = one;
   await using _two = two;
   using cam = camera(one);

@@ -5,13 +5,8 @@ import { endProcess } from "../../ffi/process.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { until } from "../_support/cli.ts";
 import { has, program } from "../_support/skip.ts";
-import {
-  camera,
-  frame,
-  freePort,
-  type PumpFacts,
-  Site,
-} from "./_partition_site.ts";
+import { camera, frame, type PumpFacts, Site } from "./_partition_site.ts";
+import { freePort } from "../_support/ports.ts";
 
 const NAMES = Array.from({ length: 17 }, (_, at) => `c${at}`);
 

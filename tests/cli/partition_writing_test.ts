@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import { json, until } from "../_support/cli.ts";
-import { camera, crosses, frame, freePort, Site } from "./_partition_site.ts";
+import { camera, crosses, frame, Site } from "./_partition_site.ts";
+import { freePort } from "../_support/ports.ts";
 
 /** An owner and two that have it for a peer. */
 function three(): [Site, Site, Site] {

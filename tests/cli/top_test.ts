@@ -11,10 +11,11 @@ import {
   shmim,
   until,
 } from "../_support/cli.ts";
-import { ChannelHost, freePorts } from "../_support/channels.ts";
+import { ChannelHost } from "../_support/channels.ts";
 import { program, testWhere } from "../_support/skip.ts";
 import { left, openScreen, shellLine, shows } from "../_support/screen.ts";
 import type { Terminal } from "../_support/terminal.ts";
+import { freePorts } from "../_support/ports.ts";
 
 const tmux = program("tmux", "tmux");
 const COLUMNS = 150;

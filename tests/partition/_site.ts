@@ -11,9 +11,10 @@ import {
   removeFromKernel,
 } from "../../src/partition/registry.ts";
 import { Xp } from "../../src/partition/xp.ts";
-import { freePort, Site as PartitionSite } from "../cli/_partition_site.ts";
+import { Site as PartitionSite } from "../cli/_partition_site.ts";
 import { Child, moduleUrl } from "../_support/child.ts";
 import { json, until } from "../_support/cli.ts";
+import { freePort } from "../_support/ports.ts";
 
 /** One host. */
 export class Site extends PartitionSite {

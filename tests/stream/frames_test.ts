@@ -273,6 +273,46 @@ Deno.test("Stream.frames() goes on in a stream that was re-created alike", async
   assertEquals(old.semaphores()[0]?.readerPid, 0);
 });
 
+Deno.test("Stream.frames() counts what it missed in a re-created stream of its own counters", async () => {
+  using folder = new Folder();
+  using _old = camera(folder);
+  using stream = Stream.open("cam", { dir: folder.path });
+  const frames = stream.frames({ timeoutMs: LONG_MS });
+  const next = frames.next();
+  using fresh = camera(folder, { existing: "replace" });
+  for (let n = 1; n <= 4; n++) fresh.write(filled(n));
+  const { value } = await next;
+  assertEquals([value?.cnt0, value?.missed], [4n, 3n]);
+  await frames.return();
+});
+
+Deno.test("Stream.frames() misses nothing of a re-created stream that goes on with its source's counters", async () => {
+  using folder = new Folder();
+  using old = camera(folder);
+  old.write(filled(1));
+  using stream = Stream.open("cam", { dir: folder.path });
+  const warnings: string[] = [];
+  const frames = stream.frames({
+    timeoutMs: LONG_MS,
+    onWarning: (message) => warnings.push(message),
+  });
+  const next = frames.next();
+  using fresh = camera(folder, { existing: "replace" });
+  const put = (cnt0: bigint) =>
+    fresh.copyFrom({ ...old.read(), cnt0, cnt1: 0n }, 0);
+  put(5_000_000n);
+  const first = (await next).value;
+  assertEquals([first?.cnt0, first?.missed], [5_000_000n, 0n]);
+  assertEquals(warnings, [
+    'Stream "cam" was re-created and is at frame 5000000: how many came ' +
+    "before cannot be known, none is counted as missed",
+  ]);
+  put(5_000_003n);
+  const second = (await frames.next()).value;
+  assertEquals([second?.cnt0, second?.missed], [5_000_003n, 2n]);
+  await frames.return();
+});
+
 Deno.test("Stream.frames() ends with an error where the new stream differs", async () => {
   using folder = new Folder();
   using stream = camera(folder);

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import type { Frame } from "../../src/stream/frames.ts";
 import { Child, moduleUrl } from "../_support/child.ts";
-import { Folder } from "../_support/folder.ts";
+import { Folder, until } from "../_support/cli.ts";
 
 /** A test that gets nowhere ends after this, as a failure. */
 const LONG_MS = 30_000;
@@ -211,9 +211,10 @@ Deno.test("two processes answer each other frame by frame", async () => {
   const frames = back.frames({ timeoutMs: LONG_MS });
   assertEquals(await child.line(), "ready");
   // Its reader has claimed a semaphore when it follows the stream.
-  while ((there.semaphores()[0]?.readerPid ?? 0) <= 0) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  await until(
+    "its claim",
+    () => (there.semaphores()[0]?.readerPid ?? 0) > 0,
+  );
   for (let n = 1; n <= 50; n++) {
     const next = frames.next();
     there.write(new Uint8Array(4).fill(n));

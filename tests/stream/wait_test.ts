@@ -194,11 +194,11 @@ Deno.test("Waiter is not held up by a damaged semaphore", () => {
   using stream = camera(folder);
   using file = new Foreign(stream.path);
   file.setInt32(stream.layout.table.sems, 0x7FFF_FFFF);
-  const began = performance.now();
   using waiter = claim(stream);
   assertEquals(waiter.settings.semaphore, 0);
-  // Taking off 2^31 posts one by one takes tens of seconds.
-  assert(performance.now() - began < 5000);
+  // Taking off 2^31 posts one by one takes tens of seconds: it gave up early.
+  const [left] = stream.semaphores();
+  assert((left?.value ?? 0) > 0x7FF0_0000, `${left?.value} posts are left`);
 });
 
 Deno.test("Waiter leaves the claims of living processes alone", () => {
