@@ -90,9 +90,7 @@ export class FrameRing {
   constructor(slots: number, bytes: number) {
     this.slots = slots;
     this.bytes = bytes;
-    this.records = new BigUint64Array(
-      new ArrayBuffer(slots * RECORD_WORDS * 8),
-    );
+    this.records = new BigUint64Array(memory(slots * RECORD_WORDS * 8));
     this.pixels = new Uint8Array(memory(slots * bytes));
   }
 

@@ -84,7 +84,7 @@ export class RecordingError extends Error {
 }
 
 /** One stream on its way into files. */
-export class Recorder {
+export class Recorder implements AsyncDisposable {
   readonly #gate: Gate;
   readonly #options: RecorderOptions;
   #stream: Stream;
@@ -181,6 +181,12 @@ export class Recorder {
     await this.#channel.stop().catch((error) => this.#failure ??= error);
     this.#closeCube();
     await Promise.all(this.#finishing);
+    this.#stream.close();
+  }
+
+  /** Ends the thread of one that was never run, and closes its stream. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#channel.stop().catch(() => {}); // `run` says what is wrong
     this.#stream.close();
   }
 
