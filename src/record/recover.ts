@@ -6,9 +6,10 @@
 
 import { join } from "@std/path";
 import { OpenFile } from "../../ffi/files.ts";
+import { removeIfThere } from "../files/whole_file.ts";
 import { Checksum, FitsFile } from "../fits/mod.ts";
 import { ARRIVAL_ROW_BYTES, GrowingHeader } from "../fits/parts.ts";
-import { completeCube, removeIfThere, RESERVE_BYTES } from "./complete.ts";
+import { completeCube, RESERVE_BYTES } from "./complete.ts";
 import { type CubePlace, partPath, placeOfPart, rowsPath } from "./names.ts";
 
 /** What became of an unfinished cube. */

@@ -7,6 +7,7 @@
 import { join } from "@std/path";
 import { globToRegExp } from "@std/path/glob-to-regexp";
 import { listFolder } from "../../ffi/files.ts";
+import { writeWhole } from "../files/whole_file.ts";
 import { writeFits } from "../fits/mod.ts";
 import { linkTarget } from "../stream/describe.ts";
 import { type FormatName, formatName } from "../stream/formats.ts";
@@ -15,7 +16,6 @@ import { streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import type { DataType } from "../stream/types.ts";
 import { wholeFrame } from "../stream/whole.ts";
-import { removeIfThere } from "./complete.ts";
 
 /** Name of the list. */
 export const LIST_FILE = "snapshot.json";
@@ -161,18 +161,6 @@ async function saveOne(
       comment: keyword.comment,
     })),
   };
-}
-
-/** Writes a text file whole or not at all. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-  try {
-    await Deno.writeTextFile(temporary, text);
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await removeIfThere(temporary);
-    throw error;
-  }
 }
 
 /**

@@ -4,8 +4,8 @@
  */
 
 import { basename, dirname, join } from "@std/path";
+import { writeWhole } from "../files/whole_file.ts";
 import { ARRIVAL_ROW_BYTES } from "../fits/parts.ts";
-import { removeIfThere } from "./complete.ts";
 import type { CubeFile } from "./cube_file.ts";
 
 const HEADING = [
@@ -73,12 +73,7 @@ export async function writeTimes(
   firstIndex: number,
 ): Promise<void> {
   const path = file.replace(/\.fits$/, ".txt");
+  // `recover` knows by this name what a crash left.
   const temporary = join(dirname(path), `.${basename(path)}.part`);
-  try {
-    await Deno.writeTextFile(temporary, timesText(cube.rows(), firstIndex));
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await removeIfThere(temporary);
-    throw error;
-  }
+  await writeWhole(path, timesText(cube.rows(), firstIndex), temporary);
 }
