@@ -6,6 +6,7 @@
 import { type CaughtFrame, toBigEndian } from "../../ffi/ring.ts";
 import { Checksum, type FitsFrameInfo } from "../fits/mod.ts";
 import { encodePixels, ENCODINGS } from "../fits/parts.ts";
+import { frameInfo } from "../load/frame_info.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import type { Stream } from "../stream/stream.ts";
 import { Channel, type ChannelOptions } from "./channel.ts";
@@ -59,22 +60,9 @@ export interface Recorded {
 
 const BATCH_BYTES = 4 << 20;
 const LOOK_MS = 500;
-const NS = 1_000_000_000n;
-
-function utc(ns: bigint, offset: number): bigint | undefined {
-  return ns === 0n ? undefined : ns - BigInt(offset) * NS;
-}
 
 function infoOf(caught: CaughtFrame, clockOffset: number): FitsFrameInfo {
-  const acquired = utc(caught.atimeNs, clockOffset);
-  const written = utc(caught.writetimeNs, clockOffset);
-  return {
-    cnt0: caught.cnt0,
-    cnt1: caught.cnt1,
-    arrived: caught.arrivalNs,
-    ...acquired === undefined ? {} : { acquired },
-    ...written === undefined ? {} : { written },
-  };
+  return { ...frameInfo(caught, clockOffset), arrived: caught.arrivalNs };
 }
 
 /** A full disk, or another failure that ended a stream's recording. */
@@ -278,11 +266,9 @@ export class Recorder implements AsyncDisposable {
 
   #fullOr(error: unknown): unknown {
     if (!isFull(error)) return error;
-    const safe = this.#written - (this.#cube?.frames ?? 0);
     return new RecordingError(
       `No space left in "${this.#options.dir}": ` +
-        `${safe + (this.#cube?.frames ?? 0)} frames of "${this.name}" are ` +
-        "safe, the recording ends",
+        `${this.#written} frames of "${this.name}" are safe, the recording ends`,
       { cause: error },
     );
   }
