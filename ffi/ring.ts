@@ -118,6 +118,11 @@ export class FrameRing {
     return Number(this.#word("missed") + this.#word("overflow"));
   }
 
+  /** Of these: those that found no room. */
+  get overflowSince(): number {
+    return Number(this.#word("overflow"));
+  }
+
   /**
    * What is known of a frame.
    *

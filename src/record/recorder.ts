@@ -85,6 +85,7 @@ export class Recorder implements AsyncDisposable {
   readonly #files: (string | undefined)[] = []; // by cube, done or not
   #finishing: Promise<void>[] = [];
   #packing: Promise<unknown> = Promise.resolve();
+  #lastArrival: bigint | undefined;
   #failure: unknown;
   #lookedAt = performance.now();
   #warnedGone = false;
@@ -156,13 +157,30 @@ export class Recorder implements AsyncDisposable {
       }
       await this.#channel.stop();
       while (await this.#drain());
-      const since = BigInt(this.#channel.ring.missedSince);
-      if (this.#gate.started) this.#missed += since;
+      this.#countLostAtEnd();
     } catch (error) {
       this.#failure ??= error;
     }
     await this.#end();
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /**
+   * Counts what was lost after the last frame that was written, up to the
+   * first one beyond the end: when each of these came is not known. What a
+   * limit of frames ends with its last frame has lost nothing behind that.
+   */
+  #countLostAtEnd(): void {
+    if (!this.#gate.started || this.#lastArrival === this.#gate.stop) return;
+    const { ring } = this.#channel;
+    const { missed, overflow } = ring.tail < ring.head
+      ? ring.caught(ring.tail)
+      : {
+        missed: BigInt(ring.missedSince - ring.overflowSince),
+        overflow: BigInt(ring.overflowSince),
+      };
+    this.#missed += missed + overflow;
+    this.#overflow += overflow;
   }
 
   async #end(): Promise<void> {
@@ -255,6 +273,7 @@ export class Recorder implements AsyncDisposable {
     } catch (error) {
       throw this.#fullOr(error);
     }
+    this.#lastArrival = ring.arrival(tail + count - 1);
     // From here to `release` nothing else runs: `arrivalOf` needs both.
     this.#written += count;
     this.#bytes += count * ring.bytes;
@@ -328,6 +347,7 @@ export class Recorder implements AsyncDisposable {
     }
     await this.#channel.stop().catch(() => {}); // it shrank, perhaps
     while (await this.#drain());
+    this.#countLostAtEnd();
     this.#closeCube();
     const next = await reopenSettled(this.#stream);
     this.#options.onWarning(
