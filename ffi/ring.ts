@@ -90,9 +90,7 @@ export class FrameRing {
   constructor(slots: number, bytes: number) {
     this.slots = slots;
     this.bytes = bytes;
-    this.records = new BigUint64Array(
-      new ArrayBuffer(slots * RECORD_WORDS * 8),
-    );
+    this.records = new BigUint64Array(memory(slots * RECORD_WORDS * 8));
     this.pixels = new Uint8Array(memory(slots * bytes));
   }
 
@@ -118,6 +116,11 @@ export class FrameRing {
   /** Frames missed for any reason since the last one that was kept. */
   get missedSince(): number {
     return Number(this.#word("missed") + this.#word("overflow"));
+  }
+
+  /** Of these: those that found no room. */
+  get overflowSince(): number {
+    return Number(this.#word("overflow"));
   }
 
   /**

@@ -20,6 +20,9 @@ const SCRIPTS = new URL("./", import.meta.url).pathname;
  */
 const CORE = "1";
 
+/** How long the camera may take to begin. */
+const PATIENCE_MS = 30_000;
+
 /** What is recorded. */
 export interface RecordSoak {
   /** Axes of a frame. */
@@ -58,19 +61,29 @@ function frameOf({ type, frameBytes }: Recording, n: number): Uint8Array {
   );
 }
 
-/** Reads all that was recorded; every frame tells its number. */
-async function check(files: readonly string[]): Promise<number> {
+/**
+ * Reads all that was recorded; every frame tells its number.
+ *
+ * @param files Recordings of `soak_play.ts`, in order.
+ * @returns How many frames, and how many counters lack between them.
+ * @throws {Error} where a frame is not as it was made, or out of order.
+ */
+export async function checkRounds(
+  files: readonly string[],
+): Promise<{ frames: number; gaps: number }> {
   const pictures: Uint8Array[] = [];
   let last: bigint | undefined;
   let frames = 0;
+  let gaps = 0;
   for (const path of files) {
     using recording = await Recording.open(path);
     const bytes = new Uint8Array(recording.frameBytes);
     for (let k = 0; k < recording.frames; k++, frames++) {
       const cnt0 = recording.table?.cnt0?.[k] ?? 0n;
-      if (last !== undefined && cnt0 !== last + 1n) {
+      if (last !== undefined && cnt0 <= last) {
         throw new Error(`frame ${cnt0} follows ${last} in ${path}`);
       }
+      gaps += last === undefined ? 0 : Number(cnt0 - last - 1n);
       last = cnt0;
       await recording.read(k, bytes);
       const wanted = Number((cnt0 - 1n) % BigInt(ROUND));
@@ -80,7 +93,7 @@ async function check(files: readonly string[]): Promise<number> {
       }
     }
   }
-  return frames;
+  return { frames, gaps };
 }
 
 /**
@@ -120,7 +133,11 @@ export async function recordSoak(soak: RecordSoak): Promise<string> {
       CORE,
     ]).spawn();
     using cam = Stream.open("cam", { dir, writable: false });
+    const patience = performance.now() + PATIENCE_MS;
     while (cam.cnt0 < 100n) {
+      if (performance.now() > patience) {
+        throw new Error(`the camera made ${cam.cnt0} frames in 30 s`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     const started = performance.now();
@@ -155,10 +172,11 @@ export async function recordSoak(soak: RecordSoak): Promise<string> {
           "them because files were written too slowly",
       );
     }
-    const found = await check(files);
-    if (found !== frames || frames !== wanted) {
+    const found = await checkRounds(files);
+    if (found.frames !== frames || frames !== wanted || found.gaps !== 0) {
       throw new Error(
-        `${found} frames in the files, ${frames} told, ${wanted} wanted`,
+        `${found.frames} frames in the files, ${found.gaps} lack between ` +
+          `them, ${frames} told, ${wanted} wanted`,
       );
     }
     return `${frames} frames in ${files.length} files in ${log}, 0 missed, ` +

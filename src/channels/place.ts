@@ -6,7 +6,7 @@
 import { join } from "@std/path";
 import { variable as permittedVariable } from "../../ffi/access.ts";
 import { currentUser } from "../../ffi/process.ts";
-import { readText } from "../load/small_file.ts";
+import { readIfThere } from "../files/small_file.ts";
 
 /** The variable that names the folder for state. */
 export const STATE_VARIABLE = "SHMIM_STATE_DIR";
@@ -64,7 +64,7 @@ export interface TableFile {
 export function findTable(option: string | undefined): TableFile | undefined {
   const named = namedTable(option);
   if (named !== undefined) {
-    const text = readText(named);
+    const text = readIfThere(named);
     if (text !== undefined) return { path: named, text };
     throw new Deno.errors.NotFound(
       `There is no channel table "${named}" ` +
@@ -75,7 +75,7 @@ export function findTable(option: string | undefined): TableFile | undefined {
     // Trying it on a terminal would make Deno ask.
     const { state } = Deno.permissions.querySync({ name: "read", path });
     if (state !== "granted") continue;
-    const text = readText(path);
+    const text = readIfThere(path);
     if (text !== undefined) return { path, text };
   }
   return undefined;

@@ -6,8 +6,8 @@
  */
 
 import { join } from "@std/path";
-import { lockFile } from "../load/lock.ts";
-import { FileChanges, readText } from "../load/small_file.ts";
+import { lockFile } from "../files/lock_file.ts";
+import { FileChanges, readIfThere } from "../files/small_file.ts";
 
 /**
  * How a channel does. `waiting`: it listens, nobody is connected; `failed`:
@@ -136,7 +136,7 @@ export class ChannelFiles {
   }
 
   #read(): ChannelReport | undefined {
-    const text = readText(this.#report);
+    const text = readIfThere(this.#report);
     if (text === undefined) return undefined;
     try {
       return JSON.parse(text) as ChannelReport;
@@ -175,7 +175,7 @@ export class ChannelFiles {
 
   /** Whether it is to end. */
   get stopAsked(): boolean {
-    return readText(this.#stop) !== undefined;
+    return readIfThere(this.#stop) !== undefined;
   }
 
   /** Removes what a channel leaves behind, except its log. */

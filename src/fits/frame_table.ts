@@ -20,7 +20,7 @@ export interface FitsFrameInfo {
 }
 
 /** Stands for a time that is not known. */
-const NO_TIME = -(1n << 63n);
+export const UNKNOWN_TIME: bigint = -(1n << 63n);
 
 /** What is added to a stored counter: FITS has no unsigned 64-bit integers. */
 const COUNTER_ZERO = 1n << 63n;
@@ -42,7 +42,7 @@ function columnCards(arrival: boolean): FitsCardInput[] {
     { keyword: `TTYPE${n}`, value: name, comment },
     { keyword: `TFORM${n}`, value: "K", comment: "64-bit integer" },
     { keyword: `TUNIT${n}`, value: "ns", comment: "since 1970-01-01, UTC" },
-    { keyword: `TNULL${n}`, value: NO_TIME, comment: "not known" },
+    { keyword: `TNULL${n}`, value: UNKNOWN_TIME, comment: "not known" },
   ];
   return [
     ...counter(1, "CNT0", "counter of the stream"),
@@ -55,8 +55,8 @@ function columnCards(arrival: boolean): FitsCardInput[] {
 
 /** A time that an int64 can hold. */
 function timeOf(value: bigint | undefined): bigint {
-  if (value === undefined) return NO_TIME;
-  return BigInt.asIntN(64, value) === value ? value : NO_TIME;
+  if (value === undefined) return UNKNOWN_TIME;
+  return BigInt.asIntN(64, value) === value ? value : UNKNOWN_TIME;
 }
 
 /**
@@ -87,6 +87,30 @@ export function putArrivalRow(
 ): void {
   putRow(view, at, row);
   view.setBigInt64(at + 32, timeOf(row.arrived));
+}
+
+/**
+ * Reads one row that also says when its frame arrived.
+ *
+ * @param view The rows, as `putArrivalRow` writes them.
+ * @param at Where this one begins.
+ * @returns What is known of the frame.
+ */
+export function readArrivalRow(view: DataView, at: number): FitsFrameInfo {
+  const counter = (offset: number): bigint =>
+    view.getBigInt64(at + offset) + COUNTER_ZERO;
+  const time = (offset: number): bigint | undefined => {
+    const value = view.getBigInt64(at + offset);
+    return value === UNKNOWN_TIME ? undefined : value;
+  };
+  const [acquired, written, arrived] = [time(16), time(24), time(32)];
+  return {
+    cnt0: counter(0),
+    cnt1: counter(8),
+    ...acquired === undefined ? {} : { acquired },
+    ...written === undefined ? {} : { written },
+    ...arrived === undefined ? {} : { arrived },
+  };
 }
 
 /**

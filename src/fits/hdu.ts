@@ -1,8 +1,8 @@
 /** One HDU: what its header says about the bytes that follow. @module */
 
 import { FitsError, quoted } from "./errors.ts";
-import type { FitsHeader } from "./header.ts";
-import type { FitsBitpix } from "./types.ts";
+import { failAt, type FitsHeader } from "./header.ts";
+import { type FitsBitpix, isBitpix } from "./types.ts";
 
 /** What an HDU holds. */
 export type FitsHduKind =
@@ -39,17 +39,6 @@ export interface FitsHdu {
   readonly warnings: readonly string[];
 }
 
-const BITPIX: readonly number[] = [8, 16, 32, 64, -32, -64];
-
-/** Throws with the place of a keyword's card. */
-function fail(header: FitsHeader, keyword: string, problem: string): never {
-  const card = header.card(keyword)?.number;
-  throw new FitsError(
-    problem,
-    card === undefined ? { keyword } : { keyword, card },
-  );
-}
-
 /** Reads an integer keyword that must not be negative. */
 function count(
   header: FitsHeader,
@@ -57,23 +46,25 @@ function count(
   fallback?: bigint,
 ): bigint {
   const value = header.integer(keyword, fallback);
-  if (value < 0n) fail(header, keyword, `value is ${value}, below 0`);
+  if (value < 0n) failAt(header, keyword, `value is ${value}, below 0`);
   return value;
 }
 
 /** Reads BITPIX. */
 function readBitpix(header: FitsHeader): FitsBitpix {
   const value = Number(header.integer("BITPIX"));
-  if (!BITPIX.includes(value)) {
-    fail(header, "BITPIX", `value is ${value}, not 8, 16, 32, 64, -32 or -64`);
-  }
-  return value as FitsBitpix;
+  if (isBitpix(value)) return value;
+  return failAt(
+    header,
+    "BITPIX",
+    `value is ${value}, not 8, 16, 32, 64, -32 or -64`,
+  );
 }
 
 /** Reads NAXIS and NAXISn. */
 function readAxes(header: FitsHeader): bigint[] {
   const naxis = count(header, "NAXIS");
-  if (naxis > 999n) fail(header, "NAXIS", `value is ${naxis}, above 999`);
+  if (naxis > 999n) failAt(header, "NAXIS", `value is ${naxis}, above 999`);
   return Array.from(
     { length: Number(naxis) },
     (_, i) => count(header, `NAXIS${i + 1}`),
@@ -118,13 +109,13 @@ function checkFirstCard(header: FitsHeader, index: number): void {
   }
   if (index > 0) {
     if (typeof first.value === "string") return;
-    fail(header, wanted, first.problem ?? "a string is needed");
+    failAt(header, wanted, first.problem ?? "a string is needed");
   }
   if (first.value === false) {
-    fail(header, wanted, "file says of itself that it is not standard FITS");
+    failAt(header, wanted, "file says of itself that it is not standard FITS");
   }
   if (first.value !== true) {
-    fail(header, wanted, first.problem ?? "T is needed");
+    failAt(header, wanted, first.problem ?? "T is needed");
   }
 }
 
@@ -162,8 +153,8 @@ function declaredBytes(
     );
   }
   if (kind === "image" && index > 0 && bytes > 0) {
-    if (pcount !== 0n) fail(header, "PCOUNT", `value is ${pcount}, not 0`);
-    if (gcount !== 1n) fail(header, "GCOUNT", `value is ${gcount}, not 1`);
+    if (pcount !== 0n) failAt(header, "PCOUNT", `value is ${pcount}, not 0`);
+    if (gcount !== 1n) failAt(header, "GCOUNT", `value is ${gcount}, not 1`);
   }
   return Number(bytes);
 }

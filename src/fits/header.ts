@@ -222,3 +222,23 @@ export class FitsHeader {
     );
   }
 }
+
+/**
+ * Fails with the place of a keyword's card, or the keyword that is missing.
+ *
+ * @param header The header.
+ * @param keyword The keyword that is wrong.
+ * @param problem What is wrong, in lower case.
+ * @throws {FitsError} always.
+ */
+export function failAt(
+  header: FitsHeader,
+  keyword: string,
+  problem: string,
+): never {
+  const card = header.card(keyword)?.number;
+  throw new FitsError(
+    problem,
+    card === undefined ? { keyword } : { keyword, card },
+  );
+}

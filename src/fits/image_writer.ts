@@ -1,6 +1,6 @@
 /** Writes FITS files: the parts that an image and a cube share. @module */
 
-import { AtomicFile } from "./atomic_file.ts";
+import { AtomicFile } from "../files/atomic_file.ts";
 import type { FitsCardInput } from "./format_card.ts";
 import { type ImageBody, PlainBody } from "./image_body.ts";
 import {

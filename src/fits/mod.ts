@@ -43,7 +43,7 @@ export { FitsCubeWriter } from "./cube_writer.ts";
 export { FitsError, type FitsPlace } from "./errors.ts";
 export { FitsFile, type FitsOpenOptions } from "./file.ts";
 export type { FitsCardInput } from "./format_card.ts";
-export type { FitsFrameInfo } from "./frame_table.ts";
+export { type FitsFrameInfo, UNKNOWN_TIME } from "./frame_table.ts";
 export type { FitsHdu, FitsHduKind } from "./hdu.ts";
 export { FitsHeader } from "./header.ts";
 export { FitsImage, type FitsSpan } from "./image.ts";
@@ -69,11 +69,7 @@ export {
   parseHduChoice,
   parseSection,
 } from "./name.ts";
-export {
-  type FitsFrameColumns,
-  readFrameTable,
-  UNKNOWN_TIME,
-} from "./read_frame_table.ts";
+export { type FitsFrameColumns, readFrameTable } from "./read_frame_table.ts";
 export type { SelectionOptions } from "./selection.ts";
 export type { ByteSource, RawBytes } from "./source.ts";
 export type {

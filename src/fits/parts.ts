@@ -9,6 +9,7 @@ export {
   ARRIVAL_ROW_BYTES,
   frameTableOf,
   putArrivalRow,
+  readArrivalRow,
 } from "./frame_table.ts";
 export { GrowingHeader } from "./growing_cube.ts";
 export { fillingAfter, formatTime, structureCards } from "./image_cards.ts";

@@ -1,8 +1,9 @@
 /** Reads the table of a cube's frames: columns of 64-bit integers. @module */
 
-import { FitsError } from "./errors.ts";
+import { FitsError, withPlace } from "./errors.ts";
 import type { FitsFile } from "./file.ts";
-import type { FitsHdu } from "./hdu.ts";
+import { UNKNOWN_TIME } from "./frame_table.ts";
+import { tableColumns } from "./table_columns.ts";
 
 /** The columns of a table of frames; a time may be unknown. */
 export interface FitsFrameColumns {
@@ -20,55 +21,6 @@ export interface FitsFrameColumns {
   readonly arrived: BigInt64Array | undefined;
 }
 
-/** What a time is that is not known. */
-export const UNKNOWN_TIME: bigint = -(1n << 63n);
-
-/** Bytes of each kind of value in a table. */
-const WIDTHS: Readonly<Record<string, number>> = {
-  L: 1,
-  B: 1,
-  A: 1,
-  I: 2,
-  J: 4,
-  E: 4,
-  K: 8,
-  D: 8,
-  C: 8,
-  P: 8,
-  M: 16,
-  Q: 16,
-};
-
-interface Column {
-  readonly offset: number;
-  readonly form: string;
-  readonly zero: bigint;
-}
-
-/** The columns by their names. */
-function columnsOf(hdu: FitsHdu): Map<string, Column> {
-  const { header } = hdu;
-  const columns = new Map<string, Column>();
-  const count = Number(header.integer("TFIELDS", 0n));
-  let offset = 0;
-  for (let i = 1; i <= Math.min(999, count); i++) {
-    const form = (header.text(`TFORM${i}`) ?? "").trim();
-    const match = /^(\d*)([A-Z])/.exec(form);
-    const width = WIDTHS[match?.[2] ?? ""];
-    if (match === null || width === undefined) {
-      throw new FitsError(`format of column ${i} cannot be read`, {
-        hdu: hdu.index,
-        keyword: `TFORM${i}`,
-      });
-    }
-    const name = (header.text(`TTYPE${i}`) ?? "").trim().toUpperCase();
-    const zero = header.integer(`TZERO${i}`, 0n);
-    columns.set(name, { offset, form, zero });
-    offset += width * Number(match[1] === "" ? 1 : match[1]);
-  }
-  return columns;
-}
-
 /**
  * Reads the table called FRAMES.
  *
@@ -84,21 +36,26 @@ export async function readFrameTable(
   );
   if (hdu === undefined) return undefined;
   const [rowBytes = 0, frames = 0] = hdu.axes;
-  const columns = columnsOf(hdu);
+  const place = { path: file.path, hdu: hdu.index };
+  const columns = new Map(
+    withPlace(place, () => tableColumns(hdu)).map((one) => [one.name, one]),
+  );
   const bytes = await file.readData(hdu, rowBytes * frames);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const column = (name: string): BigInt64Array | undefined => {
     const found = columns.get(name);
     if (found === undefined) return undefined;
-    const { offset, form, zero } = found;
-    if (!/^1?K$/.test(form) || offset + 8 > rowBytes) {
-      throw new FitsError(`column ${name} holds no 64-bit integers`, {
-        hdu: hdu.index,
-      });
+    const { number, at, letter, repeat } = found;
+    if (letter !== "K" || repeat !== 1) {
+      throw new FitsError(`column ${name} holds no 64-bit integers`, place);
     }
+    const zero = withPlace(
+      place,
+      () => hdu.header.integer(`TZERO${number}`, 0n),
+    );
     const values = new BigInt64Array(frames);
     for (let i = 0; i < frames; i++) {
-      const value = view.getBigInt64(i * rowBytes + offset);
+      const value = view.getBigInt64(i * rowBytes + at);
       values[i] = value === UNKNOWN_TIME && zero === 0n ? value : value + zero;
     }
     return values;

@@ -8,6 +8,13 @@ export type FitsElementType = DataType;
 /** The six values that BITPIX may have. */
 export type FitsBitpix = 8 | 16 | 32 | 64 | -32 | -64;
 
+const BITPIX: readonly number[] = [8, 16, 32, 64, -32, -64];
+
+/** Whether a number is one that BITPIX may have. */
+export function isBitpix(value: number): value is FitsBitpix {
+  return BITPIX.includes(value);
+}
+
 /** How one pixel is stored in the file: BITPIX in the project's words. */
 export type FitsStoredType = "u8" | "i16" | "i32" | "i64" | "f32" | "f64";
 

@@ -19,10 +19,10 @@ import { CONF_FOLDER, sizeLine } from "../load/state.ts";
 import {
   FileChanges,
   readFirstLine,
-  readText,
+  readIfThere,
   removeEmptyFolder,
   requireWritableFolder,
-} from "../load/small_file.ts";
+} from "../files/small_file.ts";
 import { StreamExistsError, StreamNotFoundError } from "../stream/format.ts";
 import {
   isStreamPath,
@@ -79,7 +79,7 @@ export const LOOP_FILE = "LOOPNUMBER";
 
 /** The loop's number by the file in the current folder. */
 export function loopNumber(): number | undefined {
-  const text = readText(LOOP_FILE)?.trim();
+  const text = readIfThere(LOOP_FILE)?.trim();
   if (text === undefined) return undefined;
   if (!/^\d{1,4}$/.test(text)) {
     throw new SyntaxError(

@@ -7,16 +7,15 @@ import { encodeRice } from "../../ffi/tiles.ts";
 import {
   type FitsCompression,
   FitsCubeWriter,
-  type FitsFrameInfo,
   type FitsWriteOptions,
   type FitsWriteReport,
   suitingCodec,
   writeFits,
 } from "../fits/mod.ts";
-import type { Frame } from "../stream/frames.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { WaitOptions } from "../stream/wait.ts";
 import { tornError, wholeFrame } from "../stream/whole.ts";
+import { frameInfo } from "./frame_info.ts";
 
 /** What to save. */
 export interface SaveOptions {
@@ -36,21 +35,6 @@ export interface SaveOptions {
   onWarning?: (message: string) => void;
   /** Told after each frame of a cube. */
   onFrame?: (frames: number) => void;
-}
-
-function utc(ns: bigint, offset: number): bigint | undefined {
-  return ns === 0n ? undefined : ns - BigInt(offset) * 1_000_000_000n;
-}
-
-function frameInfo(stream: Stream, frame: Frame): FitsFrameInfo {
-  const acquired = utc(frame.atimeNs, stream.clockOffset);
-  const written = utc(frame.writetimeNs, stream.clockOffset);
-  return {
-    cnt0: frame.cnt0,
-    cnt1: frame.cnt1,
-    ...acquired === undefined ? {} : { acquired },
-    ...written === undefined ? {} : { written },
-  };
 }
 
 function compressionOf(
@@ -102,7 +86,7 @@ export async function saveFrames(
     return await writeFits(
       path,
       { type: stream.type, size: stream.size, data: frame.bytes },
-      { ...header, ...frameInfo(stream, frame), cnt2: frame.cnt2 },
+      { ...header, ...frameInfo(frame, stream.clockOffset), cnt2: frame.cnt2 },
     );
   }
   const wanted = options.count ?? 1;
@@ -122,7 +106,7 @@ export async function saveFrames(
   for await (const frame of frames) {
     if (cube.frames > 0) missed += frame.missed;
     if (frame.torn) throw tornError(stream, frame);
-    await cube.write(frame.bytes, frameInfo(stream, frame));
+    await cube.write(frame.bytes, frameInfo(frame, stream.clockOffset));
     options.onFrame?.(cube.frames);
     if (cube.frames < wanted) continue;
     if (missed > 0n) {

@@ -6,14 +6,14 @@
 
 import { statFile } from "../../ffi/files.ts";
 import type { Stream } from "../stream/stream.ts";
-import { lockFile } from "./lock.ts";
+import { lockFile } from "../files/lock_file.ts";
 import {
   FileChanges,
   readFirstLine,
-  readText,
+  readIfThere,
   removeEmptyFolder,
   requireWritableFolder,
-} from "./small_file.ts";
+} from "../files/small_file.ts";
 
 /** Folder of the state. */
 export const STATE_FOLDER = "loadedSM";
@@ -188,7 +188,7 @@ export class LoadState {
         ["SMinfo", stream.path],
       ] as const
     ) {
-      const old = afresh ? undefined : readText(path(ending));
+      const old = afresh ? undefined : readIfThere(path(ending));
       if (old === undefined) changes.drop(path(`${ending}.old`));
       else changes.put(path(`${ending}.old`), old);
       changes.put(path(ending), `${infoLine(file)}\n`);
@@ -223,7 +223,7 @@ export class LoadState {
 }
 
 function readRecord(path: string): Remembered | undefined {
-  const text = readText(path);
+  const text = readIfThere(path);
   if (text === undefined) return undefined;
   try {
     const record = JSON.parse(text);

@@ -5,6 +5,7 @@
  */
 
 import { join } from "@std/path";
+import { removeIfThere, writeAll } from "../files/whole_file.ts";
 import { fillingAfter, frameTableOf, GrowingHeader } from "../fits/parts.ts";
 import { type CubePlace, partPath, rowsPath } from "./names.ts";
 
@@ -31,25 +32,6 @@ export interface Unfinished {
 export function isFull(error: unknown): boolean {
   const code = (error as { code?: unknown })?.code;
   return code === "ENOSPC" || code === "EDQUOT";
-}
-
-/** Writes all of `bytes`. */
-export async function writeAll(
-  file: Deno.FsFile,
-  bytes: Uint8Array,
-): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    done += await file.write(done === 0 ? bytes : bytes.subarray(done));
-  }
-}
-
-/** Removes a file that may be gone. */
-export async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
 
 async function appendTail(

@@ -8,6 +8,7 @@
  */
 
 import { OpenFile } from "../../ffi/files.ts";
+import { removeIfThere, writeAll } from "../files/whole_file.ts";
 import {
   addSums,
   type FitsElementType,
@@ -19,12 +20,7 @@ import {
   GrowingHeader,
   putArrivalRow,
 } from "../fits/parts.ts";
-import {
-  completeCube,
-  removeIfThere,
-  RESERVE_BYTES,
-  writeAll,
-} from "./complete.ts";
+import { completeCube, RESERVE_BYTES } from "./complete.ts";
 import { type CubePlace, partPath, rowsPath } from "./names.ts";
 
 /** What a cube is made of. */

@@ -9,8 +9,8 @@ import { pipeline } from "node:stream/promises";
 import { constants, createGzip } from "node:zlib";
 import { basename, dirname, join } from "@std/path";
 import { OpenFile } from "../../ffi/files.ts";
+import { removeIfThere, writeAll } from "../files/whole_file.ts";
 import type { DataType } from "../stream/types.ts";
-import { removeIfThere, writeAll } from "./complete.ts";
 
 /** Makes a packed file of a plain one. */
 export interface Packer {

@@ -5,6 +5,7 @@
  */
 
 import { encodeRice } from "../../ffi/tiles.ts";
+import { writeAll } from "../files/whole_file.ts";
 import {
   type FitsCardInput,
   type FitsCompression,
@@ -20,7 +21,6 @@ import {
   structureCards,
 } from "../fits/parts.ts";
 import type { DataType } from "../stream/types.ts";
-import { writeAll } from "./complete.ts";
 import type { Packer } from "./pack.ts";
 import { Recording } from "./recording.ts";
 

@@ -7,7 +7,7 @@ import { pause } from "../../ffi/clock.ts";
 import type { Schedule } from "../../ffi/pump.ts";
 import type { Stream } from "../stream/stream.ts";
 import type { WaitOptions } from "../stream/wait.ts";
-import { AT_ONCE, Gate, type Trigger } from "./gate.ts";
+import { AT_ONCE, Gate, type Limiting, type Trigger } from "./gate.ts";
 import type { Naming } from "./names.ts";
 import { type Finish, type Recorded, Recorder } from "./recorder.ts";
 
@@ -100,22 +100,93 @@ function cubeFrames(stream: Stream): number {
   return Math.max(1, Math.min(CUBE_FRAMES, fit));
 }
 
+/** A recorder that catches frames already. */
+function makeRecorder(
+  stream: Stream,
+  slots: number,
+  gate: Gate,
+  options: StreamsOptions,
+): Recorder {
+  try {
+    return new Recorder(stream, gate, {
+      dir: options.dir,
+      frames: options.frames ?? cubeFrames(stream),
+      naming: options.naming ?? "plain",
+      strict: options.strict ?? false,
+      finish: options.finish ?? ((file) => Promise.resolve(file)),
+      onWarning: options.onWarning ?? (() => {}),
+      onFile: options.onFile ?? (() => {}),
+      channel: {
+        slots,
+        wait: options.wait ?? {},
+        schedule: options.schedule ?? { priority: 0, cpus: [] },
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RangeError(`Cannot record "${stream.name}": ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What ends a recording: the last frame of the first stream's last cube. */
+function limitOf(
+  [stream]: readonly Stream[],
+  [first]: readonly Recorder[],
+  { cubes, frames }: StreamsOptions,
+): Limiting | undefined {
+  if (cubes === undefined || stream === undefined || first === undefined) {
+    return undefined;
+  }
+  const total = cubes * (frames ?? cubeFrames(stream));
+  return { lastArrival: (start) => first.arrivalOf(total, start) };
+}
+
+/** Runs all until the gate closes; one that fails ends all. */
+async function runAll(
+  recorders: readonly Recorder[],
+  gate: Gate,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const stop = (): void => gate.end();
+  signal?.addEventListener("abort", stop);
+  if (signal?.aborted) stop();
+  try {
+    const ends = await Promise.allSettled(
+      recorders.map((recorder) =>
+        recorder.run(IDLE_MS).catch((error) => {
+          gate.end();
+          throw error;
+        })
+      ),
+    );
+    const failed = ends.find(({ status }) => status === "rejected");
+    if (failed?.status === "rejected") throw failed.reason;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
 /**
  * Records streams until a limit is reached or the signal comes. Each frame is
  * copied by a thread of the helper into memory that was had beforehand; from
  * there it goes to the disk.
  *
- * @param streams Open streams; they are closed with the recording.
+ * @param streams Open streams; they are closed with the recording, also where
+ * it fails to begin.
  * @param options How.
  * @returns What was recorded, in the order of the streams.
  * @throws {RecordingError} where the disk is full; what was recorded is safe.
+ * @throws {RangeError} where there is no memory for a buffer.
  */
 export async function recordStreams(
   streams: readonly Stream[],
   options: StreamsOptions,
 ): Promise<Recorded[]> {
+  await using held = new AsyncDisposableStack();
+  for (const stream of streams) held.use(stream);
   const slots = await slotsOf(streams, options);
-  const recorders: Recorder[] = [];
   let startedAt: number | undefined;
   const gate = new Gate(
     { look: () => trigger.look() },
@@ -125,64 +196,26 @@ export async function recordStreams(
       options.onStart?.();
     },
   );
+  const recorders: Recorder[] = [];
   for (const [i, stream] of streams.entries()) {
-    recorders.push(
-      new Recorder(stream, gate, {
-        dir: options.dir,
-        frames: options.frames ?? cubeFrames(stream),
-        naming: options.naming ?? "plain",
-        strict: options.strict ?? false,
-        finish: options.finish ?? ((file) => Promise.resolve(file)),
-        onWarning: options.onWarning ?? (() => {}),
-        onFile: options.onFile ?? (() => {}),
-        channel: {
-          slots: slots[i] ?? MIN_SLOTS,
-          wait: options.wait ?? {},
-          schedule: options.schedule ?? { priority: 0, cpus: [] },
-        },
-      }),
-    );
+    const one = makeRecorder(stream, slots[i] ?? MIN_SLOTS, gate, options);
+    recorders.push(held.use(one));
   }
   const trigger = options.trigger?.(recorders) ?? AT_ONCE;
   await Promise.all(recorders.map(({ channel }) => channel.ready()));
-  const [first] = recorders;
-  const { cubes } = options;
-  gate.arm(
-    cubes === undefined || first === undefined || streams[0] === undefined
-      ? undefined
-      : {
-        lastArrival: (start) =>
-          first.arrivalOf(
-            cubes * (options.frames ?? cubeFrames(streams[0] as Stream)),
-            start,
-          ),
-      },
-  );
-  const stop = (): void => gate.end();
-  options.signal?.addEventListener("abort", stop);
-  if (options.signal?.aborted) stop();
-  const begun = performance.now();
+  gate.arm(limitOf(streams, recorders, options));
+  const armed = performance.now();
   const timer = setInterval(() => {
     options.onProgress?.({
       started: gate.started,
-      seconds: (performance.now() - (startedAt ?? begun)) / 1000,
+      seconds: (performance.now() - (startedAt ?? armed)) / 1000,
       streams: recorders.map((one) => ({ ...one.recorded, fill: one.fill })),
     });
   }, PROGRESS_MS);
   try {
-    const ends = await Promise.allSettled(
-      recorders.map((recorder) =>
-        recorder.run(IDLE_MS).catch((error) => {
-          gate.end(); // one that fails ends all
-          throw error;
-        })
-      ),
-    );
-    const failed = ends.find(({ status }) => status === "rejected");
-    if (failed?.status === "rejected") throw failed.reason;
+    await runAll(recorders, gate, options.signal);
   } finally {
     clearInterval(timer);
-    options.signal?.removeEventListener("abort", stop);
   }
   return recorders.map(({ recorded }) => recorded);
 }

@@ -6,6 +6,7 @@
 import { type CaughtFrame, toBigEndian } from "../../ffi/ring.ts";
 import { Checksum, type FitsFrameInfo } from "../fits/mod.ts";
 import { encodePixels, ENCODINGS } from "../fits/parts.ts";
+import { frameInfo } from "../load/frame_info.ts";
 import { reopenSettled } from "../stream/reopen.ts";
 import type { Stream } from "../stream/stream.ts";
 import { Channel, type ChannelOptions } from "./channel.ts";
@@ -59,22 +60,9 @@ export interface Recorded {
 
 const BATCH_BYTES = 4 << 20;
 const LOOK_MS = 500;
-const NS = 1_000_000_000n;
-
-function utc(ns: bigint, offset: number): bigint | undefined {
-  return ns === 0n ? undefined : ns - BigInt(offset) * NS;
-}
 
 function infoOf(caught: CaughtFrame, clockOffset: number): FitsFrameInfo {
-  const acquired = utc(caught.atimeNs, clockOffset);
-  const written = utc(caught.writetimeNs, clockOffset);
-  return {
-    cnt0: caught.cnt0,
-    cnt1: caught.cnt1,
-    arrived: caught.arrivalNs,
-    ...acquired === undefined ? {} : { acquired },
-    ...written === undefined ? {} : { written },
-  };
+  return { ...frameInfo(caught, clockOffset), arrived: caught.arrivalNs };
 }
 
 /** A full disk, or another failure that ended a stream's recording. */
@@ -84,7 +72,7 @@ export class RecordingError extends Error {
 }
 
 /** One stream on its way into files. */
-export class Recorder {
+export class Recorder implements AsyncDisposable {
   readonly #gate: Gate;
   readonly #options: RecorderOptions;
   #stream: Stream;
@@ -97,6 +85,7 @@ export class Recorder {
   readonly #files: (string | undefined)[] = []; // by cube, done or not
   #finishing: Promise<void>[] = [];
   #packing: Promise<unknown> = Promise.resolve();
+  #lastArrival: bigint | undefined;
   #failure: unknown;
   #lookedAt = performance.now();
   #warnedGone = false;
@@ -168,7 +157,7 @@ export class Recorder {
       }
       await this.#channel.stop();
       while (await this.#drain());
-      this.#countMissed();
+      this.#countLostAtEnd();
     } catch (error) {
       this.#failure ??= error;
     }
@@ -176,16 +165,34 @@ export class Recorder {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** What was missed behind the last frame that was caught. */
-  #countMissed(): void {
-    const since = BigInt(this.#channel.ring.missedSince);
-    if (this.#gate.started) this.#missed += since;
+  /**
+   * Counts what was lost after the last frame that was written, up to the
+   * first one beyond the end: when each of these came is not known. What a
+   * limit of frames ends with its last frame has lost nothing behind that.
+   */
+  #countLostAtEnd(): void {
+    if (!this.#gate.started || this.#lastArrival === this.#gate.stop) return;
+    const { ring } = this.#channel;
+    const { missed, overflow } = ring.tail < ring.head
+      ? ring.caught(ring.tail)
+      : {
+        missed: BigInt(ring.missedSince - ring.overflowSince),
+        overflow: BigInt(ring.overflowSince),
+      };
+    this.#missed += missed + overflow;
+    this.#overflow += overflow;
   }
 
   async #end(): Promise<void> {
     await this.#channel.stop().catch((error) => this.#failure ??= error);
     this.#closeCube();
     await Promise.all(this.#finishing);
+    this.#stream.close();
+  }
+
+  /** Ends the thread of one that was never run, and closes its stream. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#channel.stop().catch(() => {}); // `run` says what is wrong
     this.#stream.close();
   }
 
@@ -266,6 +273,7 @@ export class Recorder {
     } catch (error) {
       throw this.#fullOr(error);
     }
+    this.#lastArrival = ring.arrival(tail + count - 1);
     // From here to `release` nothing else runs: `arrivalOf` needs both.
     this.#written += count;
     this.#bytes += count * ring.bytes;
@@ -277,11 +285,9 @@ export class Recorder {
 
   #fullOr(error: unknown): unknown {
     if (!isFull(error)) return error;
-    const safe = this.#written - (this.#cube?.frames ?? 0);
     return new RecordingError(
       `No space left in "${this.#options.dir}": ` +
-        `${safe + (this.#cube?.frames ?? 0)} frames of "${this.name}" are ` +
-        "safe, the recording ends",
+        `${this.#written} frames of "${this.name}" are safe, the recording ends`,
       { cause: error },
     );
   }
@@ -341,7 +347,7 @@ export class Recorder {
     }
     await this.#channel.stop().catch(() => {}); // it shrank, perhaps
     while (await this.#drain());
-    this.#countMissed();
+    this.#countLostAtEnd();
     this.#closeCube();
     const next = await reopenSettled(this.#stream);
     this.#options.onWarning(

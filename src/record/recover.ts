@@ -6,9 +6,14 @@
 
 import { join } from "@std/path";
 import { OpenFile } from "../../ffi/files.ts";
+import { removeIfThere } from "../files/whole_file.ts";
 import { Checksum, FitsFile } from "../fits/mod.ts";
-import { ARRIVAL_ROW_BYTES, GrowingHeader } from "../fits/parts.ts";
-import { completeCube, removeIfThere, RESERVE_BYTES } from "./complete.ts";
+import {
+  ARRIVAL_ROW_BYTES,
+  GrowingHeader,
+  readArrivalRow,
+} from "../fits/parts.ts";
+import { completeCube, RESERVE_BYTES } from "./complete.ts";
 import { type CubePlace, partPath, placeOfPart, rowsPath } from "./names.ts";
 
 /** What became of an unfinished cube. */
@@ -85,8 +90,9 @@ async function complete(place: CubePlace): Promise<Recovered> {
   const growing = new GrowingHeader(header, axes.length);
   const dataBytes = frames * frameBytes;
   const kept = rows.slice(0, frames * ARRIVAL_ROW_BYTES);
-  const last = new DataView(kept.buffer).getBigInt64(
-    (frames - 1) * ARRIVAL_ROW_BYTES + 16,
+  const last = readArrivalRow(
+    new DataView(kept.buffer),
+    (frames - 1) * ARRIVAL_ROW_BYTES,
   );
   const file = await completeCube({
     place,
@@ -94,7 +100,7 @@ async function complete(place: CubePlace): Promise<Recovered> {
     dataBytes,
     datasum: await sumOf(part, header.length, dataBytes),
     rows: kept,
-    ended: last === -(1n << 63n) ? undefined : last,
+    ended: last.acquired,
   });
   return { file, frames };
 }

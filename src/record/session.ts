@@ -122,7 +122,7 @@ export async function record(
   const open = streamDir === undefined ? {} : { dir: streamDir };
   const streams: Stream[] = [];
   let asWanted = true;
-  using held = new DisposableStack();
+  await using held = new AsyncDisposableStack();
   try {
     for (const name of names) {
       streams.push(Stream.open(name, {

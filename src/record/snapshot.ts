@@ -7,7 +7,9 @@
 import { join } from "@std/path";
 import { globToRegExp } from "@std/path/glob-to-regexp";
 import { listFolder } from "../../ffi/files.ts";
+import { writeWhole } from "../files/whole_file.ts";
 import { writeFits } from "../fits/mod.ts";
+import { frameInfo } from "../load/frame_info.ts";
 import { linkTarget } from "../stream/describe.ts";
 import { type FormatName, formatName } from "../stream/formats.ts";
 import type { Keyword } from "../stream/keywords.ts";
@@ -15,7 +17,6 @@ import { streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import type { DataType } from "../stream/types.ts";
 import { wholeFrame } from "../stream/whole.ts";
-import { removeIfThere } from "./complete.ts";
 
 /** Name of the list. */
 export const LIST_FILE = "snapshot.json";
@@ -113,10 +114,6 @@ export function listedKeyword(
   return { name, type: "S", value, comment };
 }
 
-function utc(ns: bigint, stream: Stream): bigint {
-  return ns === 0n ? 0n : ns - BigInt(stream.clockOffset) * 1_000_000_000n;
-}
-
 async function saveOne(
   name: string,
   path: string,
@@ -125,8 +122,7 @@ async function saveOne(
   using stream = Stream.open(path, { writable: false });
   const frame = await wholeFrame(stream);
   const keywords = stream.keywords();
-  const acquired = utc(frame.atimeNs, stream);
-  const written = utc(frame.writetimeNs, stream);
+  const info = frameInfo(frame, stream.clockOffset);
   const file = `${name}.fits`;
   await writeFits(
     join(dir, file),
@@ -134,11 +130,8 @@ async function saveOne(
     {
       stream: name,
       keywords,
-      cnt0: frame.cnt0,
-      cnt1: frame.cnt1,
+      ...info,
       cnt2: frame.cnt2,
-      ...acquired === 0n ? {} : { acquired },
-      ...written === 0n ? {} : { written },
     },
   );
   return {
@@ -148,7 +141,7 @@ async function saveOne(
     type: stream.type,
     size: stream.size,
     counters: [`${frame.cnt0}`, `${frame.cnt1}`, `${frame.cnt2}`],
-    acquired: `${acquired}`,
+    acquired: `${info.acquired ?? 0n}`,
     keywordCapacity: stream.layout.keywordCount,
     semaphores: stream.layout.table.semCount,
     depth: Math.max(1, stream.layout.table.segments),
@@ -161,18 +154,6 @@ async function saveOne(
       comment: keyword.comment,
     })),
   };
-}
-
-/** Writes a text file whole or not at all. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-  try {
-    await Deno.writeTextFile(temporary, text);
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await removeIfThere(temporary);
-    throw error;
-  }
 }
 
 /**

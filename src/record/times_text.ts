@@ -4,8 +4,8 @@
  */
 
 import { basename, dirname, join } from "@std/path";
-import { ARRIVAL_ROW_BYTES } from "../fits/parts.ts";
-import { removeIfThere } from "./complete.ts";
+import { writeWhole } from "../files/whole_file.ts";
+import { ARRIVAL_ROW_BYTES, readArrivalRow } from "../fits/parts.ts";
 import type { CubeFile } from "./cube_file.ts";
 
 const HEADING = [
@@ -45,21 +45,21 @@ export function timesText(
 ): string {
   const view = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
   const lines = HEADING.map((line) => `# ${line}`.trimEnd());
-  const zero = 1n << 63n;
-  const first = view.byteLength > 0 ? view.getBigInt64(32) : 0n;
+  let first: bigint | undefined;
   for (let at = 0; at < rows.length; at += ARRIVAL_ROW_BYTES) {
     const index = at / ARRIVAL_ROW_BYTES;
-    const arrival = view.getBigInt64(at + 32);
-    const acquired = view.getBigInt64(at + 16);
+    const { cnt0, cnt1 = 0n, arrived = 0n, acquired = arrived } =
+      readArrivalRow(view, at);
+    first ??= arrived;
     lines.push(
       [
         String(index).padStart(10),
         String(firstIndex + index).padStart(10),
-        seconds(arrival - first).padStart(15),
-        seconds(arrival).padStart(20),
-        seconds(acquired === -zero ? arrival : acquired).padStart(20),
-        String(view.getBigInt64(at) + zero).padStart(10),
-        String(view.getBigInt64(at + 8) + zero).padStart(10),
+        seconds(arrived - first).padStart(15),
+        seconds(arrived).padStart(20),
+        seconds(acquired).padStart(20),
+        String(cnt0).padStart(10),
+        String(cnt1).padStart(10),
       ].join("  "),
     );
   }
@@ -73,12 +73,7 @@ export async function writeTimes(
   firstIndex: number,
 ): Promise<void> {
   const path = file.replace(/\.fits$/, ".txt");
+  // `recover` knows by this name what a crash left.
   const temporary = join(dirname(path), `.${basename(path)}.part`);
-  try {
-    await Deno.writeTextFile(temporary, timesText(cube.rows(), firstIndex));
-    await Deno.rename(temporary, path);
-  } catch (error) {
-    await removeIfThere(temporary);
-    throw error;
-  }
+  await writeWhole(path, timesText(cube.rows(), firstIndex), temporary);
 }

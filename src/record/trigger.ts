@@ -18,7 +18,7 @@ export type TriggerChoice =
   | { readonly kind: "stream"; readonly name: string };
 
 /** A trigger that holds something until it is disposed. */
-export type HeldTrigger = Trigger & Disposable;
+export type HeldTrigger = Trigger & AsyncDisposable;
 
 /** How long frames are kept for a trigger that may have come already. */
 const KEEP_NS = 1_000_000_000n;
@@ -90,20 +90,23 @@ function keywordTrigger(
 
 /** The next frame of another stream. */
 function streamTrigger(name: string, open: { dir?: string }): HeldTrigger {
-  const stream = Stream.open(name, { ...open, writable: false });
+  using undo = new DisposableStack();
+  const stream = undo.use(Stream.open(name, { ...open, writable: false }));
   const channel = new Channel(stream, {
     slots: 16,
     wait: { mode: "poll", pollUs: 50 },
     schedule: { priority: 0, cpus: [] },
     withoutPixels: true,
   });
+  undo.move();
   return {
     look: () =>
       channel.ring.head > 0
         ? { start: channel.ring.arrival(0) }
         : { before: clockNs(CLOCK.MONOTONIC) - KEEP_NS },
-    [Symbol.dispose]: () => {
-      channel.stop().catch(() => {}).finally(() => stream.close());
+    async [Symbol.asyncDispose](): Promise<void> {
+      await channel.stop().catch(() => {}); // it was removed, perhaps
+      stream.close();
     },
   };
 }
@@ -124,5 +127,5 @@ export function makeTrigger(
   const trigger = choice.kind === "counter"
     ? counterTrigger(recorders, choice.counter)
     : keywordTrigger(recorders, choice);
-  return { look: trigger.look, [Symbol.dispose]: () => {} };
+  return { look: trigger.look, [Symbol.asyncDispose]: async () => {} };
 }

@@ -137,6 +137,12 @@ export async function observeStream(
   using waiter = new Waiter(stream.mapping, options.wait ?? {}, stream.name);
   const started = performance.now();
   const pump = startObserve(stream.mapping, waiter.settings, first);
+  await using _ended = {
+    async [Symbol.asyncDispose](): Promise<void> {
+      pump.stop();
+      await pump.done;
+    },
+  };
   const sums = new PixelSums(stream.read().pixels.length);
   let looked = -1n;
   const elapsed = (): number => performance.now() - started;

@@ -38,6 +38,13 @@ export async function makeImages(folder: string): Promise<string[]> {
   ).sort();
 }
 
+/** Makes images by HCOMPRESS_1 with smoothing; gives their paths. */
+export async function makeSmoothed(folder: string): Promise<string[]> {
+  await run(PYTHON, [SCRIPT, "smooth", folder]);
+  return [...Deno.readDirSync(folder)].map(({ name }) => `${folder}/${name}`)
+    .sort();
+}
+
 /** What astropy reads. */
 export interface AstropyPixels {
   readonly path: string;

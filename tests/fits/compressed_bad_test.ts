@@ -85,6 +85,14 @@ async function read(bytes: Uint8Array): Promise<unknown> {
 const CASES: readonly [string, Uint8Array<ArrayBuffer>][] = [
   ['compression "BZIP2_1" is unknown', gzipped("ZCMPTYPE= 'BZIP2_1'")],
   ["a mask of pixels without value is not", gzipped("ZMASKCMP= 'RICE_1'")],
+  [
+    "column NULL_PIXEL_MASK: a mask of pixels without value is not supported",
+    gzipped(
+      card("TFIELDS", 2),
+      "TTYPE2  = 'NULL_PIXEL_MASK'",
+      "TFORM2  = '0PB(9)'",
+    ),
+  ],
   ['quantization "MAYBE" is unknown', gzipped("ZQUANTIZ= 'MAYBE'")],
   ["value is 12, no BITPIX", gzipped(card("ZBITPIX", 12))],
   ["value is 9, not 0 to 8", gzipped(card("ZNAXIS", 9))],

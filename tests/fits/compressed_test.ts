@@ -1,6 +1,6 @@
 /** Tile-compressed images, against CFITSIO's programs and astropy. */
 
-import { assertEquals, assertGreater } from "@std/assert";
+import { assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { basename } from "@std/path";
 import { decodeTiles } from "../../ffi/tiles.ts";
 import { FitsFile } from "../../src/fits/mod.ts";
@@ -11,10 +11,12 @@ import {
   DTYPES,
   lacksFpack,
   makeImages,
+  makeSmoothed,
   type OurImage,
   ourPixels,
   run,
 } from "./_compressed.ts";
+import { lacksAstropy } from "./tools.ts";
 
 /** How fpack is asked: a name, and its options. */
 type Way = readonly [name: string, ...options: string[]];
@@ -31,7 +33,7 @@ const INTEGERS: readonly Way[] = [
 const PLANES: readonly Way[] = [
   ["h", "-h", "-t", "25,16"],
   ["hw", "-h", "-w"],
-  // Lossy, and smoothed: fpack sets SMOOTH where it scales.
+  // Lossy; fpack never smooths.
   ["hs", "-h", "-s", "4", "-t", "53,20"],
 ];
 
@@ -140,6 +142,48 @@ Deno.test("FitsFile reads what fpack makes, in every codec, as funpack and astro
       assertEquals(ours.axes, unpacked.axes, path);
       assertSame(ours.bytes, unpacked.bytes, path);
     }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Takes the smoothing away: ZVAL2 is that of SMOOTH. */
+function unsmoothed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const text = new TextDecoder("latin1").decode(bytes);
+  const at = /ZNAME2 {2}= 'SMOOTH +'/.test(text)
+    ? /ZVAL2 {3}= +1 /.exec(text)
+    : null;
+  if (at === null) throw new Error("SMOOTH is not 1");
+  const copy = bytes.slice();
+  copy[at.index + at[0].lastIndexOf("1")] = "0".charCodeAt(0);
+  return copy;
+}
+
+Deno.test("FitsFile smooths what HCOMPRESS_1 lost, as astropy does", async () => {
+  if (lacksAstropy()) return;
+  const folder = await Deno.makeTempDir();
+  try {
+    const paths = await makeSmoothed(folder);
+    assertEquals(paths.length, 50);
+    const theirs = await astropyPixels(paths);
+    let told = 0;
+    for (const [i, path] of paths.entries()) {
+      const ours = await ourPixels(path);
+      const astropy = theirs[i];
+      assertEquals(astropy?.error, undefined, path);
+      assertEquals(DTYPES[ours.type], astropy?.dtype, path);
+      assertEquals([...ours.axes], astropy?.axes, path);
+      assertSame(ours.bytes, astropy?.pixels, path);
+      const rough = unsmoothed(await Deno.readFile(path));
+      using file = await FitsFile.fromBytes(rough, { tiles: decodeTiles });
+      const pixels = await file.image.read();
+      const differs = pixels.some((value: number | bigint, k: number) =>
+        !Object.is(value, ours.pixels[k])
+      );
+      if (differs) told++;
+      else assertMatch(path, /\.0\.fits|u8.*-40|\.1\.fits/);
+    }
+    assertGreater(told, 25); // the others lost nothing that could be smoothed
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -108,12 +108,17 @@ export function frameOf(type: DataType, bytes: number, n: number): Uint8Array<
   return new Uint8Array(bytes).map((_, i) => (i * i + n * 31) & mask);
 }
 
-/** Records frames of `frameOf`. */
+/**
+ * Records frames of `frameOf`.
+ *
+ * @param before How many frames the stream has had before.
+ */
 export async function recorded(
   folder: Folder,
   type: DataType,
   size: readonly number[],
   frames: number,
+  before = 0,
 ): Promise<string> {
   using cam = Stream.create("cam", {
     dir: folder.path,
@@ -122,6 +127,7 @@ export async function recorded(
     existing: "replace",
   });
   cam.setKeywords(KEYWORDS);
+  for (let n = 0; n < before; n++) cam.poke();
   const session = new Session([cam.reopen()], [cam], {
     dir: folder.file("log"),
     frames,

@@ -1,12 +1,14 @@
 /** Recording in this process: every frame, exactly, in whole files. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { FrameRing, startCapture } from "../../ffi/ring.ts";
 import { makeTrigger, parseTrigger } from "../../src/record/trigger.ts";
 import { GZIP, packFile } from "../../src/record/pack.ts";
 import { Recording } from "../../src/record/recording.ts";
 import { recordStreams } from "../../src/record/record.ts";
 import { replay } from "../../src/record/replay.ts";
+import { record } from "../../src/record/session.ts";
+import { StreamNotFoundError } from "../../src/stream/format.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { type DataType, TYPES } from "../../src/stream/types.ts";
 import { Folder, until } from "../_support/cli.ts";
@@ -148,7 +150,7 @@ Deno.test("a keyword, or another stream's frame, begins a recording", async () =
       Stream.create(name, { dir: folder.path, size: [2], type: "u16" });
     using cam = make("cam");
     using gate = make("gate");
-    using held = new DisposableStack();
+    await using held = new AsyncDisposableStack();
     const begun = Promise.withResolvers<void>();
     const session = new Session([cam.reopen()], [cam], {
       dir: folder.file("log"),
@@ -176,8 +178,6 @@ Deno.test("a keyword, or another stream's frame, begins a recording", async () =
       [4n, 5n],
       trigger,
     );
-    held.dispose();
-    await new Promise((resolve) => setTimeout(resolve, 200)); // its pump ends
   }
 });
 
@@ -307,6 +307,51 @@ Deno.test("recordStreams() fails where the folder cannot be made, and lets go of
   await session.write(1, () => new Uint8Array(2));
   await assertRejects(() => session.done);
   assertEquals(cam.semaphores().filter(({ readerPid }) => readerPid > 0), []);
+});
+
+/** Semaphores of a stream that somebody has claimed. */
+function claims(stream: Stream): number {
+  return stream.semaphores().filter(({ readerPid }) => readerPid > 0).length;
+}
+
+Deno.test("a recording whose trigger does not exist leaves no thread and no claim", async () => {
+  using folder = new Folder();
+  using cam = Stream.create("cam", { dir: folder.path, size: [2], type: "u8" });
+  await assertRejects(
+    () =>
+      record(["cam"], {
+        streamDir: folder.path,
+        dir: folder.file("log"),
+        bufferFrames: 16,
+        wait: { mode: "semaphore" },
+        trigger: { kind: "stream", name: "gate" },
+      }),
+    StreamNotFoundError,
+    "gate",
+  );
+  assertEquals(claims(cam), 0);
+});
+
+Deno.test("a buffer for which there is no memory is named, and the other streams are let go", async () => {
+  using folder = new Folder();
+  const make = (name: string, size: number[]): Stream =>
+    Stream.create(name, { dir: folder.path, size, type: "u8" });
+  using small = make("small", [2]);
+  using large = make("large", [4096, 4096]);
+  const error = await assertRejects(
+    () =>
+      recordStreams([small.reopen(), large.reopen()], {
+        dir: folder.file("log"),
+        bufferFrames: 2 ** 20, // 16 TiB of the large ones
+        wait: { mode: "semaphore" },
+      }),
+    RangeError,
+  );
+  assertMatch(
+    error.message,
+    /^Cannot record "large": No memory for a buffer of 17592186 MB$/,
+  );
+  assertEquals([claims(small), claims(large)], [0, 0]);
 });
 
 Deno.test("recordStreams() ends at a signal that came before it began", async () => {

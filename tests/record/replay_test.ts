@@ -4,12 +4,13 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { GZIP, packFile } from "../../src/record/pack.ts";
 import { TILES } from "../../src/record/pack_tiles.ts";
 import { Recording } from "../../src/record/recording.ts";
-import { replay } from "../../src/record/replay.ts";
+import type { Recorded } from "../../src/record/recorder.ts";
+import { replay, type ReplayOptions } from "../../src/record/replay.ts";
 import { parseMoment } from "../../src/record/score.ts";
 import { Stream } from "../../src/stream/stream.ts";
-import { Folder } from "../_support/cli.ts";
+import { Folder, until } from "../_support/cli.ts";
 import { DaoFolder } from "../_support/dao.ts";
-import { frameOf, recorded } from "./_record.ts";
+import { frameOf, recorded, Session } from "./_record.ts";
 
 Deno.test("replay plays packed and compressed recordings, whole, in part, and round after round", async () => {
   using folder = new Folder();
@@ -62,6 +63,70 @@ Deno.test("replay plays packed and compressed recordings, whole, in part, and ro
       frameOf("u16", 48, (played - 1) % frames),
       file,
     );
+  }
+});
+
+/** Replays a recording into a new stream, and records that. */
+async function recordReplay(
+  folder: Folder,
+  recording: Recording,
+  options: ReplayOptions,
+): Promise<{ again: Recorded; file: string }> {
+  using out = Stream.create("out", {
+    dir: folder.path,
+    size: recording.size,
+    type: recording.type,
+    existing: "replace",
+  });
+  const end = new AbortController();
+  const session = new Session([out.reopen()], [out], {
+    dir: folder.file("again"),
+    signal: end.signal,
+  });
+  const [recorder] = await session.ready();
+  await replay(out, [recording], { rateHz: 500, ...options });
+  await until("the last frame", () => {
+    const ring = recorder?.channel.ring;
+    return ring !== undefined && ring.head > 0 &&
+      ring.caught(ring.head - 1).cnt0 === out.cnt0;
+  });
+  end.abort();
+  const [again] = await session.done;
+  if (again === undefined) throw new Error("nothing was recorded");
+  return { again, file: again.files[0] ?? "" };
+}
+
+Deno.test("a record of a replay has every counter and acquisition time that was kept, frame by frame", async () => {
+  const frames = 50;
+  const before = 300;
+  using folder = new Folder();
+  using recording = await Recording.open(
+    await recorded(folder, "u16", [6, 4], frames, before),
+  );
+  const { table } = recording;
+  for (const keep of [true, false]) {
+    const begun = BigInt(Date.now()) * 1_000_000n;
+    const { again, file } = await recordReplay(folder, recording, {
+      keepCounters: keep,
+      keepTimes: keep,
+    });
+    using copy = await Recording.open(file);
+    const first = keep ? before + 1 : 1;
+    // A frame that this machine was too slow to catch is missed, not wrong.
+    assertEquals(again.frames + again.missed, frames + first - 1);
+    assertEquals(copy.frames, again.frames);
+    const bytes = new Uint8Array(48);
+    for (let k = 0; k < copy.frames; k++) {
+      const n = Number(copy.table?.cnt0?.[k]) - first;
+      await copy.read(k, bytes);
+      assertEquals(bytes, frameOf("u16", 48, n), `frame ${n}`);
+      assertEquals(copy.table?.cnt1?.[k], table?.cnt1?.[n]);
+      const acquired = copy.table?.acquired?.[k] ?? 0n;
+      if (keep) assertEquals(acquired, table?.acquired?.[n], `frame ${n}`);
+      else assert(acquired >= begun, `frame ${n}`);
+      // That of the replay, always: this is when it was written.
+      assert((copy.table?.written?.[k] ?? 0n) >= begun, `frame ${n}`);
+    }
   }
 });
 

@@ -78,6 +78,28 @@ for (const left of LEFT) {
   });
 }
 
+Deno.test("observeStream() that fails on the way leaves no thread and no claim", async () => {
+  using folder = new Folder();
+  using stream = Stream.create("cam", {
+    dir: folder.path,
+    size: [4],
+    type: "u16",
+  });
+  await assertRejects(
+    () =>
+      observeStream(stream, {
+        durationMs: 10_000,
+        onProgress: () => {
+          throw new Error("no terminal");
+        },
+      }),
+    Error,
+    "no terminal",
+  );
+  const claims = stream.semaphores().filter(({ readerPid }) => readerPid > 0);
+  assertEquals(claims, []);
+});
+
 Deno.test("observeStream() ends where the stream shrinks", async () => {
   using folder = new Folder();
   using stream = camera(folder);

@@ -1,8 +1,8 @@
 /** The columns of a binary table that hold a compressed image. @module */
 
-import { FitsError, quoted } from "../errors.ts";
 import type { FitsHdu } from "../hdu.ts";
-import type { FitsHeader } from "../header.ts";
+import { failAt } from "../header.ts";
+import { LETTER_BYTES, tableColumns } from "../table_columns.ts";
 
 /** A column whose cells lead to bytes in the heap. */
 export interface HeapColumn {
@@ -36,25 +36,7 @@ export interface TileColumns {
   readonly zero?: NumberColumn;
   /** ZBLANK. */
   readonly blank?: NumberColumn;
-  /** Whether there is a mask of pixels without value. */
-  readonly masked: boolean;
 }
-
-/** Bytes of an element by TFORM's letter. */
-const BYTES: Readonly<Record<string, number>> = {
-  L: 1,
-  B: 1,
-  A: 1,
-  I: 2,
-  J: 4,
-  E: 4,
-  K: 8,
-  D: 8,
-  C: 8,
-  M: 16,
-  P: 8,
-  Q: 16,
-};
 
 const HEAP: Readonly<Record<string, "compressed" | "gzip" | "uncompressed">> = {
   COMPRESSED_DATA: "compressed",
@@ -68,80 +50,48 @@ const NUMBERS: Readonly<Record<string, "scale" | "zero" | "blank">> = {
   ZBLANK: "blank",
 };
 
-/** A table has at most this many columns. */
-const MOST_COLUMNS = 999n;
-
-function fail(header: FitsHeader, keyword: string, problem: string): never {
-  const card = header.card(keyword)?.number;
-  throw new FitsError(
-    problem,
-    card === undefined ? { keyword } : { keyword, card },
-  );
-}
-
-/** TFORM taken apart. */
-function readForm(
-  header: FitsHeader,
-  n: number,
-): { bytes: number; letter: string; repeat: number; of: string } {
-  const keyword = `TFORM${n}`;
-  const text = (header.text(keyword) ?? "").trim().toUpperCase();
-  const match = /^(\d{0,9})([LXBIJKAEDCMPQ])([A-Z]?)/.exec(text);
-  if (match === null) {
-    return fail(header, keyword, `column format ${quoted(text)} is unknown`);
-  }
-  const [, digits = "", letter = "", of = ""] = match;
-  const repeat = digits === "" ? 1 : Number(digits);
-  const bytes = letter === "X"
-    ? Math.ceil(repeat / 8)
-    : repeat * (BYTES[letter] ?? 0);
-  return { bytes, letter, repeat, of };
-}
-
 /**
  * Finds the columns of a tile-compressed image.
  *
  * @param hdu The table.
  * @returns Where they are in a row.
- * @throws {FitsError} When a format cannot be read or they do not fit a row.
+ * @throws {FitsError} When a format cannot be read, they do not fit a row, or
+ * there is a mask of pixels without value.
  */
 export function findColumns(hdu: FitsHdu): TileColumns {
   const { header } = hdu;
-  const fields = header.integer("TFIELDS");
-  if (fields < 1n || fields > MOST_COLUMNS) {
-    fail(header, "TFIELDS", `value is ${fields}, not 1 to ${MOST_COLUMNS}`);
-  }
-  const found: { -readonly [K in keyof TileColumns]: TileColumns[K] } = {
-    masked: false,
-  };
-  let at = 0;
-  for (let n = 1; n <= Number(fields); n++) {
-    const { bytes, letter, repeat, of } = readForm(header, n);
-    const name = (header.text(`TTYPE${n}`) ?? "").trim().toUpperCase();
+  const found: { -readonly [K in keyof TileColumns]: TileColumns[K] } = {};
+  for (const { number, name, at, letter, repeat, of } of tableColumns(hdu)) {
     const heap = HEAP[name];
-    const number = NUMBERS[name];
+    const scaling = NUMBERS[name];
     if (heap !== undefined) {
-      const elementBytes = BYTES[of];
+      const elementBytes = LETTER_BYTES[of];
       if (
         !/[PQ]/.test(letter) || repeat !== 1 || elementBytes === undefined
       ) {
-        fail(header, `TFORM${n}`, `column ${name} is no array in the heap`);
+        failAt(
+          header,
+          `TFORM${number}`,
+          `column ${name} is no array in the heap`,
+        );
       }
       found[heap] = { at, wide: letter === "Q", elementBytes };
-    } else if (number !== undefined) {
+    } else if (scaling !== undefined) {
       if (!/[BIJKED]/.test(letter) || repeat !== 1) {
-        fail(header, `TFORM${n}`, `column ${name} does not hold one number`);
+        failAt(
+          header,
+          `TFORM${number}`,
+          `column ${name} does not hold one number`,
+        );
       }
-      found[number] = { at, letter };
-    } else if (name === "NULL_PIXEL_MASK") found.masked = true;
-    at += bytes;
-  }
-  if (at > (hdu.axes[0] ?? 0)) {
-    fail(
-      header,
-      "NAXIS1",
-      `a row has ${hdu.axes[0]} bytes, its columns need ${at}`,
-    );
+      found[scaling] = { at, letter };
+    } else if (name === "NULL_PIXEL_MASK") {
+      failAt(
+        header,
+        `TTYPE${number}`,
+        `column ${name}: a mask of pixels without value is not supported`,
+      );
+    }
   }
   return found;
 }

@@ -3,8 +3,8 @@
 import type { TileCodec, TileImage } from "../../../ffi/tiles.ts";
 import { FitsError, quoted } from "../errors.ts";
 import type { FitsHdu } from "../hdu.ts";
-import type { FitsHeader } from "../header.ts";
-import type { FitsBitpix } from "../types.ts";
+import { failAt, type FitsHeader } from "../header.ts";
+import { type FitsBitpix, isBitpix } from "../types.ts";
 import { findColumns, type TileColumns } from "./columns.ts";
 
 /** A compressed image: what it is and where its tiles are. */
@@ -45,20 +45,11 @@ const CODECS: Readonly<Record<string, TileCodec>> = {
   NOCOMPRESS: "stored",
 };
 
-const BITPIX: readonly number[] = [8, 16, 32, 64, -32, -64];
 const MOST_AXES = 8;
 const MOST_BLOCK = 65_536;
 
 /** Pixels of a tile: the helper decodes no more at once. */
 const MOST_PIXELS = 2n ** 28n;
-
-function fail(header: FitsHeader, keyword: string, problem: string): never {
-  const card = header.card(keyword)?.number;
-  throw new FitsError(
-    problem,
-    card === undefined ? { keyword } : { keyword, card },
-  );
-}
 
 /** An integer that must be within limits. */
 function within(
@@ -73,7 +64,7 @@ function within(
     fallback === undefined ? undefined : BigInt(fallback),
   );
   if (value < BigInt(least) || value > BigInt(most)) {
-    fail(header, keyword, `value is ${value}, not ${least} to ${most}`);
+    failAt(header, keyword, `value is ${value}, not ${least} to ${most}`);
   }
   return Number(value);
 }
@@ -82,8 +73,10 @@ function readCodec(header: FitsHeader): TileCodec {
   const name = (header.text("ZCMPTYPE") ?? "").trim().toUpperCase();
   const codec = CODECS[name];
   if (codec !== undefined) return codec;
-  if (!header.has("ZCMPTYPE")) fail(header, "ZCMPTYPE", "ZCMPTYPE is missing");
-  return fail(
+  if (!header.has("ZCMPTYPE")) {
+    failAt(header, "ZCMPTYPE", "ZCMPTYPE is missing");
+  }
+  return failAt(
     header,
     "ZCMPTYPE",
     `compression ${quoted(name)} is unknown; known are ` +
@@ -108,7 +101,7 @@ function parameter(
   const value = header.real(keyword, fallback);
   const number = Number(value);
   if (!Number.isInteger(number)) {
-    fail(header, keyword, `${name} is ${number}, an integer is needed`);
+    failAt(header, keyword, `${name} is ${number}, an integer is needed`);
   }
   return number;
 }
@@ -128,7 +121,7 @@ function readDither(
     case "SUBTRACTIVE_DITHER_2":
       return { dither: 2, lossless: false };
     default:
-      return fail(
+      return failAt(
         header,
         "ZQUANTIZ",
         `quantization ${quoted(name)} is unknown`,
@@ -157,10 +150,10 @@ function readGeometry(
     count *= BigInt(Math.ceil(axis / part));
   }
   if (pixels * 8n > BigInt(most)) {
-    fail(header, "ZNAXIS", `the product of the axes overflows: ${pixels}`);
+    failAt(header, "ZNAXIS", `the product of the axes overflows: ${pixels}`);
   }
   if (perTile > MOST_PIXELS) {
-    fail(
+    failAt(
       header,
       "ZTILE1",
       `a tile has ${perTile} pixels, at most ${MOST_PIXELS} can be read`,
@@ -189,20 +182,24 @@ export function describeTiles(hdu: FitsHdu): TileTable {
   const { header } = hdu;
   const codec = readCodec(header);
   const columns = findColumns(hdu);
-  if (header.has("ZMASKCMP") || columns.masked) {
-    fail(header, "ZMASKCMP", "a mask of pixels without value is not supported");
+  if (header.has("ZMASKCMP")) {
+    failAt(
+      header,
+      "ZMASKCMP",
+      "a mask of pixels without value is not supported",
+    );
   }
   if (columns.compressed === undefined) {
     throw new FitsError("the table has no column COMPRESSED_DATA");
   }
-  const bitpix = Number(header.integer("ZBITPIX")) as FitsBitpix;
-  if (!BITPIX.includes(bitpix)) {
-    fail(header, "ZBITPIX", `value is ${bitpix}, no BITPIX`);
+  const bitpix = Number(header.integer("ZBITPIX"));
+  if (!isBitpix(bitpix)) {
+    return failAt(header, "ZBITPIX", `value is ${bitpix}, no BITPIX`);
   }
   const { size, tile, count } = readGeometry(header);
   const rows = hdu.axes[1] ?? 0;
   if (count !== BigInt(rows) && !size.includes(0)) {
-    fail(
+    failAt(
       header,
       "NAXIS2",
       `the table has ${rows} rows, the image ${count} tiles`,
@@ -220,10 +217,10 @@ export function describeTiles(hdu: FitsHdu): TileTable {
   const riceBytes = parameter(header, "BYTEPIX", 2, 4);
   if (codec === "rice") {
     if (block < 1 || block > MOST_BLOCK) {
-      fail(header, "ZVAL1", `BLOCKSIZE is ${block}, not 1 to ${MOST_BLOCK}`);
+      failAt(header, "ZVAL1", `BLOCKSIZE is ${block}, not 1 to ${MOST_BLOCK}`);
     }
     if (![1, 2, 4].includes(riceBytes)) {
-      fail(header, "ZVAL2", `BYTEPIX is ${riceBytes}, not 1, 2 or 4`);
+      failAt(header, "ZVAL2", `BYTEPIX is ${riceBytes}, not 1, 2 or 4`);
     }
   }
   const scale = optionalReal(header, "ZSCALE");

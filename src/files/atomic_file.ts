@@ -2,7 +2,7 @@
 
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { basename, dirname, join } from "@std/path";
+import { removeIfThere, temporaryName, writeAll } from "./whole_file.ts";
 
 /** Follows symbolic links to the file that shall be replaced. */
 async function targetOf(path: string): Promise<string> {
@@ -11,19 +11,6 @@ async function targetOf(path: string): Promise<string> {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return path;
     throw error;
-  }
-}
-
-/** A name in the target's folder that is not taken. */
-function temporaryName(target: string): string {
-  const random = crypto.randomUUID().slice(0, 8);
-  return join(dirname(target), `.${basename(target)}.${random}.tmp`);
-}
-
-/** Writes all of `bytes`. */
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    done += await file.write(bytes.subarray(done));
   }
 }
 
@@ -143,10 +130,6 @@ export class AtomicFile {
     } catch (error) {
       if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
-    try {
-      await Deno.remove(this.#temporary);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    await removeIfThere(this.#temporary);
   }
 }

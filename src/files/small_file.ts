@@ -4,9 +4,10 @@
  */
 
 import { dirname, join } from "@std/path";
+import { temporaryName } from "./whole_file.ts";
 
 /** Reads a text file; `undefined` where there is none. */
-export function readText(path: string): string | undefined {
+export function readIfThere(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {
@@ -20,11 +21,7 @@ export function readText(path: string): string | undefined {
 
 /** The first line of a text file; `undefined` where it says nothing. */
 export function readFirstLine(path: string): string | undefined {
-  return readText(path)?.split("\n")[0]?.trim() || undefined;
-}
-
-function temporaryName(path: string): string {
-  return `${path}.${Deno.pid}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  return readIfThere(path)?.split("\n")[0]?.trim() || undefined;
 }
 
 function removeIfThere(path: string): void {
