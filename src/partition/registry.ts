@@ -288,6 +288,14 @@ export function readCalls(folder: string): readonly Pending[] {
   return getState(registryPath(folder), toRegistry)?.calls ?? [];
 }
 
+/**
+ * Every segment, as it was written last: those that the kernel has no more,
+ * too.
+ */
+export function readEntries(folder: string): readonly Entry[] {
+  return getState(registryPath(folder), toRegistry)?.segments ?? [];
+}
+
 /** The segments as they are now. */
 export function readRegistry(folder: string): Registry {
   const registry = getState(registryPath(folder), toRegistry) ??
