@@ -14,6 +14,8 @@ export class Book {
   #state: UnitState | undefined;
   readonly #onEvent: EventSink;
   readonly #events: KeptEvent[] = [];
+  /** What was told last of each thing that fails. */
+  readonly #failing = new Map<string, string>();
   /** The run folder. */
   readonly folder: string;
 
@@ -64,11 +66,25 @@ export class Book {
   }
 
   /** What cannot be done now is tried again at the next look. */
-  quietly(what: () => void): void {
+  quietly(name: string, what: () => void): void {
     try {
       what();
+      this.went(name);
     } catch (error) {
-      this.tell((error as Error).message, "warning");
+      this.failed(name, error);
     }
+  }
+
+  /** Tells what failed: once, as long as it goes on failing like that. */
+  failed(name: string, error: unknown): void {
+    const { message } = error as Error;
+    if (this.#failing.get(name) === message) return;
+    this.#failing.set(name, message);
+    this.tell(message, "warning");
+  }
+
+  /** It went well. */
+  went(name: string): void {
+    this.#failing.delete(name);
   }
 }

@@ -153,7 +153,8 @@ export class Ferries {
         ),
     );
     for (const peer of state.peers) {
-      void this.#tend(peer, concerned.includes(peer));
+      this.#tend(peer, concerned.includes(peer))
+        .catch((error) => this.#book.failed("segments", error));
     }
   }
 

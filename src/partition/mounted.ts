@@ -43,7 +43,8 @@ export class Mounted {
 
   /** Holds every mount against what its owner shares now. */
   look(): void {
-    void this.#remote?.look((mount, problem) => this.#note(mount, problem));
+    this.#remote?.look((mount, problem) => this.#note(mount, problem))
+      .catch((error) => this.#book.failed("mounts", error));
     for (const mount of this.#book.state.mounts) {
       if (this.#remote?.peer(mount.partition) !== undefined) continue;
       let problem = "";
@@ -54,7 +55,7 @@ export class Mounted {
           ? `the daemon may not link to "${mount.target}": mount it once more, ` +
             "or start the daemon with --reach FOLDER"
           : (error as Error).message;
-        this.#book.quietly(() => setAside(mount));
+        this.#book.quietly(mount.path, () => setAside(mount));
       }
       this.#note(mount, problem);
     }

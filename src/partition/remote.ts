@@ -167,8 +167,8 @@ export class Remote {
    * @param onState Told how each mount does: a problem, or nothing.
    */
   async look(onState: (mount: Mount, problem: string) => void): Promise<void> {
-    this.#watch.look();
-    this.ferries.look();
+    this.#book.quietly("peers", () => this.#watch.look());
+    this.#book.quietly("segments", () => this.ferries.look());
     if (this.#busy) return;
     this.#busy = true;
     try {
@@ -177,10 +177,12 @@ export class Remote {
       await this.#endOrphans();
       // Not waited for: one that does not answer holds no other one up.
       for (const mount of this.#book.state.mounts) {
-        void this.#lookAt(mount, onState);
+        this.#lookAt(mount, onState)
+          .catch((error) => this.#book.failed(mount.path, error));
       }
+      this.#book.went("streams");
     } catch (error) {
-      this.#book.tell((error as Error).message, "warning");
+      this.#book.failed("streams", error);
     } finally {
       this.#busy = false;
     }
