@@ -4,6 +4,7 @@
  */
 
 import type { EventSink } from "../bridge/session.ts";
+import { PartitionError } from "./errors.ts";
 import type { KeptEvent } from "./report.ts";
 import { type UnitState, writeUnit } from "./unit.ts";
 
@@ -18,6 +19,8 @@ export class Book {
   readonly #failing = new Map<string, string>();
   /** The run folder. */
   readonly folder: string;
+  /** Whether the partition goes down: nothing is set up any more. */
+  ending = false;
 
   /**
    * Opens an empty one.
@@ -63,6 +66,16 @@ export class Book {
     const state = { ...this.state, ...change };
     writeUnit(this.folder, state);
     this.#state = state;
+  }
+
+  /**
+   * For what sets something up.
+   *
+   * @throws {PartitionError} where the partition goes down.
+   */
+  requireStaying(): void {
+    if (!this.ending) return;
+    throw new PartitionError(`Partition ${this.state.partition} goes down`);
   }
 
   /** What cannot be done now is tried again at the next look. */

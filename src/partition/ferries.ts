@@ -87,6 +87,7 @@ export class Ferries {
   }
 
   #ensure(peer: Peer, place: readonly string[]): Promise<Duty> {
+    this.#book.requireStaying();
     const name = ferryName(peer.partition);
     const key = this.#peers.keys.of(peer.partition)?.path;
     return this.#duties.ensure(name, [

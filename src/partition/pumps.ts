@@ -156,9 +156,11 @@ export class Pumps {
    */
   start(task: PumpTask, facts: CarrierFacts): Promise<Pump> {
     return this.#inTurn(async () => {
+      this.#book.requireStaying();
       const words = this.#words(task, facts);
       const name = this.#place(task, words);
       const duty: Duty = await this.#duties.ensure(name, words);
+      this.#book.requireStaying();
       const { path, port, after = "0" } = task;
       let taken: { port: number };
       try {

@@ -116,6 +116,7 @@ export class Remote {
     const peer = await this.callers.identify(request, caller);
     const { partition, hostname } = this.#book.state;
     if (request.do === "ping") return { partition, hostname };
+    this.#book.requireStaying();
     if (request.do === "ferry") return await this.ferries.answer(request, peer);
     return await this.#serving.answer(request, peer, caller.host);
   }
@@ -225,7 +226,8 @@ export class Remote {
   }
 
   #isMounted({ path }: Mount): boolean {
-    return this.#book.state.mounts.some((one) => one.path === path);
+    return !this.#book.ending &&
+      this.#book.state.mounts.some((one) => one.path === path);
   }
 
   #pumpOf(mount: Mount): Pump | undefined {
@@ -267,6 +269,7 @@ export class Remote {
     let pump = there;
     if (pump === undefined) {
       await this.#requireOrigin(mount, peer);
+      if (!this.#isMounted(mount)) return;
       this.#claim(mount);
       pump = await this.pumps.start({
         kind: "receive",
@@ -328,6 +331,7 @@ export class Remote {
       }
       throw error;
     }
+    if (!this.#isMounted(mount)) return; // unmounted meanwhile: no file of it
     this.#claim(mount);
     const shape = toShape(answer.shape as Record<string, unknown>);
     const after = this.#begun(mount, ensureLike(path, shape));
