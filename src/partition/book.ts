@@ -5,7 +5,7 @@
 
 import type { EventSink } from "../bridge/session.ts";
 import { PartitionError } from "./errors.ts";
-import type { KeptEvent } from "./report.ts";
+import { type EventLevel, type KeptEvent, KeptEvents } from "./kept_events.ts";
 import { type UnitState, writeUnit } from "./unit.ts";
 
 const KEPT_EVENTS = 100;
@@ -14,7 +14,7 @@ const KEPT_EVENTS = 100;
 export class Book {
   #state: UnitState | undefined;
   readonly #onEvent: EventSink;
-  readonly #events: KeptEvent[] = [];
+  readonly #events = new KeptEvents(KEPT_EVENTS);
   /** What was told last of each thing that fails. */
   readonly #failing = new Map<string, string>();
   /** The run folder. */
@@ -46,13 +46,12 @@ export class Book {
 
   /** What happened last. */
   get events(): readonly KeptEvent[] {
-    return this.#events;
+    return this.#events.all;
   }
 
   /** Tells something. */
-  tell(message: string, level: "note" | "warning" = "note"): void {
-    this.#events.push({ time: new Date().toISOString(), level, message });
-    if (this.#events.length > KEPT_EVENTS) this.#events.shift();
+  tell(message: string, level: EventLevel = "note"): void {
+    this.#events.add(level, message);
     this.#onEvent({ level, message });
   }
 

@@ -151,6 +151,17 @@ export class Duties {
     );
   }
 
+  /**
+   * The same.
+   *
+   * @throws {PartitionError} where it does not run.
+   */
+  require(name: string): Duty {
+    const duty = this.find(name);
+    if (duty !== undefined) return duty;
+    throw new PartitionError(`The process of ${name} does not run`);
+  }
+
   /** All that are remembered, running or not. */
   get all(): readonly Duty[] {
     return this.#book.state.duties;
@@ -221,10 +232,7 @@ export class Duties {
    * @throws {PartitionError} where it does not answer, or refuses.
    */
   async ask(name: string, request: Request): Promise<unknown> {
-    const duty = this.find(name);
-    if (duty === undefined) {
-      throw new PartitionError(`The process of ${name} does not run`);
-    }
+    const duty = this.require(name);
     return await askSocket(this.#socket(duty), name, request, ANSWER_S);
   }
 

@@ -393,7 +393,6 @@ export class Remote {
   /** Ends every process. */
   async endAll(): Promise<void> {
     await this.pumps.endAll();
-    this.ferries.endAll();
   }
 
   /** Removes the copy of a mount, where it is ours. */
