@@ -236,11 +236,12 @@ export class OwnerEnd {
       ? undefined
       : BigInt(text(message, "since"));
     let before: string | undefined;
-    const found = changeRegistry(folder, (registry) => {
+    const found = changeRegistry(folder, (registry, otherwise) => {
       const entry = this.#find(registry, uid);
       if (entry === undefined) return undefined;
       if (entry.removed && !this.#holds(entry)) return undefined;
       const segment = Segment.byId(entry.shmid).attach({ writable: true });
+      otherwise(() => segment.close());
       if (segment.size < kernelBytes(entry.size)) {
         segment.close(); // of an earlier version: has no place for copies
         return undefined;
