@@ -4,6 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { IPC_CREAT } from "../../src/partition/xp.ts";
 import { listSegments } from "../../src/sysv/info.ts";
 
+import { until } from "../_support/cli.ts";
 import { Host } from "./_support.ts";
 import { Sites } from "./_site.ts";
 
