@@ -224,12 +224,21 @@ export class OwnerEnd {
     return {};
   }
 
+  /** Whether the peer has a segment already, or waits for it. */
+  #asked(uid: string): boolean {
+    return [...this.#served.values()].some((served) => served.uid === uid) ||
+      this.#later.some((message) => message.uid === uid);
+  }
+
   #hold(message: Message): void {
     const { folder, peer, bell } = this.#place;
     const handle = whole(message, "handle", 0, 0xffff_ffff);
     const uid = text(message, "uid");
     const name = text(message, "copy");
-    if (!/^(?!0{16})[0-9a-f]{16}$/.test(name) || this.#served.has(handle)) {
+    if (
+      !/^(?!0{16})[0-9a-f]{16}$/.test(name) || this.#served.has(handle) ||
+      this.#asked(uid)
+    ) {
       throw new PartitionError("It breaks the rules of the line: a bad hold");
     }
     const since = message.since === null

@@ -431,3 +431,18 @@ testWhere(
     while (last !== "STOPPING=1") last = await systemd.line();
   },
 );
+
+Deno.test.each(
+  ["partition=1", "config=a", "dir=a", "metrics=1", "log=json", "reach=a"],
+)(
+  "shmim ctl status --%s is wrong usage: it belongs to startup",
+  async (option) => {
+    const name = option.replace(/=.*/, "");
+    const { code, out, err } = await shmim(["ctl", "status", `--${option}`]);
+    assertEquals([code, out], [2, ""]);
+    assertEquals(
+      err,
+      `shmim: --${name} belongs to startup (shmim ctl --help)\n`,
+    );
+  },
+);
