@@ -78,11 +78,21 @@ async function runningState(
   return state;
 }
 
+/** What a daemon says, whichever way it is told to say it. */
+function messageOf(line: string): string {
+  try {
+    const { message } = JSON.parse(line) as { message?: unknown };
+    return typeof message === "string" ? message : line;
+  } catch {
+    return line;
+  }
+}
+
 async function startup(options: Options, out: Output): Promise<number> {
   const { which, partition, words } = options;
   const state = await runningState(which);
   if (state === undefined) {
-    out.line(await launch(["daemon", ...words]));
+    out.line(messageOf(await launch(["daemon", ...words])));
     return EXIT.done;
   }
   if (partition !== undefined && partition !== state.partition) {
