@@ -81,7 +81,7 @@ function same(a: readonly string[], b: readonly string[]): boolean {
 export class Duties {
   readonly #book: Book;
   readonly #start: StartDuty;
-  readonly #backOff = new BackOff();
+  readonly #backOff: BackOff;
   readonly #starting = new Map<string, Promise<Duty>>();
   readonly #taking = new Set<number>();
   /** Settles when nothing runs but what is remembered. */
@@ -93,9 +93,11 @@ export class Duties {
    *
    * @param book What the daemon remembers.
    * @param start Starts a process.
+   * @param backOff When one that died may be started again.
    */
-  constructor(book: Book, start: StartDuty) {
+  constructor(book: Book, start: StartDuty, backOff: BackOff = new BackOff()) {
     this.#book = book;
+    this.#backOff = backOff;
     this.#start = start;
     this.#alone = this.#endStrangers();
     this.#alone.catch(() => {}); // told by the first who needs a process
