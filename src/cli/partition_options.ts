@@ -2,6 +2,7 @@
 
 import { SEGMENT_TABLE } from "../../ffi/segment.ts";
 import { ask, type Request } from "../partition/control.ts";
+import { runFolders, SOCKET_TABLE } from "../partition/registered.ts";
 import { runFolder } from "../partition/run_folder.ts";
 import { MAX_PARTITION, MAX_UNIT, socketPath } from "../partition/unit.ts";
 import { type Arguments, integerFrom, type OptionSpec } from "./args.ts";
@@ -58,6 +59,22 @@ export function socketNeeds(
     write: [folder],
     net: units.map((unit) => `unix:${socketPath(folder, unit)}`),
   };
+}
+
+/** The run folders whose segments stay. */
+export const RUNS_OPTION: OptionSpec = {
+  name: "run",
+  value: "FOLDER",
+  many: true,
+  help: "also keep what partitions of this run folder have",
+};
+
+/** What looking for the segments of partitions takes to read. */
+export function runsNeeds(scope: Scope, runs: readonly string[]): string[] {
+  return [
+    SOCKET_TABLE,
+    ...scope === GENERAL ? scope.folder(undefined) : runFolders(runs),
+  ];
 }
 
 /** What stands for the memory of segments. */

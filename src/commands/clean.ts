@@ -14,12 +14,14 @@ import {
   removeLeaving,
   SEMAPHORES,
 } from "../host/leavings.ts";
+import { RUNS_OPTION, runsNeeds } from "../cli/partition_options.ts";
 import { census, pidFacts } from "../host/processes.ts";
 import { DEFAULT_FOLDERS, streamFolder } from "../stream/names.ts";
 
 interface Options {
   readonly dir: string | undefined;
   readonly kinds: readonly LeavingKind[];
+  readonly runs: readonly string[];
   readonly dryRun: boolean;
   readonly alone: boolean;
   readonly json: boolean;
@@ -57,6 +59,7 @@ function run(options: Options, io: Io): number {
   const found = findLeavings({
     folder: streamFolder(options.dir),
     kinds: options.kinds,
+    runs: options.runs,
     look: () => {
       const facts = pidFacts();
       return {
@@ -104,8 +107,9 @@ export const command = defineCommand<Options>({
   usage: ["clean [OPTIONS]"],
   description: "Removes what dead processes left: claims of semaphores, " +
     "temporary files, semaphores whose stream is gone, your System V " +
-    "segments that nobody has attached. Never a stream. In a container, " +
-    "where a process that lives may not be seen, nothing goes.",
+    "segments that nobody has attached. Never a stream, nor a segment that a " +
+    "partition has. In a container, where a process that lives may not be " +
+    "seen, nothing goes.",
   options: [
     { name: "dry-run", help: "only say what would go" },
     {
@@ -114,6 +118,7 @@ export const command = defineCommand<Options>({
       many: true,
       help: "claims, files, semaphores, segments",
     },
+    RUNS_OPTION,
     { name: "alone", help: "no process outside of this container uses them" },
     DIR,
     JSON_OPTION,
@@ -130,12 +135,13 @@ export const command = defineCommand<Options>({
     return {
       dir: args.text("dir"),
       kinds: kindsOf(args.list("only")),
+      runs: args.list("run"),
       dryRun: args.flag("dry-run"),
       alone: args.flag("alone"),
       json: args.flag("json"),
     };
   },
-  needs({ dir, kinds, dryRun }, scope): Needs {
+  needs({ dir, kinds, runs, dryRun }, scope): Needs {
     const folders = scope.folder(undefined, dir);
     const named = kinds.includes("semaphores");
     const changed = [
@@ -148,6 +154,7 @@ export const command = defineCommand<Options>({
         ...folders,
         "/proc",
         ...named ? [SEMAPHORES, ...DEFAULT_FOLDERS] : [],
+        ...kinds.includes("segments") ? runsNeeds(scope, runs) : [],
       ],
       ...dryRun ? {} : { write: changed },
     };

@@ -78,11 +78,21 @@ async function runningState(
   return state;
 }
 
+/** What a daemon says, whichever way it is told to say it. */
+function messageOf(line: string): string {
+  try {
+    const { message } = JSON.parse(line) as { message?: unknown };
+    return typeof message === "string" ? message : line;
+  } catch {
+    return line;
+  }
+}
+
 async function startup(options: Options, out: Output): Promise<number> {
   const { which, partition, words } = options;
   const state = await runningState(which);
   if (state === undefined) {
-    out.line(await launch(["daemon", ...words]));
+    out.line(messageOf(await launch(["daemon", ...words])));
     return EXIT.done;
   }
   if (partition !== undefined && partition !== state.partition) {
@@ -345,16 +355,28 @@ function unitsOf({ action, which }: Options, scope: Scope): number[] {
   }
 }
 
-/** What a daemon that is started is given of the command line. */
-function wordsOf(args: Arguments): string[] {
-  return ["unit", "run", "partition", "config", "dir", "metrics", "log"]
-    .flatMap((name) => {
-      const value = args.text(name);
-      return value === undefined ? [] : [`--${name}`, value];
-    }).concat(args.list("reach").flatMap((folder) => ["--reach", folder]));
+/** Options that only a daemon that is started has. */
+const STARTUP_ONLY = [
+  "partition",
+  "config",
+  "dir",
+  "metrics",
+  "log",
+  "reach",
+] as const;
+
+/** What was said of an option: once, or again and again. */
+function valuesOf(args: Arguments, name: string): string[] {
+  const value = args.text(name);
+  return value === undefined ? args.list(name) : [value];
 }
 
-const STARTUP_ONLY = ["partition", "config", "dir", "metrics", "log"];
+/** What a daemon that is started is given of the command line. */
+function wordsOf(args: Arguments): string[] {
+  return ["unit", "run", ...STARTUP_ONLY].flatMap((name) =>
+    valuesOf(args, name).flatMap((value) => [`--${name}`, value])
+  );
+}
 
 /** The command. */
 export const command = defineCommand<Options>({
@@ -422,7 +444,7 @@ export const command = defineCommand<Options>({
       );
     }
     if (action !== "startup") {
-      const bad = STARTUP_ONLY.find((name) => args.text(name) !== undefined);
+      const bad = STARTUP_ONLY.find((name) => valuesOf(args, name).length > 0);
       if (bad !== undefined) {
         throw new UsageError(`--${bad} belongs to startup`);
       }

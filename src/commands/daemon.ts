@@ -4,9 +4,9 @@ import { resolve } from "@std/path";
 import { notify } from "../../ffi/notify.ts";
 import { variable } from "../../ffi/access.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
-import { EXIT, UsageError } from "../cli/errors.ts";
+import { describe, EXIT, exitCode, UsageError } from "../cli/errors.ts";
 import { EXACT, GENERAL, type Needs, type Scope, union } from "../cli/needs.ts";
-import type { Output } from "../cli/output.ts";
+import { type Output, OutputClosed } from "../cli/output.ts";
 import {
   type Daemon as Which,
   daemonOf,
@@ -58,6 +58,14 @@ function reporting(): Disposable {
   };
 }
 
+/** An event as a line of JSON. */
+function jsonLine(
+  level: BridgeEvent["level"] | "error",
+  message: string,
+): string {
+  return JSON.stringify({ time: new Date().toISOString(), level, message });
+}
+
 function logger(
   out: Output,
   log: Options["log"],
@@ -65,7 +73,7 @@ function logger(
   return ({ level, message }) =>
     out.say(
       log === "json"
-        ? JSON.stringify({ time: new Date().toISOString(), level, message })
+        ? jsonLine(level, message)
         : level === "warning"
         ? `warning: ${message}`
         : message,
@@ -110,10 +118,9 @@ async function run(options: Options, { out, signal }: Io): Promise<number> {
       });
     }
     using _ = reporting();
-    out.line(
-      `partition ${daemon.state.partition} is up: unit ${which.unit}, pid ` +
-        `${Deno.pid}`,
-    );
+    const up = `partition ${daemon.state.partition} is up: unit ` +
+      `${which.unit}, pid ${Deno.pid}`;
+    out.line(options.log === "json" ? jsonLine("note", up) : up);
     const stop = (): void => void daemon.close();
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop);
@@ -232,7 +239,16 @@ export const command = defineCommand<Options>({
     ]);
   },
   async run(options, io): Promise<number> {
-    await command.prepare?.(options);
-    return await run(options, io);
+    try {
+      await command.prepare?.(options);
+      return await run(options, io);
+    } catch (error) {
+      if (
+        options.log !== "json" || error instanceof OutputClosed ||
+        error instanceof Deno.errors.NotCapable
+      ) throw error; // whoever grants permissions reads it
+      io.out.say(jsonLine("error", describe(error, false)));
+      return exitCode(error);
+    }
   },
 });

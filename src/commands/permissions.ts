@@ -5,6 +5,7 @@ import { Arguments } from "../cli/args.ts";
 import { type Command, defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
+import { SOCKET_TABLE } from "../partition/registered.ts";
 import { exactNeeds, flags, LAZY, readable } from "../cli/needs.ts";
 import { quote } from "../cli/refusal.ts";
 import { findCommand } from "./find.ts";
@@ -62,7 +63,7 @@ export const command = defineCommand<Options>({
   },
   needs({ asked }, scope): Needs {
     if (asked === undefined) {
-      return { read: scope.folder(undefined), libc: true };
+      return { read: [...scope.folder(undefined), SOCKET_TABLE], libc: true };
     }
     // Links are resolved, because their targets need a permission, too. What
     // cannot be looked at is refused when it is looked at, and not before:

@@ -3,11 +3,12 @@
 import type { Arguments } from "../cli/args.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { GENERAL, type Needs } from "../cli/needs.ts";
 import { columns, type Output } from "../cli/output.ts";
 import { JSON_OPTION, LOCAL_OPTION, timesOf } from "../cli/shared_options.ts";
-import { currentUser } from "../../ffi/process.ts";
 import { SEGMENT_TABLE, segmentLimits } from "../../ffi/segment.ts";
+import { RUNS_OPTION, runsNeeds } from "../cli/partition_options.ts";
+import { leftSegments } from "../host/leavings.ts";
 import { hexKey, type ListedSegment, listSegments } from "../sysv/info.ts";
 import { Segment } from "../sysv/segment.ts";
 
@@ -17,6 +18,7 @@ interface Options {
   readonly action: typeof ACTIONS[number];
   readonly ids: readonly number[];
   readonly orphans: boolean;
+  readonly runs: readonly string[];
   readonly dryRun: boolean;
   readonly json: boolean;
   readonly time: (iso: string) => string;
@@ -134,12 +136,6 @@ function limits(out: Output, json: boolean): number {
   return EXIT.done;
 }
 
-/** Segments that this user can have left behind. */
-function orphans(): ListedSegment[] {
-  const user = currentUser();
-  return listSegments().filter(({ orphan, uid }) => orphan && uid === user);
-}
-
 function removeOne(shmid: number): string {
   const segment = Segment.byId(shmid);
   const { key, size, attached } = segment.stat();
@@ -151,7 +147,12 @@ function removeOne(shmid: number): string {
 }
 
 function rm(options: Options, { out }: Io): number {
-  const found = options.orphans ? orphans() : [];
+  const left = options.orphans ? leftSegments(options.runs) : [];
+  const found = left.filter(({ kept }) => kept === null);
+  for (const { shmid, key, size, kept } of left) {
+    if (kept === null) continue;
+    out.say(`kept ${shmid} (${hexKey(key)}, ${size} bytes): ${kept}`);
+  }
   if (options.orphans && found.length === 0) out.say("No orphans");
   const ids = options.orphans ? found.map(({ shmid }) => shmid) : options.ids;
   if (options.dryRun) {
@@ -211,11 +212,12 @@ export const command = defineCommand<Options>({
   description: "System V segments: ls lists all of them, who made and used " +
     "them last and whether those live; rm removes some, or, with --orphans, " +
     "those of yours that nobody has attached and whose creator and last user " +
-    "are gone; limits tells the kernel's. What is still attached goes with " +
-    "the last who has it.",
+    "are gone, and which no partition has; limits tells the kernel's. What is " +
+    "still attached goes with the last who has it.",
   options: [
     { name: "orphans", help: "rm: all of yours that nobody can miss" },
     { name: "dry-run", help: "rm --orphans: only say which" },
+    RUNS_OPTION,
     LOCAL_OPTION,
     JSON_OPTION,
   ],
@@ -244,6 +246,10 @@ export const command = defineCommand<Options>({
     } else if (args.flag("json")) {
       throw new UsageError("--json belongs to ls and limits");
     }
+    const runs = args.list("run");
+    if (runs.length > 0 && !args.flag("orphans")) {
+      throw new UsageError("--run belongs to rm --orphans");
+    }
     if (args.flag("local") && action !== "ls") {
       throw new UsageError("--local belongs to ls");
     }
@@ -251,14 +257,19 @@ export const command = defineCommand<Options>({
       action,
       ids: action === "rm" ? idsOf(args, rest) : [],
       orphans: args.flag("orphans"),
+      runs,
       dryRun: args.flag("dry-run"),
       json: args.flag("json"),
       time: timesOf(args),
     };
   },
-  needs({ action }): Needs {
+  needs({ action, orphans, runs }, scope): Needs {
     return {
-      read: [SEGMENT_TABLE, ...action === "ls" ? [PASSWD] : []],
+      read: [
+        SEGMENT_TABLE,
+        ...action === "ls" ? [PASSWD] : [],
+        ...orphans || scope === GENERAL ? runsNeeds(scope, runs) : [],
+      ],
       ...action === "rm" ? { write: [SEGMENT_TABLE] } : {},
     };
   },

@@ -9,9 +9,14 @@ import { isSystemError } from "../../ffi/errno.ts";
 import { removeFile, statFile } from "../../ffi/files.ts";
 import { listNames, readText } from "../../ffi/host.ts";
 import { currentUser } from "../../ffi/process.ts";
+import {
+  registered,
+  runFolders,
+  type WhyKept,
+} from "../partition/registered.ts";
 import { DEFAULT_FOLDERS, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
-import { hexKey, listSegments } from "../sysv/info.ts";
+import { hexKey, type ListedSegment, listSegments } from "../sysv/info.ts";
 import { Segment } from "../sysv/segment.ts";
 import type { Census, PidFacts } from "./processes.ts";
 
@@ -56,6 +61,8 @@ export interface SearchOptions {
    * made a file before and is not there then is dead, not too young.
    */
   readonly look: () => Living;
+  /** Run folders of partitions, beside those that are found. */
+  readonly runs?: readonly string[];
   /** Where named semaphores lie. Default `/dev/shm`. */
   readonly semaphoreFolder?: string;
 }
@@ -80,7 +87,7 @@ export function findLeavings(options: SearchOptions): Leaving[] {
   const left = [
     ...kinds.includes("claims") ? claims(folder, names) : [],
     ...kinds.includes("files") ? files(folder, names) : [],
-    ...kinds.includes("segments") ? segments() : [],
+    ...kinds.includes("segments") ? segments(options.runs) : [],
   ];
   const named = kinds.includes("semaphores") ? namedSemaphores(options) : [];
   const living = options.look();
@@ -90,14 +97,14 @@ export function findLeavings(options: SearchOptions): Leaving[] {
     ...dead.map(({ pids, ...rest }): Leaving => ({
       ...rest,
       pid: pids[0] ?? null,
-      kept: hidden,
+      kept: rest.kept ?? hidden,
     })),
     ...unused(named, options, living),
   ];
 }
 
 /** Something with the processes that it may belong to. */
-interface Candidate extends Omit<Leaving, "pid" | "kept"> {
+interface Candidate extends Omit<Leaving, "pid"> {
   readonly pids: readonly number[];
 }
 
@@ -123,6 +130,7 @@ function claims(folder: string, names: readonly string[]): Candidate[] {
         pids: [readerPid],
         number: index,
         says: `claim of pid ${readerPid} on semaphore ${index} of ${open.name}`,
+        kept: null,
       });
     });
   }
@@ -142,6 +150,7 @@ function files(folder: string, names: readonly string[]): Candidate[] {
       pids: [pid],
       number: null,
       says: `temporary file ${name} of pid ${pid}`,
+      kept: null,
     }];
   });
 }
@@ -203,16 +212,39 @@ function unused(
   });
 }
 
-function segments(): Candidate[] {
+/** A segment that nobody has attached, and why it stays all the same. */
+export interface LeftSegment extends ListedSegment {
+  /** `null`: it can go. */
+  readonly kept: string | null;
+}
+
+/**
+ * Segments of this user that nobody has attached, and whose creator and last
+ * user are gone.
+ *
+ * @param runs Run folders of partitions, beside those that are found: what a
+ * partition has stays.
+ */
+export function leftSegments(runs: readonly string[] = []): LeftSegment[] {
   const user = currentUser();
-  return listSegments().filter(({ orphan, uid }) => orphan && uid === user)
-    .map(({ shmid, key, size, creatorPid, lastPid }) => ({
+  const left = listSegments().filter(({ orphan, uid }) =>
+    orphan && uid === user
+  );
+  if (left.length === 0) return [];
+  const why: WhyKept = registered(runFolders(runs));
+  return left.map((one) => ({ ...one, kept: why(one) }));
+}
+
+function segments(runs?: readonly string[]): Candidate[] {
+  return leftSegments(runs)
+    .map(({ shmid, key, size, creatorPid, lastPid, kept }) => ({
       kind: "segments",
       path: null,
       pids: [creatorPid, lastPid],
       number: shmid,
       says: `segment ${shmid} (${hexKey(key)}, ${size} bytes) of pid ` +
         creatorPid,
+      kept,
     }));
 }
 

@@ -8,10 +8,16 @@ const FORGIVEN_MS = 60_000;
 /** When a thing that fails may be tried again: twice as late each time. */
 export class BackOff {
   readonly #next = new Map<string, { at: number; wait: number }>();
+  readonly #now: () => number;
+
+  /** @param now The time in ms, of a clock that only goes forward. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** How long it still has to wait, ms. */
   waitMs(name: string): number {
-    return Math.max(0, (this.#next.get(name)?.at ?? 0) - performance.now());
+    return Math.max(0, (this.#next.get(name)?.at ?? 0) - this.#now());
   }
 
   /** Whether it may be tried now. */
@@ -22,7 +28,7 @@ export class BackOff {
   /** It failed. */
   failed(name: string): void {
     const last = this.#next.get(name);
-    const now = performance.now();
+    const now = this.#now();
     const wait = last === undefined || now - last.at > FORGIVEN_MS
       ? FIRST_MS
       : Math.min(LONGEST_MS, last.wait * 2);

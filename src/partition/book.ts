@@ -4,7 +4,8 @@
  */
 
 import type { EventSink } from "../bridge/session.ts";
-import type { KeptEvent } from "./report.ts";
+import { PartitionError } from "./errors.ts";
+import { type EventLevel, type KeptEvent, KeptEvents } from "./kept_events.ts";
 import { type UnitState, writeUnit } from "./unit.ts";
 
 const KEPT_EVENTS = 100;
@@ -13,9 +14,13 @@ const KEPT_EVENTS = 100;
 export class Book {
   #state: UnitState | undefined;
   readonly #onEvent: EventSink;
-  readonly #events: KeptEvent[] = [];
+  readonly #events = new KeptEvents(KEPT_EVENTS);
+  /** What was told last of each thing that fails. */
+  readonly #failing = new Map<string, string>();
   /** The run folder. */
   readonly folder: string;
+  /** Whether the partition goes down: nothing is set up any more. */
+  ending = false;
 
   /**
    * Opens an empty one.
@@ -41,13 +46,12 @@ export class Book {
 
   /** What happened last. */
   get events(): readonly KeptEvent[] {
-    return this.#events;
+    return this.#events.all;
   }
 
   /** Tells something. */
-  tell(message: string, level: "note" | "warning" = "note"): void {
-    this.#events.push({ time: new Date().toISOString(), level, message });
-    if (this.#events.length > KEPT_EVENTS) this.#events.shift();
+  tell(message: string, level: EventLevel = "note"): void {
+    this.#events.add(level, message);
     this.#onEvent({ level, message });
   }
 
@@ -63,12 +67,36 @@ export class Book {
     this.#state = state;
   }
 
+  /**
+   * For what sets something up.
+   *
+   * @throws {PartitionError} where the partition goes down.
+   */
+  requireStaying(): void {
+    if (!this.ending) return;
+    throw new PartitionError(`Partition ${this.state.partition} goes down`);
+  }
+
   /** What cannot be done now is tried again at the next look. */
-  quietly(what: () => void): void {
+  quietly(name: string, what: () => void): void {
     try {
       what();
+      this.went(name);
     } catch (error) {
-      this.tell((error as Error).message, "warning");
+      this.failed(name, error);
     }
+  }
+
+  /** Tells what failed: once, as long as it goes on failing like that. */
+  failed(name: string, error: unknown): void {
+    const { message } = error as Error;
+    if (this.#failing.get(name) === message) return;
+    this.#failing.set(name, message);
+    this.tell(message, "warning");
+  }
+
+  /** It went well. */
+  went(name: string): void {
+    this.#failing.delete(name);
   }
 }

@@ -14,7 +14,11 @@ import { SUFFIX } from "../stream/names.ts";
 import { text, whole } from "./check.ts";
 import type { Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";
-import type { KeptEvent } from "./report.ts";
+import {
+  type EventLevel,
+  KeptEvents,
+  type NumberedEvent,
+} from "./kept_events.ts";
 
 /** Most pumps of one process. */
 export const MAX_PUMPS = 16;
@@ -59,7 +63,7 @@ export interface CarrierStatus {
   /** Its streams. */
   readonly streams: readonly Carried[];
   /** What happened, each with its number. */
-  readonly events: readonly (KeptEvent & { readonly number: number })[];
+  readonly events: readonly NumberedEvent[];
 }
 
 /** A transmitter or a receiver. */
@@ -111,9 +115,9 @@ function told(id: string, path: string, end: End): Carried {
 }
 
 /** One stream that is carried, and tried again where it fails. */
-class Line {
+class CarriedStream {
   readonly #start: () => End;
-  readonly #tell: (level: "note" | "warning", message: string) => void;
+  readonly #tell: (level: EventLevel, message: string) => void;
   readonly #stop = new AbortController();
   #end: End;
   readonly id: string;
@@ -124,7 +128,7 @@ class Line {
   constructor(
     { id, path, port }: { id: string; path: string; port: number },
     start: () => End,
-    tell: (level: "note" | "warning", message: string) => void,
+    tell: (level: EventLevel, message: string) => void,
   ) {
     this.#start = start;
     this.#tell = tell;
@@ -173,9 +177,8 @@ class Line {
 /** The streams of one process. */
 export class Carrier {
   readonly #options: CarrierOptions;
-  readonly #lines = new Map<string, Line>();
-  readonly #events: (KeptEvent & { number: number })[] = [];
-  #number = 0;
+  readonly #carried = new Map<string, CarriedStream>();
+  readonly #events = new KeptEvents(KEPT_EVENTS);
 
   /**
    * Carries nothing yet.
@@ -211,16 +214,8 @@ export class Carrier {
     }
   }
 
-  #tell(
-    path: string,
-    level: "note" | "warning",
-    message: string,
-  ): void {
-    const number = ++this.#number;
-    const time = new Date().toISOString();
-    const name = basename(path, SUFFIX);
-    this.#events.push({ number, time, level, message: `${name}: ${message}` });
-    if (this.#events.length > KEPT_EVENTS) this.#events.shift();
+  #tell(path: string, level: EventLevel, message: string): void {
+    this.#events.add(level, `${basename(path, SUFFIX)}: ${message}`);
   }
 
   #add(
@@ -229,31 +224,31 @@ export class Carrier {
     port: number,
     after: bigint,
   ): { port: number } {
-    const there = this.#lines.get(id);
+    const there = this.#carried.get(id);
     if (there !== undefined) {
       if (there.path === path && (port === 0 || there.port === port)) {
         return { port: there.port };
       }
       throw new PartitionError(`"${id}" is carried already, elsewhere`);
     }
-    if (this.#lines.size >= MAX_PUMPS) {
+    if (this.#carried.size >= MAX_PUMPS) {
       throw new PartitionError(`${MAX_PUMPS} streams are carried already`);
     }
     const onEvent = (
-      { level, message }: { level: "note" | "warning"; message: string },
+      { level, message }: { level: EventLevel; message: string },
     ): void => this.#tell(path, level, message);
     let chosen = port; // a receiver that fails comes back at its port
     const start = (): End =>
       this.#options.kind === "transmit"
         ? this.#transmit(path, port, after, onEvent)
         : this.#receive(path, chosen, onEvent);
-    const line = new Line(
+    const line = new CarriedStream(
       { id, path, port },
       start,
       (level, message) => this.#tell(path, level, message),
     );
     chosen = line.port;
-    this.#lines.set(id, line);
+    this.#carried.set(id, line);
     return { port: line.port };
   }
 
@@ -261,7 +256,7 @@ export class Carrier {
     path: string,
     port: number,
     after: bigint,
-    onEvent: (event: { level: "note" | "warning"; message: string }) => void,
+    onEvent: (event: { level: EventLevel; message: string }) => void,
   ): End {
     const { host, key } = this.#options;
     const transmitter = Transmitter.start({
@@ -285,7 +280,7 @@ export class Carrier {
   #receive(
     path: string,
     port: number,
-    onEvent: (event: { level: "note" | "warning"; message: string }) => void,
+    onEvent: (event: { level: EventLevel; message: string }) => void,
   ): End {
     const { host, key, allow } = this.#options;
     const receiver = Receiver.listen({
@@ -307,8 +302,8 @@ export class Carrier {
   }
 
   async #drop(id: string): Promise<{ dropped: boolean }> {
-    const line = this.#lines.get(id);
-    this.#lines.delete(id);
+    const line = this.#carried.get(id);
+    this.#carried.delete(id);
     await line?.stop();
     return { dropped: line !== undefined };
   }
@@ -320,13 +315,13 @@ export class Carrier {
    */
   status(after: number): CarrierStatus {
     return {
-      streams: [...this.#lines.values()].map((line) => line.status()),
-      events: this.#events.filter(({ number }) => number > after),
+      streams: [...this.#carried.values()].map((line) => line.status()),
+      events: this.#events.after(after),
     };
   }
 
   /** Ends all. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#lines.keys()].map((id) => this.#drop(id)));
+    await Promise.all([...this.#carried.keys()].map((id) => this.#drop(id)));
   }
 }

@@ -53,7 +53,8 @@ export interface DaemonConfig {
   readonly mounts: readonly ConfiguredMount[];
 }
 
-const KEYS: Readonly<Record<string, readonly string[]>> = {
+/** Every key of the file, by the table that it stands in; "": in none. */
+export const CONFIG_KEYS: Readonly<Record<string, readonly string[]>> = {
   "": [
     "partition",
     "dir",
@@ -74,7 +75,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
 type Fields = Record<string, unknown>;
 
 function requireKnown(fields: Fields, where: string): Fields {
-  const known = KEYS[where] ?? [];
+  const known = CONFIG_KEYS[where] ?? [];
   const bad = Object.keys(fields).find((key) => !known.includes(key));
   if (bad !== undefined) {
     throw new TypeError(

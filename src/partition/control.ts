@@ -1,11 +1,12 @@
 /**
- * How a daemon and its processes are spoken to: a Unix socket in the run folder, whose mode of
- * 0700 says who may. One JSON object in a line each way, one of each a
- * connection.
+ * How a daemon and its processes are spoken to: a Unix socket in the run
+ * folder, whose mode of 0700 says who may. One JSON object in a line each way,
+ * one of each a connection.
  * @module
  */
 
 import { PartitionError } from "./errors.ts";
+import { Limited } from "./limited.ts";
 import { requireOwnFolder } from "./run_folder.ts";
 import { DEFAULT_LIMITS, readUnit, socketPath } from "./unit.ts";
 
@@ -26,9 +27,13 @@ type Reply =
 const MAX_REQUEST = 65_536;
 /** Longest answer, bytes. */
 const MAX_REPLY = 16 * 2 ** 20;
+/** How long a request may take to come. */
 const REQUEST_MS = 5000;
+/** How long an answer may take: more than asking a peer that is away. */
+const ANSWER_MS = 9000;
 const MAX_CONNECTIONS = 32;
 
+/** A line with its end; without one where the other side closes before. */
 async function readLine(
   connection: Deno.Conn,
   most: number,
@@ -42,7 +47,8 @@ async function readLine(
     text += decoder.decode(chunk.subarray(0, n), { stream: true });
     if (text.length > most) throw new RangeError("a line is too long");
   }
-  return text.split("\n")[0] ?? "";
+  const end = text.indexOf("\n");
+  return end < 0 ? text : text.slice(0, end + 1);
 }
 
 async function writeLine(connection: Deno.Conn, value: unknown): Promise<void> {
@@ -50,24 +56,6 @@ async function writeLine(connection: Deno.Conn, value: unknown): Promise<void> {
   for (let at = 0; at < bytes.length;) {
     at += await connection.write(bytes.subarray(at));
   }
-}
-
-/** Closes a connection when the time is up; its calls fail then. */
-function limited(connection: Deno.Conn, ms: number): Disposable {
-  const close = (): void => {
-    try {
-      connection.close();
-    } catch {
-      // closed already
-    }
-  };
-  const timer = setTimeout(close, ms);
-  return {
-    [Symbol.dispose]: (): void => {
-      clearTimeout(timer);
-      close();
-    },
-  };
 }
 
 function notRunning(folder: string, unit: number): PartitionError {
@@ -87,30 +75,59 @@ function nobodyListens(error: unknown): boolean {
     error instanceof Deno.errors.ConnectionRefused;
 }
 
-/** Connects and asks; no answer in time is an empty line. */
-async function exchange(
-  path: string,
-  request: Request,
-  timeoutS: number,
-): Promise<string> {
-  const connection = await Deno.connect({ transport: "unix", path });
+/** What came back, or why nothing did. */
+function take(line: string, who: string): unknown {
+  if (!line.includes("\n")) {
+    throw new PartitionError(
+      `${who} closed the connection ` +
+        (line === "" ? "without an answer" : "in the middle of its answer"),
+    );
+  }
+  const none = (): PartitionError =>
+    new PartitionError(
+      `${who} gave an answer that is none: "${line.trimEnd().slice(0, 80)}"`,
+    );
+  let reply: Reply | null;
   try {
-    using _ = limited(connection, timeoutS * 1000);
-    await writeLine(connection, request);
-    return await readLine(connection, MAX_REPLY);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return "";
+    reply = JSON.parse(line) as Reply | null;
+  } catch {
+    throw none();
   }
-}
-
-function take(line: string, who: string, timeoutS: number): unknown {
-  if (line === "") {
-    throw new PartitionError(`${who} gave no answer within ${timeoutS} s`);
-  }
-  const reply = JSON.parse(line) as Reply;
+  if (typeof reply?.ok !== "boolean") throw none();
   if (!reply.ok) throw new PartitionError(reply.error);
   return reply.result;
+}
+
+/**
+ * Connects and asks.
+ *
+ * @throws {PartitionError} where that comes to nothing.
+ */
+async function exchange(
+  path: string,
+  who: string,
+  request: Request,
+  timeoutS: number,
+): Promise<unknown> {
+  const connection = await Deno.connect({ transport: "unix", path });
+  using limit = new Limited(connection, timeoutS * 1000);
+  let line: string;
+  try {
+    await writeLine(connection, request);
+    line = await readLine(connection, MAX_REPLY);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    if (error instanceof RangeError) {
+      throw new PartitionError(
+        `${who} gave an answer of more than ${MAX_REPLY} bytes`,
+      );
+    }
+    line = "";
+  }
+  if (limit.late) {
+    throw new PartitionError(`${who} gave no answer within ${timeoutS} s`);
+  }
+  return take(line, who);
 }
 
 /**
@@ -125,14 +142,12 @@ export async function askSocket(
   request: Request,
   timeoutS: number,
 ): Promise<unknown> {
-  let line: string;
   try {
-    line = await exchange(path, request, timeoutS);
+    return await exchange(path, who, request, timeoutS);
   } catch (error) {
     if (!nobodyListens(error)) throw error;
     throw new PartitionError(`${who} does not listen at "${path}"`);
   }
-  return take(line, who, timeoutS);
 }
 
 /**
@@ -152,14 +167,13 @@ export async function ask(
   timeoutS: number = DEFAULT_LIMITS.timeoutS,
 ): Promise<unknown> {
   requireOwnFolder(folder);
-  let line: string;
+  const who = `The daemon of unit ${unit}`;
   try {
-    line = await exchange(socketPath(folder, unit), request, timeoutS);
+    return await exchange(socketPath(folder, unit), who, request, timeoutS);
   } catch (error) {
     if (nobodyListens(error)) throw notRunning(folder, unit);
     throw error;
   }
-  return take(line, `The daemon of unit ${unit}`, timeoutS);
 }
 
 /** What answers requests; `after` runs once the answer is out. */
@@ -216,8 +230,9 @@ export class ControlSocket {
   }
 
   async #one(connection: Deno.Conn, answer: Answer): Promise<void> {
-    using _ = limited(connection, REQUEST_MS);
+    using limit = new Limited(connection, REQUEST_MS);
     const line = await readLine(connection, MAX_REQUEST);
+    limit.again(ANSWER_MS);
     const afterwards: (() => void)[] = [];
     let reply: Reply;
     try {

@@ -366,10 +366,12 @@ export class Copies {
   #reply(message: Message): void {
     const id = text(message, "id");
     const { folder, bell, peer } = this.#place;
-    changeRegistry(folder, (registry) => {
+    changeRegistry(folder, (registry, otherwise) => {
       const pending = registry.calls.find((one) => one.id === id);
       if (pending === undefined || pending.partition !== peer) return;
-      pending.reply = this.#answer(registry, pending, message);
+      const made = (id: number): void =>
+        otherwise(() => Segment.byId(id).remove());
+      pending.reply = this.#answer(registry, pending, message, made);
     });
     bell.ringChanged();
     this.lookAround();
@@ -379,6 +381,7 @@ export class Copies {
     registry: Registry,
     { call }: Pending,
     message: Message,
+    onMade: (shmid: number) => void,
   ): CallReply {
     if (!flag(message, "ok")) return toReply(message);
     if (call.what === "ctl") return { ok: true, shmid: 0 };
@@ -388,7 +391,9 @@ export class Copies {
       one.uid === uid && this.#mine(one)
     );
     if (there !== undefined) return { ok: true, shmid: there.shmid };
-    return this.#make(registry, uid, call.key, size);
+    const reply = this.#make(registry, uid, call.key, size);
+    if (reply.ok) onMade(reply.shmid);
+    return reply;
   }
 
   #make(

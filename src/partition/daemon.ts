@@ -92,7 +92,10 @@ export class Daemon {
     const gone = config === undefined ? [] : applyConfig(book, config);
     this.#remote = this.#between(options);
     this.#mounted = new Mounted(book, this.#remote);
-    for (const mount of gone) void this.#mounted.drop(mount);
+    for (const mount of gone) {
+      this.#mounted.drop(mount)
+        .catch((error) => book.failed(mount.path, error));
+    }
     this.#mounted.look();
     this.#socket = new ControlSocket(
       socketPath(folder, unit),

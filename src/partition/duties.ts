@@ -81,7 +81,7 @@ function same(a: readonly string[], b: readonly string[]): boolean {
 export class Duties {
   readonly #book: Book;
   readonly #start: StartDuty;
-  readonly #backOff = new BackOff();
+  readonly #backOff: BackOff;
   readonly #starting = new Map<string, Promise<Duty>>();
   readonly #taking = new Set<number>();
   /** Settles when nothing runs but what is remembered. */
@@ -93,9 +93,11 @@ export class Duties {
    *
    * @param book What the daemon remembers.
    * @param start Starts a process.
+   * @param backOff When one that died may be started again.
    */
-  constructor(book: Book, start: StartDuty) {
+  constructor(book: Book, start: StartDuty, backOff: BackOff = new BackOff()) {
     this.#book = book;
+    this.#backOff = backOff;
     this.#start = start;
     this.#alone = this.#endStrangers();
     this.#alone.catch(() => {}); // told by the first who needs a process
@@ -149,6 +151,17 @@ export class Duties {
     return this.#book.state.duties.find((duty) =>
       duty.name === name && runs(duty)
     );
+  }
+
+  /**
+   * The same.
+   *
+   * @throws {PartitionError} where it does not run.
+   */
+  require(name: string): Duty {
+    const duty = this.find(name);
+    if (duty !== undefined) return duty;
+    throw new PartitionError(`The process of ${name} does not run`);
   }
 
   /** All that are remembered, running or not. */
@@ -221,10 +234,7 @@ export class Duties {
    * @throws {PartitionError} where it does not answer, or refuses.
    */
   async ask(name: string, request: Request): Promise<unknown> {
-    const duty = this.find(name);
-    if (duty === undefined) {
-      throw new PartitionError(`The process of ${name} does not run`);
-    }
+    const duty = this.require(name);
     return await askSocket(this.#socket(duty), name, request, ANSWER_S);
   }
 

@@ -9,10 +9,11 @@ import { showEndpoint } from "../bridge/endpoint.ts";
 import type { Peers } from "./ask.ts";
 import { BackOff } from "./back_off.ts";
 import type { Book } from "./book.ts";
-import { list, text, whole } from "./check.ts";
+import { text, whole } from "./check.ts";
 import type { Request } from "./control.ts";
 import type { Duties, Duty } from "./duties.ts";
 import type { FerryStatus } from "./ferry.ts";
+import { HeardEvents, toEvents } from "./kept_events.ts";
 import type { PeerFacts } from "./peer_watch.ts";
 import type { Peer } from "./peers.ts";
 import { inspectRegistry, type Registry } from "./registry.ts";
@@ -55,7 +56,7 @@ export class Ferries {
   readonly #asked = new Map<number, number>();
   readonly #renewed = new Map<number, number>();
   readonly #ports = new Map<number, number>();
-  readonly #heard = new Map<string, number>();
+  readonly #heard = new HeardEvents();
   readonly #statuses = new Map<number, FerryStatus>();
 
   /**
@@ -88,6 +89,7 @@ export class Ferries {
   }
 
   #ensure(peer: Peer, place: readonly string[]): Promise<Duty> {
+    this.#book.requireStaying();
     const name = ferryName(peer.partition);
     const key = this.#peers.keys.of(peer.partition)?.path;
     return this.#duties.ensure(name, [
@@ -116,16 +118,17 @@ export class Ferries {
 
   async #hear({ partition }: Peer): Promise<FerryStatus> {
     const name = ferryName(partition);
-    const process = `${name} ${this.#duties.find(name)?.pid}`;
-    const after = this.#heard.get(process) ?? 0;
+    const duty = this.#duties.require(name);
+    const after = this.#heard.after(duty);
     const status = toStatus(
       await this.#duties.ask(name, { do: "status", after }),
     );
     this.#statuses.set(partition, status);
-    for (const { number, level, message } of status.events) {
-      this.#heard.set(process, number);
-      this.#book.tell(message, level === "warning" ? "warning" : "note");
-    }
+    this.#heard.take(
+      duty,
+      status.events,
+      (message, level) => this.#book.tell(message, level),
+    );
     if (status.line) this.#duties.well(name);
     return status;
   }
@@ -154,7 +157,8 @@ export class Ferries {
         ),
     );
     for (const peer of state.peers) {
-      void this.#tend(peer, concerned.includes(peer));
+      this.#tend(peer, concerned.includes(peer))
+        .catch((error) => this.#book.failed("segments", error));
     }
   }
 
@@ -228,13 +232,6 @@ export class Ferries {
     if (!this.#duties.all.some((duty) => duty.name === name)) return;
     this.#duties.end(name);
   }
-
-  /** Ends every process, the last words first. */
-  endAll(): void {
-    for (const { partition } of this.#book.state.peers) {
-      this.#endUnused(partition);
-    }
-  }
 }
 
 function toStatus(value: unknown): FerryStatus {
@@ -246,11 +243,6 @@ function toStatus(value: unknown): FerryStatus {
     copies: whole(fields, "copies"),
     served: whole(fields, "served"),
     lines: whole(fields, "lines"),
-    events: list(fields, "events", (event) => ({
-      number: whole(event, "number"),
-      time: text(event, "time"),
-      level: text(event, "level"),
-      message: text(event, "message"),
-    })),
+    events: toEvents(fields),
   };
 }

@@ -21,9 +21,13 @@ import { positive, whole } from "./check.ts";
 import { Copies } from "./copies.ts";
 import { PartitionError } from "./errors.ts";
 import type { Request } from "./control.ts";
+import {
+  type EventLevel,
+  KeptEvents,
+  type NumberedEvent,
+} from "./kept_events.ts";
 import { pause } from "./layout.ts";
 import { Line, type Message } from "./line.ts";
-import type { KeptEvent } from "./report.ts";
 import { changeRegistry } from "./registry.ts";
 import { OwnerEnd, releaseHolds } from "./owner_end.ts";
 import { requireUnit } from "./unit.ts";
@@ -78,7 +82,7 @@ export interface FerryStatus {
   /** Its copies of what we own that are in use. */
   readonly served: number;
   /** What happened, each with its number. */
-  readonly events: readonly (KeptEvent & { readonly number: number })[];
+  readonly events: readonly NumberedEvent[];
 }
 
 /** Only one process carries between two partitions; one that ends may yet. */
@@ -127,8 +131,7 @@ export class Ferry {
   #lost = performance.now();
   #released = false;
   readonly #admission = new Admission(LIMITS);
-  #events: (KeptEvent & { readonly number: number })[] = [];
-  #happened = 0;
+  readonly #events = new KeptEvents(KEPT_EVENTS);
   #lines = 0;
 
   /**
@@ -160,11 +163,8 @@ export class Ferry {
       : (this.#listener.addr as Deno.NetAddr).port;
   }
 
-  #tell(message: string, level: "note" | "warning" = "note"): void {
-    const number = ++this.#happened;
-    const time = new Date().toISOString();
-    this.#events = [...this.#events, { number, time, level, message }]
-      .slice(-KEPT_EVENTS);
+  #tell(message: string, level: EventLevel = "note"): void {
+    this.#events.add(level, message);
   }
 
   /** Answers the daemon. */
@@ -180,7 +180,7 @@ export class Ferry {
       lines: this.#lines,
       copies: this.#copies.size,
       served: this.#serving?.copies ?? 0,
-      events: this.#events.filter(({ number }) => number > after),
+      events: this.#events.after(after),
     };
   }
 
@@ -236,7 +236,7 @@ export class Ferry {
           this.#serving?.lookAround();
           this.#copies.lookAround();
         });
-        this.#release(now);
+        this.#during(() => this.#release(now));
       }
       this.#during(() => {
         this.#serving?.push();
@@ -291,9 +291,9 @@ export class Ferry {
       return;
     }
     if (this.#released || now - this.#lost < timeoutS * 1000) return;
-    this.#released = true;
     const { folder, peer } = this.#options;
     const count = releaseHolds(folder, this.#partition, peer);
+    this.#released = true;
     if (count > 0) {
       this.#tell(
         `partition ${peer} was silent for ${timeoutS} s: it no longer has ` +

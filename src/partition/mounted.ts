@@ -43,7 +43,9 @@ export class Mounted {
 
   /** Holds every mount against what its owner shares now. */
   look(): void {
-    void this.#remote?.look((mount, problem) => this.#note(mount, problem));
+    if (this.#book.ending) return;
+    this.#remote?.look((mount, problem) => this.#note(mount, problem))
+      .catch((error) => this.#book.failed("mounts", error));
     for (const mount of this.#book.state.mounts) {
       if (this.#remote?.peer(mount.partition) !== undefined) continue;
       let problem = "";
@@ -54,7 +56,7 @@ export class Mounted {
           ? `the daemon may not link to "${mount.target}": mount it once more, ` +
             "or start the daemon with --reach FOLDER"
           : (error as Error).message;
-        this.#book.quietly(() => setAside(mount));
+        this.#book.quietly(mount.path, () => setAside(mount));
       }
       this.#note(mount, problem);
     }
@@ -93,6 +95,7 @@ export class Mounted {
 
   /** Lets a stream of another partition appear here. */
   mount(request: Request): unknown {
+    this.#book.requireStaying();
     const peer = typeof request.partition === "number"
       ? this.#remote?.peer(request.partition)
       : undefined;
@@ -101,7 +104,13 @@ export class Mounted {
       : this.#mountThere(request, peer);
   }
 
-  async #mountThere(request: Request, peer: Peer): Promise<unknown> {
+  /**
+   * The mount of a stream of another host that is asked for.
+   *
+   * @returns It, and whether it is there already.
+   * @throws {PartitionError} where something else has its name.
+   */
+  #planned(request: Request, peer: Peer): { mount: Mount; same: boolean } {
     const { dir, mounts } = this.#book.state;
     const { partition } = peer;
     const stream = requireName(textOf(request, "stream"));
@@ -110,6 +119,13 @@ export class Mounted {
     const write = request.write === true;
     const same = there?.partition === partition && there.stream === stream &&
       there.write === write;
+    if (there !== undefined && !same) {
+      throw new PartitionError(
+        `"${textOf(request, "as")}" is mounted already: "${there.stream}" of ` +
+          `partition ${there.partition}, for ` +
+          (there.write ? "writing" : "reading"),
+      );
+    }
     if (!same && Remote.taken(path)) {
       throw new PartitionError(
         `"${path}" exists and is another stream: --as gives the mount another ` +
@@ -132,7 +148,15 @@ export class Mounted {
       ...{ partition, stream, path, target: "", write },
       made: true, // nothing has that name
     };
-    await this.#remote?.offered(peer, mount);
+    return { mount, same };
+  }
+
+  async #mountThere(request: Request, peer: Peer): Promise<unknown> {
+    await this.#remote?.offered(peer, this.#planned(request, peer).mount);
+    this.#book.requireStaying();
+    // Somebody may have taken the name while the owner was asked.
+    const { mount, same } = this.#planned(request, peer);
+    const { partition, stream, write } = mount;
     if (!same) {
       this.#book.change({ mounts: [...this.#book.state.mounts, mount] });
     }

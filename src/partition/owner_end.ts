@@ -224,23 +224,33 @@ export class OwnerEnd {
     return {};
   }
 
+  /** Whether the peer has a segment already, or waits for it. */
+  #asked(uid: string): boolean {
+    return [...this.#served.values()].some((served) => served.uid === uid) ||
+      this.#later.some((message) => message.uid === uid);
+  }
+
   #hold(message: Message): void {
     const { folder, peer, bell } = this.#place;
     const handle = whole(message, "handle", 0, 0xffff_ffff);
     const uid = text(message, "uid");
     const name = text(message, "copy");
-    if (!/^(?!0{16})[0-9a-f]{16}$/.test(name) || this.#served.has(handle)) {
+    if (
+      !/^(?!0{16})[0-9a-f]{16}$/.test(name) || this.#served.has(handle) ||
+      this.#asked(uid)
+    ) {
       throw new PartitionError("It breaks the rules of the line: a bad hold");
     }
     const since = message.since === null
       ? undefined
       : BigInt(text(message, "since"));
     let before: string | undefined;
-    const found = changeRegistry(folder, (registry) => {
+    const found = changeRegistry(folder, (registry, otherwise) => {
       const entry = this.#find(registry, uid);
       if (entry === undefined) return undefined;
       if (entry.removed && !this.#holds(entry)) return undefined;
       const segment = Segment.byId(entry.shmid).attach({ writable: true });
+      otherwise(() => segment.close());
       if (segment.size < kernelBytes(entry.size)) {
         segment.close(); // of an earlier version: has no place for copies
         return undefined;

@@ -110,9 +110,11 @@ export class PeerWatch {
       if (seen.busy || performance.now() - seen.asked < PING_MS) continue;
       seen.busy = true;
       seen.asked = performance.now();
-      void this.#ask(peer, seen).finally(() => {
-        seen.busy = false;
-      });
+      this.#ask(peer, seen)
+        .catch((error) => this.#book.failed("peers", error))
+        .finally(() => {
+          seen.busy = false;
+        });
     }
     this.#write();
   }

@@ -20,6 +20,7 @@ import { connectWithin } from "../bridge/connect.ts";
 import type { Caller } from "./callers.ts";
 import type { Request } from "./control.ts";
 import { PartitionError, PeerRefusal } from "./errors.ts";
+import { Limited } from "./limited.ts";
 import type { Key, Keyring } from "./keyring.ts";
 
 /** Where another partition's daemon listens. */
@@ -48,23 +49,6 @@ function options(
   return {
     service: SERVICE.control,
     ...key === undefined ? {} : { key: key.bytes },
-  };
-}
-
-function closing(connection: Deno.Conn, ms: number): Disposable {
-  const close = (): void => {
-    try {
-      connection.close();
-    } catch {
-      // closed already
-    }
-  };
-  const timer = setTimeout(close, ms);
-  return {
-    [Symbol.dispose](): void {
-      clearTimeout(timer);
-      close();
-    },
   };
 }
 
@@ -101,7 +85,7 @@ async function exchange(
         port,
         signal: NEVER,
       });
-      using _ = closing(connection, end - performance.now());
+      using _ = new Limited(connection, end - performance.now());
       const channel = await initiate(connection, options(key));
       await channel.send(encode(request));
       return decode(await channel.receive());
@@ -212,7 +196,7 @@ export class PeerSocket {
   }
 
   async #one(connection: Deno.TcpConn): Promise<void> {
-    using _ = closing(connection, PATIENCE_MS);
+    using _ = new Limited(connection, PATIENCE_MS);
     const { hostname } = connection.remoteAddr as Deno.NetAddr;
     using guest = this.#admission.enter(hostname, () => connection.close());
     if (guest === undefined) return;

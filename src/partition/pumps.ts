@@ -10,6 +10,7 @@ import { semaphoreFiles } from "../stream/semaphore_files.ts";
 import type { Book } from "./book.ts";
 import { type Carried, type CarrierStatus, MAX_PUMPS } from "./carrier.ts";
 import { type Duties, type Duty, runs } from "./duties.ts";
+import { HeardEvents } from "./kept_events.ts";
 import type { CarriedPump } from "./metrics_pumps.ts";
 import type { Mount } from "./unit.ts";
 
@@ -78,7 +79,7 @@ export class Pumps {
   readonly #book: Book;
   readonly #duties: Duties;
   readonly #statuses = new Map<string, CarrierStatus>();
-  readonly #heard = new Map<string, number>();
+  readonly #heard = new HeardEvents();
   #last: Promise<unknown> = Promise.resolve();
 
   /**
@@ -156,9 +157,11 @@ export class Pumps {
    */
   start(task: PumpTask, facts: CarrierFacts): Promise<Pump> {
     return this.#inTurn(async () => {
+      this.#book.requireStaying();
       const words = this.#words(task, facts);
       const name = this.#place(task, words);
       const duty: Duty = await this.#duties.ensure(name, words);
+      this.#book.requireStaying();
       const { path, port, after = "0" } = task;
       let taken: { port: number };
       try {
@@ -194,7 +197,6 @@ export class Pumps {
     if (this.all.some(({ duty }) => duty === name)) return;
     this.#duties.end(name);
     this.#statuses.delete(name);
-    this.#heard.delete(name);
   }
 
   /** Has a stream no longer carried; settles when nothing touches it. */
@@ -240,7 +242,9 @@ export class Pumps {
 
   async #hear(name: string): Promise<void> {
     let status: CarrierStatus;
-    const after = this.#heard.get(name) ?? 0;
+    const duty = this.#duties.find(name);
+    if (duty === undefined) return; // it died just now
+    const after = this.#heard.after(duty);
     try {
       status = await this.#duties.ask(name, {
         do: "status",
@@ -251,10 +255,11 @@ export class Pumps {
       return;
     }
     this.#statuses.set(name, status);
-    for (const { number, level, message } of status.events) {
-      this.#heard.set(name, number);
-      this.#book.tell(message, level === "warning" ? "warning" : "note");
-    }
+    this.#heard.take(
+      duty,
+      status.events,
+      (message, level) => this.#book.tell(message, level),
+    );
     const own = this.all.filter(({ duty }) => duty === name);
     const carried = new Set(status.streams.map(({ id }) => id));
     for (const pump of own) {

@@ -288,6 +288,14 @@ export function readCalls(folder: string): readonly Pending[] {
   return getState(registryPath(folder), toRegistry)?.calls ?? [];
 }
 
+/**
+ * Every segment, as it was written last: those that the kernel has no more,
+ * too.
+ */
+export function readEntries(folder: string): readonly Entry[] {
+  return getState(registryPath(folder), toRegistry)?.segments ?? [];
+}
+
 /** The segments as they are now. */
 export function readRegistry(folder: string): Registry {
   const registry = getState(registryPath(folder), toRegistry) ??
@@ -304,16 +312,27 @@ export function inspectRegistry<T>(
   return locked(folder, () => look(readRegistry(folder)));
 }
 
-/** Changes the segments; nobody else does meanwhile. */
+/**
+ * Changes the segments; nobody else does meanwhile.
+ *
+ * @param change Changes them. What it hands to `otherwise` is done where the
+ * change is not written: on a full disk nobody would know of a new segment.
+ */
 export function changeRegistry<T>(
   folder: string,
-  change: (registry: Registry) => T,
+  change: (registry: Registry, otherwise: (undo: () => void) => void) => T,
 ): T {
   return locked(folder, () => {
     const registry = readRegistry(folder);
-    const result = change(registry);
-    putState(registryPath(folder), registry);
-    return result;
+    const undone: (() => void)[] = [];
+    try {
+      const result = change(registry, (undo) => undone.unshift(undo));
+      putState(registryPath(folder), registry);
+      return result;
+    } catch (error) {
+      for (const undo of undone) undo();
+      throw error;
+    }
   });
 }
 

@@ -116,6 +116,7 @@ export class Remote {
     const peer = await this.callers.identify(request, caller);
     const { partition, hostname } = this.#book.state;
     if (request.do === "ping") return { partition, hostname };
+    this.#book.requireStaying();
     if (request.do === "ferry") return await this.ferries.answer(request, peer);
     return await this.#serving.answer(request, peer, caller.host);
   }
@@ -167,8 +168,8 @@ export class Remote {
    * @param onState Told how each mount does: a problem, or nothing.
    */
   async look(onState: (mount: Mount, problem: string) => void): Promise<void> {
-    this.#watch.look();
-    this.ferries.look();
+    this.#book.quietly("peers", () => this.#watch.look());
+    this.#book.quietly("segments", () => this.ferries.look());
     if (this.#busy) return;
     this.#busy = true;
     try {
@@ -177,10 +178,12 @@ export class Remote {
       await this.#endOrphans();
       // Not waited for: one that does not answer holds no other one up.
       for (const mount of this.#book.state.mounts) {
-        void this.#lookAt(mount, onState);
+        this.#lookAt(mount, onState)
+          .catch((error) => this.#book.failed(mount.path, error));
       }
+      this.#book.went("streams");
     } catch (error) {
-      this.#book.tell((error as Error).message, "warning");
+      this.#book.failed("streams", error);
     } finally {
       this.#busy = false;
     }
@@ -223,7 +226,8 @@ export class Remote {
   }
 
   #isMounted({ path }: Mount): boolean {
-    return this.#book.state.mounts.some((one) => one.path === path);
+    return !this.#book.ending &&
+      this.#book.state.mounts.some((one) => one.path === path);
   }
 
   #pumpOf(mount: Mount): Pump | undefined {
@@ -265,6 +269,7 @@ export class Remote {
     let pump = there;
     if (pump === undefined) {
       await this.#requireOrigin(mount, peer);
+      if (!this.#isMounted(mount)) return;
       this.#claim(mount);
       pump = await this.pumps.start({
         kind: "receive",
@@ -326,6 +331,7 @@ export class Remote {
       }
       throw error;
     }
+    if (!this.#isMounted(mount)) return; // unmounted meanwhile: no file of it
     this.#claim(mount);
     const shape = toShape(answer.shape as Record<string, unknown>);
     const after = this.#begun(mount, ensureLike(path, shape));
@@ -387,7 +393,6 @@ export class Remote {
   /** Ends every process. */
   async endAll(): Promise<void> {
     await this.pumps.endAll();
-    this.ferries.endAll();
   }
 
   /** Removes the copy of a mount, where it is ours. */

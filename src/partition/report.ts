@@ -1,21 +1,12 @@
 /** What a daemon answers when it is asked how things are. @module */
 
+import type { KeptEvent } from "./kept_events.ts";
 import { lookAt, mayMount } from "./mounts.ts";
 import type { PeerFacts } from "./peer_watch.ts";
 import { ofMount, pumpRuns } from "./pumps.ts";
 import type { Registry } from "./registry.ts";
 import { listUnits, PAGE_BYTES, type UnitState } from "./unit.ts";
 import { pagesTaken } from "./xp.ts";
-
-/** An event, as `status` gives it. */
-export interface KeptEvent {
-  /** When, as ISO 8601. */
-  readonly time: string;
-  /** `note` or `warning`. */
-  readonly level: string;
-  /** What. */
-  readonly message: string;
-}
 
 /** What a daemon knows. */
 export interface ReportSource {

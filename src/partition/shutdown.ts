@@ -41,7 +41,24 @@ export async function shutDown(
       }; --force shuts it down all the same`,
     );
   }
-  const removed = changeRegistry(folder, (registry) => {
+  book.requireStaying();
+  book.ending = true;
+  try {
+    const removed = removeSegments(folder, partition);
+    await mounted.dropAll();
+    await remote?.endAll();
+    book.change({ up: false, shares: [], mounts: [] });
+    book.tell(`shut down; removed ${removed} segments`);
+    return { partition, removed, users };
+  } catch (error) {
+    book.ending = false; // it stays up, and looks after what is left
+    throw error;
+  }
+}
+
+/** Removes its segments, and its copies of others'; tells how many it owned. */
+function removeSegments(folder: string, partition: number): number {
+  return changeRegistry(folder, (registry) => {
     for (const entry of registry.segments) {
       if (entry.copy?.home !== partition) continue;
       entry.removed = true;
@@ -57,9 +74,4 @@ export async function shutDown(
     }
     return own.length;
   });
-  await mounted.dropAll();
-  await remote?.endAll();
-  book.change({ up: false, shares: [], mounts: [] });
-  book.tell(`shut down; removed ${removed} segments`);
-  return { partition, removed, users };
 }

@@ -271,7 +271,7 @@ export class Xp {
       return this.#getFar(own, peer.partition, key, size, flags);
     }
     const owner = this.#owner(key);
-    return changeRegistry(this.#folder, (registry) => {
+    return changeRegistry(this.#folder, (registry, otherwise) => {
       const there = key === IPC_PRIVATE ? undefined : registry.segments.find(
         (entry) =>
           entry.key === key && entry.partition === owner.partition &&
@@ -281,7 +281,9 @@ export class Xp {
         if (key !== IPC_PRIVATE && (flags & IPC_CREAT) === 0) {
           fail("ENOENT", "shmget", `No segment has the key ${key}`);
         }
-        return this.#create(registry, owner, key, size, flags);
+        const made = this.#create(registry, owner, key, size, flags);
+        otherwise(() => Segment.byId(made).remove());
+        return made;
       }
       return requireFit(there, size, flags);
     });
@@ -357,7 +359,7 @@ export class Xp {
     const by = this.#hold();
     const folder = this.#folder;
     const { timeoutS } = this.#own().limits;
-    const attached = changeRegistry(folder, (registry) => {
+    const attached = changeRegistry(folder, (registry, otherwise) => {
       const entry = find(registry, id, "shmat");
       if (entry.removed) {
         fail("EIDRM", "shmat", `Cannot attach segment ${id}: it was removed`);
@@ -365,6 +367,7 @@ export class Xp {
       const segment = Segment.byId(id).attach({
         writable: (flags & SHM_RDONLY) === 0,
       });
+      otherwise(() => segment.close());
       // From here on it goes with its last user, however that one ends.
       if (entry.autormid && this.#alone(entry)) removeFromKernel(entry);
       holdOnce(entry, by, 1);

@@ -431,3 +431,59 @@ testWhere(
     while (last !== "STOPPING=1") last = await systemd.line();
   },
 );
+
+Deno.test.each(
+  ["partition=1", "config=a", "dir=a", "metrics=1", "log=json", "reach=a"],
+)(
+  "shmim ctl status --%s is wrong usage: it belongs to startup",
+  async (option) => {
+    const name = option.replace(/=.*/, "");
+    const { code, out, err } = await shmim(["ctl", "status", `--${option}`]);
+    assertEquals([code, out], [2, ""]);
+    assertEquals(
+      err,
+      `shmim: --${name} belongs to startup (shmim ctl --help)\n`,
+    );
+  },
+);
+
+Deno.test("shmim daemon --log json: every line of both outputs is an event", async () => {
+  await using host = new Host();
+  const words = ["daemon", "--log", "json", "--dir", host.dir(0)];
+  await using daemon = new Running(
+    host.words(0, [...words, "--metrics", "0", "--partition", "1"]),
+    { folder: host.folder },
+  );
+  await until("it is up", () => daemon.out.includes("is up"));
+  host.camera(0).close();
+  await host.done(0, "share", "cam");
+  // Another one of this unit fails, and one of this partition.
+  const failed = [
+    await shmim(host.words(0, words), { folder: host.folder }),
+    await shmim(host.words(1, [...words, "--partition", "1"]), {
+      folder: host.folder,
+    }),
+  ];
+  await host.done(0, "ctl", "shutdown");
+  assertEquals(await daemon.ended(), 0);
+  const events = (text: string): { level: string; message: string }[] =>
+    text.split("\n").slice(0, -1).map((line) => {
+      const { time, level, message } = json(line);
+      assert(!Number.isNaN(Date.parse(time)), line);
+      return { level, message };
+    });
+  assertEquals(events(daemon.out).map(({ message }) => message), [
+    `partition 1 is up: unit 0, pid ${daemon.pid}`,
+  ]);
+  const said = events(daemon.err).map(({ message }) => message).join("\n");
+  assertMatch(
+    said,
+    /^metrics on http:[^]*shares "cam"[^]*shut down; removed 0/,
+  );
+  for (const { code, out, err } of failed) {
+    assertEquals([code, out], [1, ""]);
+    assertEquals(events(err).map(({ level }) => level), ["error"]);
+  }
+  // What starts one in the background reads that, too.
+  await host.up(0, "--log", "json");
+});

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Segment } from "../../src/sysv/segment.ts";
 import { run } from "../_support/child.ts";
 import { CLI, done, json, shmim } from "../_support/cli.ts";
+import { namespace } from "../_support/ipc.ts";
 import { program, root, testWhere } from "../_support/skip.ts";
 import { Keys } from "../sysv/_support.ts";
 
@@ -130,20 +131,6 @@ Deno.test.each([
   assertEquals([code, out], [2, ""]);
   assertMatch(err, /^shmim: [^\n]+\(shmim sysv --help\)\n$/);
 });
-
-/** How to get a namespace of System V segments of one's own. */
-function namespace(): string[] | undefined {
-  return [["--ipc"], ["-r", "--ipc"]].find((flags) => {
-    try {
-      return new Deno.Command("unshare", {
-        args: [...flags, "true"],
-        stderr: "null",
-      }).outputSync().success;
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** Runs a script where no other test's segments are. */
 async function alone(script: string): Promise<string> {

@@ -229,6 +229,11 @@ Deno.test("who breaks the rules loses the line, and touches nothing", async () =
       (peer) =>
         peer.line.send({ t: "hold", handle: 5, uid, copy: COPY, since: null }),
     ],
+    [
+      "a segment twice",
+      (peer) =>
+        peer.line.send({ t: "hold", handle: 6, uid, copy: COPY, since: null }),
+    ],
     ["no such thing", (peer) => peer.line.send({ t: "what" })],
     ["no number", (peer) => peer.line.send({ t: "drop", handle: "x" })],
   ];
@@ -238,6 +243,7 @@ Deno.test("who breaks the rules loses the line, and touches nothing", async () =
     send(peer);
     await peer.lost();
     assertEquals(memory.read(), new Uint8Array(100), what);
+    assert(!carried.said().includes("no sign"), `${what}: it was silent`);
   }
   for (
     const [hello, why] of [

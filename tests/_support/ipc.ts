@@ -1,0 +1,15 @@
+/** Namespaces of System V segments, where no other test's are. @module */
+
+/** How to get one of one's own; `undefined` where nobody may. */
+export function namespace(): string[] | undefined {
+  return [["--ipc"], ["-r", "--ipc"]].find((flags) => {
+    try {
+      return new Deno.Command("unshare", {
+        args: [...flags, "true"],
+        stderr: "null",
+      }).outputSync().success;
+    } catch {
+      return false;
+    }
+  });
+}
