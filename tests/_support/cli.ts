@@ -82,6 +82,9 @@ function command(
     args,
     env: {
       MILK_SHM_DIR: around.folder?.path ?? "",
+      ...around.folder === undefined
+        ? {}
+        : { SHMIM_STATE_DIR: around.folder.state },
       NO_COLOR: "1",
       ...around.env,
     },
