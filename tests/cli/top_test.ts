@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { ChannelFiles } from "../../src/channels/state.ts";
+import { askSocket } from "../../src/partition/control.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import {
   done,
@@ -185,6 +186,49 @@ Deno.test("shmim top shows plain transmit and receive, and what they lost", asyn
   await transmitter.end("SIGINT");
   assertEquals(await top(here), undefined);
   assertEquals([...Deno.readDirSync(here.state)], []);
+});
+
+Deno.test("shmim top shows what a daemon's processes carry", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = create(here, "cam");
+  const start = async (kind: string, folder: Folder): Promise<Running> => {
+    const control = folder.file("c.sock");
+    const words = ["carry", kind, "127.0.0.1", "--control", control];
+    const one = new Running(words, { folder });
+    await one.says(/stands/);
+    return one;
+  };
+  const add = async (folder: Folder, port: number): Promise<number> => {
+    const path = folder.stream("cam");
+    const request = { do: "add", id: "cam", path, port, after: "0" };
+    const answer = await askSocket(folder.file("c.sock"), "it", request, 5);
+    return (answer as { port: number }).port;
+  };
+  await using receiver = await start("receive", there);
+  await using transmitter = await start("transmit", here);
+  const port = await add(there, 0);
+  await add(here, port);
+  const ends = [
+    [here, "transmit", transmitter.pid],
+    [there, "receive", receiver.pid],
+  ] as const;
+  for (const [folder, part, pid] of ends) {
+    const bridge = await until(`the ${part} end`, async () => {
+      source.poke();
+      const [row] = json(
+        await done(["top", "--json", "--watch", "0"], { folder }),
+      );
+      const bridge = row?.bridges[0];
+      return bridge?.condition === "up" && bridge.frames > 0
+        ? bridge
+        : undefined;
+    });
+    assertEquals(
+      [bridge.channel, bridge.part, bridge.address, bridge.pid],
+      ["cam", part, `127.0.0.1:${port}`, pid],
+    );
+  }
 });
 
 Deno.test("shmim top prints the table once where there is no terminal", async () => {
