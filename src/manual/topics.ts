@@ -53,8 +53,7 @@ const ENVIRONMENT: Topic = {
   name: "environment",
   summary: "variables that are looked at",
   blocks: [
-    "A command looks at those that it needs, and at no others; an empty one " +
-    "counts as not set.",
+    "A command looks at those that it needs, and at no others.",
     {
       terms: [
         ["MILK_SHM_DIR", "the folder of streams"],
@@ -170,7 +169,7 @@ const SECURITY: Topic = {
     "What a file's header or a peer claims is checked before anything is " +
     "mapped, allocated or written.",
     "Between hosts milk's wire asks nobody who he is. Ours does, with a key: " +
-    "a file of at least 16 random bytes in mode 0600, the same at both ends " +
+    "a file of 16 to 4096 bytes in mode 0600, the same at both ends " +
     "(--key FILE, `key` in a channel table or a daemon's configuration). Both " +
     "ends prove that they have it before anything else is said, and it " +
     "is never sent. Who has it may write into the streams that this end " +

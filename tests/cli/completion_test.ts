@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { offeredCommands } from "../../src/completion/model.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { run } from "../_support/child.ts";
-import { done, Folder, shmim, until } from "../_support/cli.ts";
+import { CLI, done, Folder, shmim, until } from "../_support/cli.ts";
 import { all, program, testWhere } from "../_support/skip.ts";
 
 const scripts = new Map<string, Promise<string>>();
@@ -39,10 +39,30 @@ async function place(shell: string): Promise<Folder> {
       JSON.stringify(state),
     );
   }
+  Deno.writeTextFileSync(
+    folder.file("bridges.toml"),
+    `[hosts.icc]
+address = "127.0.0.2"
+[hosts.rtc]
+address = "127.0.0.1"
+[channels.tweeter]
+streams = "dm01disp{03..04}"
+from = "icc"
+to = "rtc"
+port = 8800
+[channels.woofer]
+streams = "acc00"
+from = "rtc"
+to = "icc"
+port = 8700
+`,
+  );
   Deno.mkdirSync(folder.file("bin"));
   Deno.writeTextFileSync(
     folder.file("bin/shmim"),
     `#!/bin/sh
+[ "$*" = "bridge --list" ] &&
+  exec '${Deno.execPath()}' run -q -A '${CLI}' bridge --list
 [ "$*" = "shares --run=${folder.path}/run --unit=1" ] ||
   [ "$*" = "shares --unit=1 --run=${folder.path}/run" ] || exit 1
 echo "         STREAM     MODE  WITH / AS  STATE"
@@ -55,9 +75,14 @@ echo "offered  1:rtc_wfs  rw"
   return folder;
 }
 
-/** With the folder's programs before all others. */
-function path(folder: Folder): string {
-  return `${folder.file("bin")}:${Deno.env.get("PATH") ?? ""}`;
+/** Variables of a shell: the folder's programs come before all others. */
+function variables(folder: Folder): Record<string, string> {
+  return {
+    MILK_SHM_DIR: folder.path,
+    MAGAOX_ROLE: "ICC",
+    SHMIM_CONFIG: folder.file("bridges.toml"),
+    PATH: `${folder.file("bin")}:${Deno.env.get("PATH") ?? ""}`,
+  };
 }
 
 /** What is typed up to the cursor, and what is offered. */
@@ -83,6 +108,8 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ["shmim share wfs --run FOLDER/run --with ", ["7101", "7102"]],
   ["shmim mount --run FOLDER/run --unit 1 ", ["1:rtc_wfs", "1:wfs"]],
   ["shmim mount --run FOLDER/run --unit 1 1:r", ["1:rtc_wfs"]],
+  ["shmim bridge dm", ["dm01disp03", "dm01disp04"]],
+  ["shmim bridge --stop ", ["acc00", "dm01disp03", "dm01disp04"]],
   ["shmim poke wfs ", []],
   ["shmim completion z", ["zsh"]],
 ];
@@ -135,7 +162,7 @@ COMP_WORDS=(shmim mount --run '${folder.path}/run' --unit 1 1 :) COMP_CWORD=7
 _shmim shmim; echo "\${COMPREPLY[@]}"
 complete -p shmim`,
       folder.file("script"),
-    ], { env: { MILK_SHM_DIR: folder.path, PATH: path(folder) } });
+    ], { env: variables(folder) });
     assertEquals([code, stderr], [0, ""]);
     const [offered, end] = [stdout.split(".\n"), stdout.split(".\n").pop()];
     CASES.forEach(([line, expected], i) => {
@@ -163,11 +190,7 @@ testWhere(
         `complete -C '${line.replaceAll("FOLDER", folder.path)}'; echo .`
       ).join("\n"),
     ], {
-      env: {
-        MILK_SHM_DIR: folder.path,
-        HOME: folder.path,
-        PATH: path(folder),
-      },
+      env: { ...variables(folder), HOME: folder.path },
     });
     assertEquals([code, stderr], [0, ""]);
     const offered = stdout.split(".\n");
@@ -200,7 +223,8 @@ autoload -Uz compinit; compinit -D -u
       (await tmux("capture-pane", "-p")).stdout;
     const { code, stderr } = await tmux(
       ...["new-session", "-d", "-x", "160", "-y", "40"],
-      ...["-e", `ZDOTDIR=${folder.path}`, "-e", `MILK_SHM_DIR=${folder.path}`],
+      ...Object.entries({ ...variables(folder), ZDOTDIR: folder.path })
+        .flatMap(([name, value]) => ["-e", `${name}=${value}`]),
       "zsh -i",
     );
     assertEquals(code, 0, stderr);

@@ -1,6 +1,7 @@
 /** README.md and docs/ hang together, and say what the program says. */
 
 import { assert, assertEquals } from "@std/assert";
+import { NATIVE_TARGETS } from "../../scripts/fuzz_native.ts";
 import { Arguments, COMMON_OPTIONS } from "../../src/cli/args.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { OLD_NAMES } from "../../src/names/table.ts";
@@ -64,6 +65,50 @@ Deno.test("every link of README.md and docs/ leads somewhere", () => {
       }
     }
   }
+});
+
+/** Every file of the project, as git would list it. */
+function files(folder = ""): string[] {
+  return [...Deno.readDirSync(`${ROOT}${folder}`)].flatMap(
+    ({ name, isDirectory }) => {
+      if (["node_modules", "build", ".git"].includes(name)) return [];
+      const path = `${folder}${name}`;
+      return isDirectory ? [`${path}/`, ...files(`${path}/`)] : [path];
+    },
+  );
+}
+
+Deno.test("every file that a page names is there", () => {
+  const all = files();
+  const paths = new Set(all);
+  const names = new Set(all.map((path) => path.replace(/.*\//, "")));
+  const places = new RegExp(
+    `^(${all.filter((path) => /^[^/]+\/$/.test(path)).join("|")})`,
+  );
+  let seen = 0;
+  for (const page of [...PAGES, "CONTRIBUTING.md"]) {
+    for (const [, path = ""] of prose(page).matchAll(/`([\w./@-]+)`/g)) {
+      if (/[A-Z]{4}|\.\.\./.test(path) || path.includes("build/")) continue;
+      // A file beside one that was named before goes by its name alone.
+      if (places.test(path)) {
+        assert(paths.has(path) || paths.has(`${path}/`), `${page}: ${path}`);
+      } else if (/^\w+\.(ts|c|h|py)$/.test(path)) {
+        assert(names.has(path), `${page}: ${path}`);
+      } else continue;
+      seen++;
+    }
+  }
+  assert(seen > 100, `${seen} paths`);
+});
+
+Deno.test("docs/hardening.md has every target of the native fuzzer", () => {
+  const [, table = ""] = /\*\*C\*\*[\s\S]*?\n(\|[\s\S]*?)\n\n/.exec(
+    read("docs/hardening.md"),
+  ) ?? [];
+  const documented = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, one]) =>
+    one
+  );
+  assertEquals(documented.toSorted(), NATIVE_TARGETS.toSorted());
 });
 
 Deno.test("README.md shows the demo, watch and top, as the real program drew them", () => {
