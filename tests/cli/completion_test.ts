@@ -49,11 +49,15 @@ address = "127.0.0.1"
 streams = "dm01disp{03..04}"
 from = "icc"
 to = "rtc"
+size = [50, 50]
+type = "f32"
 port = 8800
 [channels.woofer]
 streams = "acc00"
 from = "rtc"
 to = "icc"
+size = [34, 34]
+type = "f32"
 port = 8700
 `,
   );
@@ -109,7 +113,8 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ["shmim mount --run FOLDER/run --unit 1 ", ["1:rtc_wfs", "1:wfs"]],
   ["shmim mount --run FOLDER/run --unit 1 1:r", ["1:rtc_wfs"]],
   ["shmim bridge dm", ["dm01disp03", "dm01disp04"]],
-  ["shmim bridge --stop ", ["acc00", "dm01disp03", "dm01disp04"]],
+  ["shmim bridge ac", ["acc00"]],
+  ["shmim bridge --stop acc00 ", ["acc00", "dm01disp03", "dm01disp04"]],
   ["shmim poke wfs ", []],
   ["shmim completion z", ["zsh"]],
 ];
@@ -149,7 +154,7 @@ testWhere(
 try() {
   COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
   _shmim shmim
-  printf '%s\\n' "\${COMPREPLY[@]}" | sed 's/\\\\//g' | LC_ALL=C sort
+  printf '%s\\n' "\${COMPREPLY[@]}" | sed 's/\\\\//g' | LC_ALL=C sort -u
   echo .
 }
 ${tries.join("\n")}
@@ -256,7 +261,8 @@ autoload -Uz compinit; compinit -D -u
         await until(
           () => `a clean screen after ${line}:\n${last}`,
           async () => {
-            await tmux("send-keys", "C-l");
+            // C-c may have ended a completion only, and left its line.
+            await tmux("send-keys", "C-u", "C-l");
             return (last = await screen()).trim() === "%";
           },
         );
