@@ -5,6 +5,7 @@
  */
 
 import { fromFileUrl } from "@std/path/from-file-url";
+import { ChannelFiles } from "../src/channels/state.ts";
 import { Stream } from "../src/stream/stream.ts";
 import type { DataType } from "../src/stream/types.ts";
 import { type Cell, Terminal } from "../tests/_support/terminal.ts";
@@ -254,29 +255,31 @@ const BENCH: readonly (readonly [string, string, DataType, number])[] = [
 const TOP_COLUMNS = 130;
 const TOP_ROWS = 15;
 
-/** Reports as two bridges of this host would write them. */
+/** Two bridges of this host: channel, part, address, frames that were lost. */
+const BRIDGES = [
+  ["dm00disp", "transmit", "icc:8802", 0],
+  ["dm01disp03", "receive", "rtc:8815", 3],
+] as const;
+
+/** Reports as those bridges would write them. */
 function writeReports(dir: string): void {
-  const report = (
-    channel: string,
-    part: string,
-    address: string,
-    skipped: number,
-  ): void =>
-    Deno.writeTextFileSync(
-      `${dir}/${channel}.bridge.json`,
-      JSON.stringify({
-        channel,
-        part,
-        address,
-        path: `${dir}/${channel}.im.shm`,
-        pid: Deno.pid,
-        updated: Date.now(),
-        condition: "up",
-        stats: { frames: 90_000, skipped, torn: 0 },
-      }),
-    );
-  report("dm00disp", "transmit", "icc:8802", 0);
-  report("dm01disp03", "receive", "rtc:8815", 3);
+  const now = Date.now();
+  for (const [channel, part, address, skipped] of BRIDGES) {
+    new ChannelFiles(dir, channel).write({
+      channel,
+      part,
+      address,
+      path: `${dir}/${channel}.im.shm`,
+      pid: Deno.pid,
+      started: now,
+      updated: now,
+      condition: "up",
+      since: now,
+      reason: "",
+      rates: [],
+      stats: { frames: 90_000, skipped, torn: 0 },
+    });
+  }
 }
 
 async function takeTopPicture(dir: string): Promise<string> {
@@ -290,6 +293,10 @@ async function takeTopPicture(dir: string): Promise<string> {
     }));
     stream.poke();
     if (everyMs > 0) timers.push(setInterval(() => stream.poke(), everyMs));
+  }
+  for (const [channel] of BRIDGES) {
+    const lock = await new ChannelFiles(dir, channel).claim();
+    if (lock !== undefined) stack.use(lock);
   }
   timers.push(setInterval(() => writeReports(dir), 1000));
   writeReports(dir);

@@ -122,6 +122,8 @@ export class Receiver {
   readonly #options: ReceiveOptions;
   readonly #listener: Deno.TcpListener;
   readonly #tally = new Tally();
+  /** By the stream's file. */
+  readonly #tallies = new Map<string, Tally>();
   readonly #feeds = new Map<string, Feed>();
   readonly #greetings = new Set<Deno.TcpConn>();
   readonly #admission = new Admission({ open: 64, perSecond: MAX_RATE });
@@ -194,6 +196,14 @@ export class Receiver {
   /** How it does, all peers together. */
   status(): BridgeStatus {
     return this.#tally.status();
+  }
+
+  /** How each stream did that was ever fed, by its file. */
+  byStream(): { path: string; status: BridgeStatus }[] {
+    return [...this.#tallies].map(([path, tally]) => ({
+      path,
+      status: tally.status(),
+    }));
   }
 
   /** Streams that are being fed: name by path. */
@@ -463,6 +473,7 @@ export class Receiver {
     const pump = this.#start(feed, stream, last);
     feed.pump = pump;
     this.#tally.add(pump);
+    this.#tallies.getOrInsertComputed(stream.path, () => new Tally()).add(pump);
     if (this.#stopped) pump.stop();
     let warned = false;
     const unwatch = every(LOOK_MS, () => {

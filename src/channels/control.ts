@@ -3,7 +3,9 @@
  * @module
  */
 
+import { resolve } from "@std/path";
 import { pause } from "../../ffi/clock.ts";
+import { STATE_VARIABLE, variable } from "./place.ts";
 import type { ChannelFiles, ChannelState } from "./state.ts";
 
 const LOOK_MS = 50;
@@ -23,6 +25,16 @@ export interface Started {
   readonly over: () => boolean;
 }
 
+/** Variables that name a place: the process means the same one elsewhere. */
+const PLACES = ["MILK_SHM_DIR", "SHMIM_CONFIG", STATE_VARIABLE];
+
+function places(): Record<string, string> {
+  return Object.fromEntries(PLACES.flatMap((name) => {
+    const path = variable(name);
+    return path === undefined ? [] : [[name, resolve(path)]];
+  }));
+}
+
 /**
  * Starts a channel's process: in a session of its own, so that it outlives
  * the terminal.
@@ -37,6 +49,7 @@ export function startDetached(
   const child = new Deno.Command(program, {
     args: [...args],
     cwd: "/",
+    env: places(),
     detached: true,
     stdin: "null",
     stdout: "null",

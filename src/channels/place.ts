@@ -3,7 +3,7 @@
  * @module
  */
 
-import { join } from "@std/path";
+import { join, resolve } from "@std/path";
 import { variable as permittedVariable } from "../../ffi/access.ts";
 import { currentUser } from "../../ffi/process.ts";
 import { readIfThere } from "../files/small_file.ts";
@@ -41,9 +41,15 @@ export function tablePlaces(): string[] {
   ];
 }
 
+/** The absolute path that a variable names: also a process elsewhere has it. */
+function placeIn(name: string): string | undefined {
+  const path = variable(name);
+  return path === undefined ? undefined : resolve(path);
+}
+
 /** The table that was named, by an option or by `$SHMIM_CONFIG`. */
 export function namedTable(option: string | undefined): string | undefined {
-  return option ?? variable("SHMIM_CONFIG");
+  return option ?? placeIn("SHMIM_CONFIG");
 }
 
 /** A table's file. */
@@ -87,7 +93,7 @@ export function findTable(option: string | undefined): TableFile | undefined {
  * several hosts may share.
  */
 export function stateFolder(): string {
-  return variable(STATE_VARIABLE) ?? `/tmp/shmim-${currentUser()}`;
+  return placeIn(STATE_VARIABLE) ?? `/tmp/shmim-${currentUser()}`;
 }
 
 /**

@@ -12,6 +12,7 @@ import { Transmitter } from "../bridge/transmit.ts";
 import { streamPlace } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import type { DataType } from "../stream/types.ts";
+import { conditionOfReach } from "./lines.ts";
 import { EventLog } from "./log.ts";
 import type { ChannelFiles, ChannelReport, Condition } from "./state.ts";
 import type { Carriage } from "./table.ts";
@@ -114,11 +115,7 @@ function startTransmitter(
     status: () => transmitter.status(),
     state: () => transmitter.state,
     stop: () => transmitter.stop(),
-    condition: (): Condition => {
-      const { reach } = transmitter;
-      if (reach === "connected") return "up";
-      return reach === "connecting" ? "starting" : reach;
-    },
+    condition: () => conditionOfReach(transmitter.reach),
   };
 }
 

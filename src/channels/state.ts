@@ -64,6 +64,64 @@ export interface ChannelState {
 /** Longer silence means that a process hangs, or is stopped. */
 const STUCK_MS = 5000;
 
+const CONDITIONS: readonly string[] = [
+  "starting",
+  "up",
+  "waiting",
+  "refused",
+  "unreachable",
+  "failed",
+] satisfies readonly Condition[];
+
+/** How something does, by its last report and whether its process lives. */
+export function conditionOf(
+  report: Pick<ChannelReport, "condition" | "updated"> | undefined,
+  running: boolean,
+  now: number,
+): ChannelState["condition"] {
+  if (!running) {
+    if (report === undefined) return "down";
+    return report.condition === "failed" ? "failed" : "crashed";
+  }
+  if (report === undefined) return "starting";
+  return now - report.updated > STUCK_MS ? "stuck" : report.condition;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A time that `Date` can show. */
+function isTime(value: unknown): boolean {
+  return typeof value === "number" && Math.abs(value) <= 8.64e15;
+}
+
+/** A report as it stands in a file; `undefined` where it is none. */
+export function toReport(value: unknown): ChannelReport | undefined {
+  if (!isObject(value)) return undefined;
+  const { channel, part, address, path, pid, condition, reason } = value;
+  const texts = [channel, address, path, reason];
+  const { started, updated, since, rates, stats } = value;
+  const good = texts.every((text) => typeof text === "string") &&
+    (part === "transmit" || part === "receive") &&
+    Number.isSafeInteger(pid) && Number(pid) > 0 &&
+    CONDITIONS.includes(String(condition)) &&
+    [started, updated, since].every(isTime) &&
+    Array.isArray(rates) && rates.every((rate) => typeof rate === "number") &&
+    isObject(stats);
+  return good ? value as unknown as ChannelReport : undefined;
+}
+
+/** JSON of a small file; `undefined` where there is none. */
+export function parsed(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // not ours
+  }
+}
+
 /** The files of one channel. */
 export class ChannelFiles {
   /** The channel. */
@@ -135,35 +193,12 @@ export class ChannelFiles {
     changes.commit();
   }
 
-  #read(): ChannelReport | undefined {
-    const text = readIfThere(this.#report);
-    if (text === undefined) return undefined;
-    try {
-      return JSON.parse(text) as ChannelReport;
-    } catch {
-      return undefined; // not ours
-    }
-  }
-
   /** How the channel does now. */
   state(): ChannelState {
     const running = this.running;
-    const report = this.#read();
-    const { channel } = this;
-    if (!running) {
-      const condition = report === undefined
-        ? "down"
-        : report.condition === "failed"
-        ? "failed"
-        : "crashed";
-      return { channel, running, report, condition };
-    }
-    if (report === undefined) {
-      return { channel, running, report, condition: "starting" };
-    }
-    const silent = Date.now() - report.updated > STUCK_MS;
-    const condition = silent ? "stuck" : report.condition;
-    return { channel, running, report, condition };
+    const report = toReport(parsed(readIfThere(this.#report)));
+    const condition = conditionOf(report, running, Date.now());
+    return { channel: this.channel, running, report, condition };
   }
 
   /** Asks the channel's process to end. */

@@ -38,6 +38,16 @@ class StdoutSink implements Sink {
   [Symbol.dispose](): void {}
 }
 
+/** Nothing is put in its place, however it is named. */
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 class FileSink implements Sink {
   readonly #path: string;
   readonly #part: string;
@@ -47,6 +57,7 @@ class FileSink implements Sink {
     this.#path = path;
     this.#part = partName(path);
     try {
+      if (isFolder(path)) throw new Error("it is a folder");
       this.#file = Deno.openSync(this.#part, {
         write: true,
         create: true,
@@ -69,7 +80,14 @@ class FileSink implements Sink {
   finish(): void {
     this.#file?.close();
     this.#file = undefined;
-    Deno.renameSync(this.#part, this.#path);
+    try {
+      Deno.renameSync(this.#part, this.#path);
+    } catch (error) {
+      Deno.removeSync(this.#part);
+      throw new CommandError(
+        `Cannot write "${this.#path}": ${(error as Error).message}`,
+      );
+    }
   }
 
   [Symbol.dispose](): void {

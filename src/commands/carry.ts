@@ -2,9 +2,10 @@
 
 import { resolve } from "@std/path";
 import { bareHost } from "../bridge/endpoint.ts";
+import { tellNeeds, tellOf } from "../cli/bridge_lines.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { type Needs, union } from "../cli/needs.ts";
 import { DIR } from "../cli/shared_options.ts";
 import { readKey } from "../bridge/key.ts";
 import { Carrier, MAX_PUMPS } from "../partition/carrier.ts";
@@ -83,14 +84,14 @@ export const command = defineCommand<Options>({
     // Ports are told later: a transmitter takes any of its peer.
     const [where = ""] = scope.host(host, 0);
     const places = [...folder, ...files, ...scope.file(control)];
-    return {
+    return union([tellNeeds(scope), {
       read: [...places, ...key === undefined ? [] : scope.file(key)],
       write: places,
       net: [
         kind === "receive" ? where : where.replace(/:0$/, ""),
         ...scope.host(host, 0).includes("*") ? [] : [`unix:${control}`],
       ],
-    };
+    }]);
   },
   async run({ kind, host, control, key, allow }, { out, signal }): Promise<
     number
@@ -100,6 +101,24 @@ export const command = defineCommand<Options>({
     const socket = new ControlSocket(
       control,
       (request) => carrier.answer(request),
+    );
+    using _ = tellOf(
+      out,
+      ["carry", kind, control],
+      () =>
+        carrier.status(Infinity).streams.map((
+          { path, port, connected, counters },
+        ) => ({
+          part: kind,
+          address: `${host}:${port}`,
+          path,
+          condition: connected ? "up" : "waiting",
+          stats: {
+            frames: counters.frames ?? 0,
+            skipped: counters.skipped ?? 0,
+            torn: counters.torn ?? 0,
+          },
+        })),
     );
     // Where nobody reads that, the daemon died meanwhile: so does this.
     out.line("stands");

@@ -2,10 +2,11 @@
 
 import { bareHost, showEndpoint } from "../bridge/endpoint.ts";
 import { integerFrom } from "../cli/args.ts";
+import { tellNeeds, tellOf } from "../cli/bridge_lines.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { type Needs, union } from "../cli/needs.ts";
 import {
   AXIS_ORDER,
   DIR,
@@ -123,11 +124,11 @@ export const command = defineCommand<Options>({
     ];
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
     const key = receive.key === undefined ? [] : scope.file(receive.key);
-    return {
+    return union([tellNeeds(scope), {
       read: [...folder, ...key],
       write: [...folder, ...stats],
       net: scope.host(receive.bind ?? "127.0.0.1", receive.port),
-    };
+    }]);
   },
   async run({ receive, statsFile }, { out, signal }): Promise<number> {
     using reporter = new BridgeReporter(out, "receive");
@@ -144,6 +145,19 @@ export const command = defineCommand<Options>({
       status: () => receiver.status(),
       state: () => receiver.streams.join(", "),
     }, statsFile);
+    const { bind = "" } = receive;
+    using _ = tellOf(
+      out,
+      ["receive", bind, receiver.port],
+      () =>
+        receiver.byStream().map(({ path, status }) => ({
+          part: "receive",
+          address: where,
+          path,
+          condition: status.connected ? "up" : "waiting",
+          stats: status,
+        })),
+    );
     await receiver.done;
     return EXIT.done;
   },

@@ -2,10 +2,11 @@
 
 import { bareHost, showEndpoint } from "../bridge/endpoint.ts";
 import { integerFrom } from "../cli/args.ts";
+import { tellNeeds, tellOf } from "../cli/bridge_lines.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
 import { defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import type { Needs } from "../cli/needs.ts";
+import { type Needs, union } from "../cli/needs.ts";
 import {
   AXIS_ORDER,
   DIR,
@@ -24,6 +25,8 @@ import {
   Transmitter,
 } from "../bridge/transmit.ts";
 import type { Policy } from "../bridge/wire.ts";
+import { conditionOfReach } from "../channels/lines.ts";
+import { streamPlace } from "../stream/names.ts";
 
 interface Options {
   readonly transmit: TransmitOptions;
@@ -147,15 +150,16 @@ export const command = defineCommand<Options>({
     const stats = statsFile === undefined ? [] : scope.file(statsFile);
     const key = transmit.key === undefined ? [] : scope.file(transmit.key);
     const writes = transmit.wait === undefined || waitWrites(transmit.wait);
-    return {
+    return union([tellNeeds(scope), {
       read: [...files, ...key],
       write: [...writes ? files : [], ...stats],
       net: scope.host(transmit.hostname, transmit.port),
-    };
+    }]);
   },
   async run({ transmit, statsFile }, { out, signal }): Promise<number> {
-    const { stream, hostname, port } = transmit;
-    const label = `${stream} -> ${showEndpoint(hostname, port)}`;
+    const { stream, dir, hostname, port } = transmit;
+    const address = showEndpoint(hostname, port);
+    const label = `${stream} -> ${address}`;
     using reporter = new BridgeReporter(out, "transmit");
     const transmitter = Transmitter.start({
       ...transmit,
@@ -168,6 +172,14 @@ export const command = defineCommand<Options>({
       status: () => transmitter.status(),
       state: () => transmitter.state,
     }, statsFile);
+    const { name, path } = streamPlace(stream, dir);
+    using _ = tellOf(out, ["transmit", name, hostname, port], () => [{
+      part: "transmit",
+      address,
+      path,
+      condition: conditionOfReach(transmitter.reach),
+      stats: transmitter.status(),
+    }]);
     await transmitter.done;
     return EXIT.done;
   },

@@ -148,12 +148,13 @@ async function publish(
     } else if (written % 64 === 63) {
       await pause(0); // hear signals
     }
-    if (signal.aborted || written === options.count) break;
+    if (signal.aborted) break;
     stream.write(
       frame,
       options.slice === undefined ? {} : { slice: options.slice },
     );
     written++;
+    if (written === options.count) break; // before the next one is waited for
     if (written % 16 === 0) {
       const seconds = Number(clockNs(CLOCK.MONOTONIC) - start) / NS;
       out.live(

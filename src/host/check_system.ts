@@ -2,6 +2,7 @@
 
 import { type Finding, ill, well } from "./finding.ts";
 import type { HostDoor } from "./door.ts";
+import { INITIAL } from "./processes.ts";
 
 const PRIORITY = 50;
 const FEW_FILES = 1024;
@@ -255,8 +256,6 @@ export function checkSwap(door: HostDoor): Finding[] {
     mend: "sudo sysctl -w vm.swappiness=1",
   })];
 }
-
-const INITIAL = "pid:[4026531836]";
 
 /** All processes can be seen. */
 export function checkContainer(door: HostDoor): Finding[] {

@@ -118,6 +118,11 @@ function ofTable(): Neighbours {
   };
 }
 
+/** A path as a process means it, where it was started. */
+function pathOf(door: HostDoor, pid: number, path: string): string {
+  return resolve(door.link(`/proc/${pid}/cwd`) ?? "/", path);
+}
+
 /** The configuration that a daemon was started with, where there is one. */
 function configOf(door: HostDoor, pid: number): string | undefined {
   const words = (door.text(`/proc/${pid}/cmdline`) ?? "").split("\0");
@@ -125,9 +130,7 @@ function configOf(door: HostDoor, pid: number): string | undefined {
   const path = at < 0
     ? words.find((word) => word.startsWith("--config="))?.slice(9)
     : words[at + 1];
-  return path === undefined
-    ? undefined
-    : resolve(door.link(`/proc/${pid}/cwd`) ?? "/", path);
+  return path === undefined ? undefined : pathOf(door, pid, path);
 }
 
 function ofUnit(door: HostDoor, state: UnitState): Neighbours {
@@ -155,8 +158,9 @@ function ofUnit(door: HostDoor, state: UnitState): Neighbours {
   const config = configOf(door, pid);
   if (config === undefined) return { ...NO_NEIGHBOURS, findings, hosts };
   try {
-    const { key } = readConfig(config);
-    const keys = unique([key]).map((path) => resolve(path));
+    const { key, peers } = readConfig(config);
+    const keys = unique([key, ...peers.map((peer) => peer.key)])
+      .map((path) => pathOf(door, pid, path));
     return { findings, hosts, keys, files: [config] };
   } catch (error) {
     if (!(error instanceof PartitionError)) throw error;

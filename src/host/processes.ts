@@ -8,7 +8,7 @@
 import { linkText, listNames, readText } from "../../ffi/host.ts";
 
 /** What the kernel calls the pid namespace that sees all processes. */
-const INITIAL = "pid:[4026531836]"; // PROC_PID_INIT_INO of Linux
+export const INITIAL = "pid:[4026531836]"; // PROC_PID_INIT_INO of Linux
 
 /** What of a process is looked at. */
 export interface ProcessFacts {

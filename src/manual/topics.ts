@@ -58,6 +58,31 @@ const ENVIRONMENT: Topic = {
       terms: [
         ["MILK_SHM_DIR", "the folder of streams"],
         [
+          "SHMIM_CONFIG",
+          "the channel table of `shmim bridge`, where --config does not say",
+        ],
+        [
+          "XDG_CONFIG_HOME, HOME",
+          "where a table is looked for that nothing names: " +
+          "$XDG_CONFIG_HOME/shmim/bridges.toml, ~/.config/shmim/bridges.toml " +
+          "where that is not set, then /etc/shmim/bridges.toml",
+        ],
+        [
+          "MAGAOX_ROLE",
+          "which host of the channel table this one is, where --role does " +
+          "not say: ICC, RTC, ...",
+        ],
+        [
+          "SHMIM_STATE_DIR",
+          "where bridges of this user keep reports and logs; /tmp/shmim-UID " +
+          "otherwise",
+        ],
+        [
+          "NOTIFY_SOCKET, WATCHDOG_USEC",
+          "set by systemd for `shmim daemon`: where it says that it is up, " +
+          "and how often that it lives",
+        ],
+        [
           "SHMIM_HELPER",
           "the helper's library, where it is not beside the " +
           "program",
@@ -66,7 +91,7 @@ const ENVIRONMENT: Topic = {
         [
           "COLORTERM, TERM",
           "how much colour the terminal shows: truecolor " +
-          "or 24bit, 256color, none (watch)",
+          "or 24bit, 256color, none (watch, top)",
         ],
         ["TZ", "the zone of --local"],
         [
@@ -143,18 +168,45 @@ const SECURITY: Topic = {
     "is to open, and frames travel over sockets that Deno opened.",
     "What a file's header or a peer claims is checked before anything is " +
     "mapped, allocated or written.",
+    "Between hosts milk's wire asks nobody who he is. Ours does, with a key: " +
+    "a file of 16 to 4096 bytes in mode 0600, the same at both ends " +
+    "(--key FILE, `key` in a channel table or a daemon's configuration). Both " +
+    "ends prove that they have it before anything else is said, and it " +
+    "is never sent. Who has it may write into the streams that this end " +
+    "receives. Pixels are not encrypted: that is for a line of your own, or " +
+    "ssh. A receiver without a key listens on 127.0.0.1 unless it is told " +
+    "otherwise; a daemon without one, on no other address at all.",
   ],
 };
 
 const WIRE: Topic = {
   name: "wire",
-  summary: "how streams travel: milk's shmimTCP",
+  summary: "how streams travel: milk's shmimTCP, and a wire of our own",
   blocks: [
-    "transmit and receive speak the protocol of milk's shmimTCP, in both " +
-    "directions: first the sender's metadata as they lie in memory, then for " +
-    "each update the pixels of one slice, two 64-bit counters and the " +
-    "keywords. There is no magic, no version, and nobody is asked who he is.",
-    "receive therefore listens on 127.0.0.1 unless --bind ADDRESS says " +
+    "transmit, receive and bridge speak two wires; --wire chooses. milk is " +
+    "what transmit speaks unless it is told otherwise, receive takes both and " +
+    "tells them apart by the first bytes.",
+    {
+      terms: [
+        [
+          "milk",
+          "milk's shmimTCP, in both directions: first the sender's metadata " +
+          "as they lie in memory, then for each update the pixels of one " +
+          "slice, two 64-bit counters and the keywords. There is no magic, no " +
+          "version, no check sum, and nobody is asked who he is.",
+        ],
+        [
+          "shmim",
+          "our own: both ends prove that they have the same --key, versions " +
+          "are agreed on, each frame has a CRC-32C and the source's counters " +
+          "and times, keywords travel when they change, heartbeats tell a " +
+          "dead line from a quiet one, clocks are compared, what was missed " +
+          "is counted exactly; --policy latest or every, --zstd. Daemons of " +
+          "partitions speak this one only.",
+        ],
+      ],
+    },
+    "receive listens on 127.0.0.1 unless --bind ADDRESS says " +
     "otherwise; --allow ADDRESS lets only some peers in. A frame that is cut " +
     "off is dropped, a name that leads out of the folder refused, a stream " +
     "of another type or size left alone.",

@@ -42,7 +42,7 @@ function waitMode(mode: string | undefined): string[] {
 const FOREGROUND = "It runs in the foreground and ends with the signal that " +
   "ends it: start it in tmux, or leave it to `shmim bridge`.";
 const PRIORITY = "Without a priority it asks for none (the old one took 80): " +
-  "a priority that the host refuses is an error.";
+  "where the host refuses one, it says so and goes on without.";
 const RECONNECTS =
   "It connects again when the connection is lost, and may be " +
   "started before the receiver.";
@@ -79,8 +79,8 @@ export const BRIDGES: readonly OldName[] = [
       FOREGROUND,
       PRIORITY,
       RECONNECTS,
-      "-k stops a bridge by its stream's name (`shmim bridge --stop`); HOST " +
-      "and PORT may be left out then.",
+      "-k stops what `shmim bridge` has started for that stream; HOST and PORT " +
+      "may be left out then. What this name has started ends with its signal.",
       "What it says goes to standard error; --stats-json=FILE is for scripts.",
     ],
     examples: [
@@ -124,7 +124,8 @@ export const BRIDGES: readonly OldName[] = [
       "listens on one.",
       FOREGROUND,
       PRIORITY,
-      "It serves one peer after the other; --once ends with the first.",
+      "It goes on when a peer has left, and serves several at once, a stream " +
+      "each; --once ends with the first.",
       "A stream of another type or size is left alone; --replace replaces it.",
       "-c: nothing is moved into a CPU set; --cpu=LIST pins to cores.",
     ],

@@ -9,11 +9,16 @@ import { globToRegExp } from "@std/path/glob-to-regexp";
 import { describeStream, type StreamDescription } from "./describe.ts";
 import type { AxisOrder } from "./format.ts";
 import { namesIn, streamFolder, SUFFIX } from "./names.ts";
-import { type Rate, watchCounters } from "./rates.ts";
+import { watchCounters } from "./rates.ts";
 import { Stream } from "./stream.ts";
 
 /** A stream of a list. */
-export interface ListedStream extends StreamDescription, Rate {}
+export interface ListedStream extends StreamDescription {
+  /** Frames a second while watched; `null` where none came. */
+  rateHz: number | null;
+  /** Age of the last frame, s; `null` where none came while watched. */
+  ageSeconds: number | null;
+}
 
 /** A file that cannot be opened as a stream. */
 export interface DamagedStream {

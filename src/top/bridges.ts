@@ -1,17 +1,22 @@
 /**
- * Bridges of this host, as their processes tell of them: one report a channel,
- * `CHANNEL.bridge.json`, in the state folder of this user. What stands in them
- * is checked; what is none is left out.
+ * Bridges of this host, as their processes tell of them in the state folder of
+ * this user.
  * @module
  */
 
-import { join } from "@std/path";
-import { listNames, readText } from "../../ffi/host.ts";
+import { listNames } from "../../ffi/host.ts";
+import { carriedLines } from "../channels/lines.ts";
 import { stateFolder } from "../channels/place.ts";
+import {
+  ChannelFiles,
+  type ChannelReport,
+  type ChannelState,
+  knownChannels,
+} from "../channels/state.ts";
 
 /** A bridge, as a row of a stream tells it. */
 export interface BridgeLine {
-  /** The channel. */
+  /** The channel; the stream's name where it has none. */
   readonly channel: string;
   /** The stream's file at this end. */
   readonly path: string;
@@ -29,75 +34,37 @@ export interface BridgeLine {
   readonly lost: number;
 }
 
-const REPORT = ".bridge.json";
-/** A report is written once a second; longer silence means that it hangs. */
-const SILENT_MS = 5000;
-
-function record(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null
-    ? value as Record<string, unknown>
-    : {};
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
 function count(value: unknown): number {
   const number = Number(value);
   return Number.isFinite(number) && number > 0 ? number : 0;
 }
 
-/**
- * Reads a report.
- *
- * @param json The file.
- * @param facts Whether its process lives, and the time now, ms since 1970.
- * @returns `undefined` where it is none.
- */
+/** What a row tells of a report. */
 export function bridgeLine(
-  json: string,
-  facts: { readonly alive: (pid: number) => boolean; readonly now: number },
-): BridgeLine | undefined {
-  let parsed: Readonly<Record<string, unknown>>;
-  try {
-    parsed = record(JSON.parse(json));
-  } catch {
-    return undefined;
-  }
-  const { channel, part, path, address, condition, updated } = parsed;
-  const pid = count(parsed.pid);
-  if (text(channel) === "" || text(path) === "" || pid === 0) return undefined;
-  if (part !== "transmit" && part !== "receive") return undefined;
-  const stats = record(parsed.stats);
-  const said = text(condition) || "starting";
+  report: ChannelReport,
+  condition: ChannelState["condition"],
+): BridgeLine {
+  const { channel, path, part, address, pid, stats } = report;
   return {
-    channel: text(channel),
-    path: text(path),
+    channel,
+    path,
     part,
-    address: text(address),
+    address,
     pid,
-    condition: facts.alive(pid)
-      ? facts.now - count(updated) > SILENT_MS ? "stuck" : said
-      : said === "failed"
-      ? said
-      : "crashed",
+    condition,
     frames: count(stats.frames),
     lost: count(stats.skipped) + count(stats.torn),
   };
 }
 
-/** All bridges of this user, by the folder's names. */
-export function bridgeLines(
-  alive: (pid: number) => boolean,
-  folder: string = stateFolder(),
-): BridgeLine[] {
-  return (listNames(folder) ?? []).flatMap((name) => {
-    if (!name.endsWith(REPORT)) return [];
-    const json = readText(join(folder, name));
-    return (json === undefined ? undefined : bridgeLine(json, {
-      alive,
-      now: Date.now(),
-    })) ?? [];
-  });
+/** All bridges of this user: channels, then those without a name. */
+export function bridgeLines(folder: string = stateFolder()): BridgeLine[] {
+  const names = listNames(folder);
+  if (names === undefined) return [];
+  const channels = knownChannels(folder).map((channel) =>
+    new ChannelFiles(folder, channel).state()
+  );
+  return [...channels, ...carriedLines(folder, names)].flatMap((
+    { report, condition },
+  ) => report === undefined ? [] : [bridgeLine(report, condition)]);
 }

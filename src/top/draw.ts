@@ -15,6 +15,9 @@ export interface Heading {
   readonly time: Date;
 }
 
+/** The keys that stand below the table. */
+export const KEY_LINE = "enter watch  F filter  c columns  space pause  x exit";
+
 const MOVING = 0x8fd18f;
 const LOSS = 0xe88a7a;
 const WIDEST_NAME = 36;
@@ -189,9 +192,8 @@ function drawBottom(canvas: Canvas, board: Board): void {
     ? ""
     : `${board.first + 1}-${last} of ${rows.length}, ${board.fps} a second`;
   canvas.text(0, row, range, STYLE.dim);
-  const keys = "enter watch  F filter  c columns  space pause  x exit";
-  const free = canvas.columns - keys.length;
-  if (free > range.length + 1) canvas.text(free, row, keys, STYLE.dim);
+  const free = canvas.columns - KEY_LINE.length;
+  if (free > range.length + 1) canvas.text(free, row, KEY_LINE, STYLE.dim);
 }
 
 /** A box in the middle of the screen. */

@@ -283,7 +283,7 @@ export class Survey implements Disposable {
       this.#streams.set(name, new Tracked(name, path));
     }
     this.#bridges = Map.groupBy(
-      bridgeLines(processExists),
+      bridgeLines(),
       ({ path }) => path,
     );
   }

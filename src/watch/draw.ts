@@ -14,6 +14,9 @@ import { cursorValue, jitterText, rateText, short } from "./text.ts";
 import { KEYS } from "./keys.ts";
 import type { View } from "./view.ts";
 
+/** The keys that stand below the image. */
+export const KEY_LINE = "? keys  q quit";
+
 /** What is said about the stream. */
 export interface Facts {
   /** Name. */
@@ -101,10 +104,9 @@ function bottom(
     ...facts.dark === undefined ? [] : ["dark"],
   ];
   canvas.text(1, row, parts.join("  "));
-  const help = "? keys  q quit";
-  const free = canvas.columns - help.length - 1;
+  const free = canvas.columns - KEY_LINE.length - 1;
   if (parts.join("  ").length + 3 < free) {
-    canvas.text(free, row, help, STYLE.dim);
+    canvas.text(free, row, KEY_LINE, STYLE.dim);
   }
 }
 

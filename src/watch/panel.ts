@@ -17,6 +17,9 @@ const LEAST_HISTOGRAM_ROWS = 3;
 const FULL_BLOCK = 0x2588;
 const EIGHTHS = " ▁▂▃▄▅▆▇█";
 
+/** What always stands in the panel. */
+export const PANEL_STATISTICS = ["min", "max", "mean", "std"] as const;
+
 /** Whether there is room for the panel, and something to show in it. */
 export function hasPanel(columns: number, view: View): boolean {
   return columns >= PANEL_FROM && (view.statistics || view.histogram);
@@ -43,16 +46,14 @@ function panelNumbers(
   dark: Float64Array | undefined,
   view: View,
 ): [string, string][] {
-  const { min, max, mean, std, nan, saturated } = scene.statistics;
+  const { nan, saturated } = scene.statistics;
   const { x, y, width, height } = scene.rect;
   const [columns = 1, rows = 1] = frame.size;
   const under = cursorValue(view.cursor, frame, dark);
-  const lines: [string, string][] = [
-    ["min", short(min)],
-    ["max", short(max)],
-    ["mean", short(mean)],
-    ["std", short(std)],
-  ];
+  const lines = PANEL_STATISTICS.map((name): [string, string] => [
+    name,
+    short(scene.statistics[name]),
+  ]);
   if (nan > 0) lines.push(["NaN", String(nan)]);
   if (saturated > 0) lines.push(["saturated", String(saturated)]);
   if (width < columns || height < rows) {

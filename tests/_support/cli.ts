@@ -63,6 +63,15 @@ function kept(words: readonly string[]): readonly string[] {
     : [name, "--no-narrow", ...rest];
 }
 
+/** Variables that a command of a test has. */
+export function variables(folder: Folder | undefined): Record<string, string> {
+  return {
+    MILK_SHM_DIR: folder?.path ?? "",
+    ...folder === undefined ? {} : { SHMIM_STATE_DIR: folder.state },
+    NO_COLOR: "1",
+  };
+}
+
 function command(
   words: readonly string[],
   around: Around,
@@ -80,11 +89,7 @@ function command(
   ];
   return new Deno.Command(program, {
     args,
-    env: {
-      MILK_SHM_DIR: around.folder?.path ?? "",
-      NO_COLOR: "1",
-      ...around.env,
-    },
+    env: { ...variables(around.folder), ...around.env },
     ...around.cwd === undefined ? {} : { cwd: around.cwd },
     stdin,
     stdout: "piped",

@@ -33,7 +33,17 @@ export class Folder implements Disposable {
     return [...Deno.readDirSync(this.path)].map(({ name }) => name).sort();
   }
 
+  /** Where bridges tell of themselves: beside it, for streams lie inside. */
+  get state(): string {
+    return `${this.path}-state`;
+  }
+
   [Symbol.dispose](): void {
     Deno.removeSync(this.path, { recursive: true });
+    try {
+      Deno.removeSync(this.state, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 }

@@ -3,15 +3,19 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { EventLog } from "../../src/channels/log.ts";
 import { requireStateFolder } from "../../src/channels/place.ts";
+import { LineReport } from "../../src/channels/lines.ts";
 import {
   ChannelFiles,
   type ChannelReport,
+  conditionOf,
   knownChannels,
+  toReport,
 } from "../../src/channels/state.ts";
 import { stopChannel } from "../../src/channels/control.ts";
 import { moduleUrl } from "../_support/child.ts";
 import { Child } from "../_support/child.ts";
 import { Folder } from "../_support/cli.ts";
+import { bridgeLines } from "../../src/top/bridges.ts";
 import { duration, sparkline } from "../../src/cli/bridge_view.ts";
 
 function report(changes: Partial<ChannelReport> = {}): ChannelReport {
@@ -71,6 +75,123 @@ Deno.test("ChannelFiles: a process that is killed gives its channel back", async
   assertEquals(files.running, false);
   using again = await files.claim();
   assert(again !== undefined);
+});
+
+Deno.test("conditionOf() is how anything does, by its report and its process", () => {
+  const up = report({ updated: 1000 });
+  assertEquals(conditionOf(up, true, 2000), "up");
+  assertEquals(conditionOf(up, true, 60_000), "stuck");
+  assertEquals(conditionOf(up, false, 2000), "crashed");
+  assertEquals(
+    conditionOf(report({ condition: "failed" }), false, 0),
+    "failed",
+  );
+  assertEquals(conditionOf(undefined, true, 0), "starting");
+  assertEquals(conditionOf(undefined, false, 0), "down");
+});
+
+Deno.test("toReport() takes a report, and nothing else", () => {
+  const good = report();
+  assertEquals(toReport(good), good);
+  const wrong = [1, null, [], {}, "up"];
+  const fields: unknown[][] = [
+    ["channel", 1],
+    ["part", "x"],
+    ["address", null],
+    ["path", undefined],
+    ["reason", {}],
+    ["pid", "no"],
+    ["pid", 0],
+    ["started", 1e300],
+    ["updated", "now"],
+    ["since", null],
+    ["condition", "fine"],
+    ["rates", ["1"]],
+    ["stats", null],
+    ["stats", []],
+  ];
+  for (const [field, value] of fields) {
+    wrong.push({ ...report(), [String(field)]: value });
+  }
+  for (const bad of wrong) {
+    assertEquals(toReport(bad), undefined, JSON.stringify(bad));
+  }
+});
+
+Deno.test("reports that are none are left out, by --status and by top", async () => {
+  using folder = new Folder();
+  const files = new ChannelFiles(folder.path, "cam");
+  using lock = await files.claim();
+  assert(lock !== undefined);
+  files.write(report());
+  assertEquals(bridgeLines(folder.path).map(({ condition }) => condition), [
+    "up",
+  ]);
+  for (const text of ["null", "{", "[]", '{"pid": 1}', ""]) {
+    Deno.writeTextFileSync(folder.file("cam.bridge.json"), text);
+    Deno.writeTextFileSync(folder.file("x.lines.json"), text);
+    assertEquals(files.state().condition, "starting", text);
+    assertEquals(bridgeLines(folder.path), [], text);
+  }
+});
+
+Deno.test("LineReport: a bridge without a name is told of while it lives", async () => {
+  using folder = new Folder();
+  const state = folder.file("state");
+  const warnings: string[] = [];
+  const begin = (path: string) =>
+    new LineReport(path, "transmit-cam-[::1]-8886", () => [{
+      part: "transmit",
+      address: "[::1]:8886",
+      path: "/tmp/cam.im.shm",
+      condition: "up",
+      stats: { frames: 90, skipped: 3, torn: 1 },
+    }], (message) => warnings.push(message));
+  {
+    using _ = begin(state);
+    assertEquals(bridgeLines(state), [{
+      channel: "cam",
+      path: "/tmp/cam.im.shm",
+      part: "transmit",
+      address: "[::1]:8886",
+      pid: Deno.pid,
+      condition: "up",
+      frames: 90,
+      lost: 4,
+    }]);
+    assertEquals(knownChannels(state), [], "it is no channel");
+    // Another process has its pid meanwhile: it began at another time.
+    const [file = ""] = [...Deno.readDirSync(state)].map(({ name }) => name);
+    const there = JSON.parse(Deno.readTextFileSync(`${state}/${file}`));
+    Deno.writeTextFileSync(
+      `${state}/${file}`,
+      JSON.stringify({ ...there, start: "1" }),
+    );
+    assertEquals(bridgeLines(state)[0]?.condition, "crashed");
+  }
+  assertEquals([...Deno.readDirSync(state)], []);
+  Deno.chmodSync(state, 0o755);
+  {
+    using _ = begin(state);
+    assertEquals(bridgeLines(state), []);
+  }
+  assertMatch(warnings.join("\n"), /^top does not see .* open to others/);
+  await using child = Child.start(`
+    import { LineReport } from "${moduleUrl("src/channels/lines.ts")}";
+    new LineReport(${JSON.stringify(folder.file("s"))}, "x", () => [{
+      part: "receive",
+      address: "127.0.0.1:1",
+      path: "/tmp/cam.im.shm",
+      condition: "waiting",
+      stats: { frames: 0, skipped: 0, torn: 0 },
+    }], console.log);
+    console.log("tells");
+  `);
+  assertEquals(await child.line(), "tells");
+  const condition = () => bridgeLines(folder.file("s"))[0]?.condition;
+  assertEquals(condition(), "waiting");
+  await child.kill();
+  assertEquals(condition(), "crashed");
 });
 
 Deno.test("requireStateFolder() makes a private folder, and refuses others", () => {

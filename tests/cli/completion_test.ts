@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { offeredCommands } from "../../src/completion/model.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { run } from "../_support/child.ts";
-import { done, Folder, shmim, until } from "../_support/cli.ts";
+import { CLI, done, Folder, shmim, until } from "../_support/cli.ts";
 import { all, program, testWhere } from "../_support/skip.ts";
 
 const scripts = new Map<string, Promise<string>>();
@@ -39,10 +39,34 @@ async function place(shell: string): Promise<Folder> {
       JSON.stringify(state),
     );
   }
+  Deno.writeTextFileSync(
+    folder.file("bridges.toml"),
+    `[hosts.icc]
+address = "127.0.0.2"
+[hosts.rtc]
+address = "127.0.0.1"
+[channels.tweeter]
+streams = "dm01disp{03..04}"
+from = "icc"
+to = "rtc"
+size = [50, 50]
+type = "f32"
+port = 8800
+[channels.woofer]
+streams = "acc00"
+from = "rtc"
+to = "icc"
+size = [34, 34]
+type = "f32"
+port = 8700
+`,
+  );
   Deno.mkdirSync(folder.file("bin"));
   Deno.writeTextFileSync(
     folder.file("bin/shmim"),
     `#!/bin/sh
+[ "$*" = "bridge --list" ] &&
+  exec '${Deno.execPath()}' run -q -A '${CLI}' bridge --list
 [ "$*" = "shares --run=${folder.path}/run --unit=1" ] ||
   [ "$*" = "shares --unit=1 --run=${folder.path}/run" ] || exit 1
 echo "         STREAM     MODE  WITH / AS  STATE"
@@ -55,9 +79,14 @@ echo "offered  1:rtc_wfs  rw"
   return folder;
 }
 
-/** With the folder's programs before all others. */
-function path(folder: Folder): string {
-  return `${folder.file("bin")}:${Deno.env.get("PATH") ?? ""}`;
+/** Variables of a shell: the folder's programs come before all others. */
+function variables(folder: Folder): Record<string, string> {
+  return {
+    MILK_SHM_DIR: folder.path,
+    MAGAOX_ROLE: "ICC",
+    SHMIM_CONFIG: folder.file("bridges.toml"),
+    PATH: `${folder.file("bin")}:${Deno.env.get("PATH") ?? ""}`,
+  };
 }
 
 /** What is typed up to the cursor, and what is offered. */
@@ -83,6 +112,9 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ["shmim share wfs --run FOLDER/run --with ", ["7101", "7102"]],
   ["shmim mount --run FOLDER/run --unit 1 ", ["1:rtc_wfs", "1:wfs"]],
   ["shmim mount --run FOLDER/run --unit 1 1:r", ["1:rtc_wfs"]],
+  ["shmim bridge dm", ["dm01disp03", "dm01disp04"]],
+  ["shmim bridge ac", ["acc00"]],
+  ["shmim bridge --stop acc00 ", ["acc00", "dm01disp03", "dm01disp04"]],
   ["shmim poke wfs ", []],
   ["shmim completion z", ["zsh"]],
 ];
@@ -122,7 +154,7 @@ testWhere(
 try() {
   COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
   _shmim shmim
-  printf '%s\\n' "\${COMPREPLY[@]}" | sed 's/\\\\//g' | LC_ALL=C sort
+  printf '%s\\n' "\${COMPREPLY[@]}" | sed 's/\\\\//g' | LC_ALL=C sort -u
   echo .
 }
 ${tries.join("\n")}
@@ -135,7 +167,7 @@ COMP_WORDS=(shmim mount --run '${folder.path}/run' --unit 1 1 :) COMP_CWORD=7
 _shmim shmim; echo "\${COMPREPLY[@]}"
 complete -p shmim`,
       folder.file("script"),
-    ], { env: { MILK_SHM_DIR: folder.path, PATH: path(folder) } });
+    ], { env: variables(folder) });
     assertEquals([code, stderr], [0, ""]);
     const [offered, end] = [stdout.split(".\n"), stdout.split(".\n").pop()];
     CASES.forEach(([line, expected], i) => {
@@ -163,11 +195,7 @@ testWhere(
         `complete -C '${line.replaceAll("FOLDER", folder.path)}'; echo .`
       ).join("\n"),
     ], {
-      env: {
-        MILK_SHM_DIR: folder.path,
-        HOME: folder.path,
-        PATH: path(folder),
-      },
+      env: { ...variables(folder), HOME: folder.path },
     });
     assertEquals([code, stderr], [0, ""]);
     const offered = stdout.split(".\n");
@@ -200,7 +228,8 @@ autoload -Uz compinit; compinit -D -u
       (await tmux("capture-pane", "-p")).stdout;
     const { code, stderr } = await tmux(
       ...["new-session", "-d", "-x", "160", "-y", "40"],
-      ...["-e", `ZDOTDIR=${folder.path}`, "-e", `MILK_SHM_DIR=${folder.path}`],
+      ...Object.entries({ ...variables(folder), ZDOTDIR: folder.path })
+        .flatMap(([name, value]) => ["-e", `${name}=${value}`]),
       "zsh -i",
     );
     assertEquals(code, 0, stderr);
@@ -232,7 +261,8 @@ autoload -Uz compinit; compinit -D -u
         await until(
           () => `a clean screen after ${line}:\n${last}`,
           async () => {
-            await tmux("send-keys", "C-l");
+            // C-c may have ended a completion only, and left its line.
+            await tmux("send-keys", "C-u", "C-l");
             return (last = await screen()).trim() === "%";
           },
         );

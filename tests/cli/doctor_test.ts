@@ -178,26 +178,29 @@ ${text}`,
 Deno.test("shmim doctor looks at the daemons of partitions, their peers and keys", async () => {
   using folder = new Folder();
   const run = folder.file("run");
-  const key = folder.file("key");
+  const keys = ["key", "key-of-2"].map((name) => folder.file(name));
   const config = folder.file("unit-0.toml");
   const port = closedPort();
-  Deno.writeTextFileSync(key, "sixteen bytes at least\n", { mode: 0o600 });
+  for (const key of keys) {
+    Deno.writeTextFileSync(key, "sixteen bytes at least\n", { mode: 0o600 });
+  }
   Deno.writeTextFileSync(
     config,
     `partition = 1
 dir = "${folder.path}"
 listen = "127.0.0.1:0"
-key = "${key}"
+key = "key"
 [[peer]]
 partition = 2
 host = "127.0.0.1"
 port = ${port}
+key = "key-of-2"
 `,
   );
   assertEquals(await of("partition", ["--run", run], around(folder)), []);
   await using daemon = new Running(
-    ["daemon", "--run", run, "--config", config],
-    around(folder),
+    ["daemon", "--run", run, "--config", "unit-0.toml"],
+    { ...around(folder), cwd: folder.path }, // what its names are of
   );
   await until(() => `its state: ${daemon.err}`, () => {
     try {
@@ -214,9 +217,10 @@ port = ${port}
   assertEquals(await of("peer", words, around(folder)), [
     `warning: nobody listens at 127.0.0.1:${port} (partition 2)`,
   ]);
-  assertEquals(await of("key", words, around(folder)), [
-    `ok: ${key} is readable by its owner only`,
-  ]);
+  assertEquals(
+    await of("key", words, around(folder)),
+    keys.map((key) => `ok: ${key} is readable by its owner only`),
+  );
   Deno.writeTextFileSync(config, "partition = none\n");
   const [, broken = ""] = await of("partition", words, around(folder));
   assertMatch(broken, /^broken: Cannot use configuration/);

@@ -9,7 +9,7 @@ import {
 import { COMMANDS } from "../../src/commands/table.ts";
 import { findTopic, TOPICS } from "../../src/manual/topics.ts";
 import { run } from "../_support/child.ts";
-import { done, Folder, json, shmim } from "../_support/cli.ts";
+import { done, Folder, json, ROOT, shmim } from "../_support/cli.ts";
 import { program, testWhere } from "../_support/skip.ts";
 
 const PAGES = [
@@ -88,6 +88,20 @@ Deno.test("shmim help TOPIC prints each topic in 80 columns", async () => {
     await done(["help", "exit-codes"]),
   );
   assertEquals(findTopic(["exit", "code"]), undefined);
+});
+
+Deno.test("shmim help environment has every variable that a command may look at", () => {
+  const { permissions } = json(Deno.readTextFileSync(`${ROOT}deno.json`));
+  const names = new Set(
+    COMMANDS.flatMap(({ name }) => permissions[name].env ?? []),
+  );
+  assert(names.size > 8);
+  const terms = findTopic(["environment"])?.blocks.flatMap((block) =>
+    typeof block === "object" && "terms" in block
+      ? block.terms.flatMap(([term]) => term.split(", "))
+      : []
+  );
+  for (const name of names) assert(terms?.includes(String(name)), `${name}`);
 });
 
 Deno.test("shmim help of what is not there is wrong usage", async () => {

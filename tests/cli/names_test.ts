@@ -18,7 +18,9 @@ import {
   ROOT,
   shmim,
   until,
+  variables,
 } from "../_support/cli.ts";
+import { freePorts } from "../_support/ports.ts";
 import { endsDevice } from "../sysv/_support.ts";
 
 const HERE = new Set(COMMANDS.map(({ name }) => name));
@@ -44,9 +46,8 @@ class Place extends Folder {
       args: ["-c", line],
       cwd: this.path,
       env: {
+        ...variables(this),
         PATH: `${this.bin}:${Deno.env.get("PATH") ?? ""}`,
-        MILK_SHM_DIR: this.path,
-        NO_COLOR: "1",
       },
       stdin: "null",
       stdout: "piped",
@@ -220,12 +221,21 @@ const TYPED: Readonly<Record<string, (place: Place) => Promise<void>>> = {
       assertEquals(Deno.readLinkSync(place.stream(name)), "cam.im.shm");
     }
   },
-  shmimTCPreceive: (place) => bridges(place, "shmimTCPreceive 0", ""),
-  shmimTCPtransmit: (place) =>
-    bridges(place, "imnetwreceive 0 1", "shmimTCPtransmit -c cam 127.0.0.1 "),
+  shmimTCPreceive: (place) => bridges(place, "shmimTCPreceive -p 60 0", ""),
+  async shmimTCPtransmit(place): Promise<void> {
+    const transmit = "shmimTCPtransmit -c -p 60 cam 127.0.0.1 ";
+    await bridges(place, "imnetwreceive 0 1 80", transmit);
+    // What it stops are bridges by name; there is none.
+    const { code, err } = await place.types("shmimTCPtransmit -k cam");
+    assertEquals(code, 1);
+    assertStringIncludes(err, 'There is no channel "cam" here');
+  },
   imnetwreceive: (place) => bridges(place, "imnetwreceive 0", ""),
-  imnetwtransmit: (place) =>
-    bridges(place, "shmimTCPreceive 0", "imnetwtransmit cam 127.0.0.1 ", " 1"),
+  async imnetwtransmit(place): Promise<void> {
+    const transmit = "imnetwtransmit cam 127.0.0.1 ";
+    await bridges(place, "shmimTCPreceive 0", transmit, " 1");
+    await bridges(place, "shmimTCPreceive 0", transmit, " 0 80");
+  },
   async device(place): Promise<void> {
     using _ = endsDevice({ path: place.path, id: 68 });
     const said = await place.does("echo exit | device SIN 2.0");
@@ -248,6 +258,7 @@ const TYPED: Readonly<Record<string, (place: Place) => Promise<void>>> = {
     );
     assertEquals(code, 1);
     assertStringIncludes(err, "docs/examples/magaox.toml is an example");
+    await dispbridge(place);
   },
   async "milk-streamCTRL"(place): Promise<void> {
     assertMatch(await place.does("milk-streamCTRL"), /^cam +u16 +4x3 /m);
@@ -272,6 +283,13 @@ const TYPED: Readonly<Record<string, (place: Place) => Promise<void>>> = {
     assertMatch(await place.does(`clshmctl startup ${run}`), /is up/);
     await place.does(`clshmctl maxpgs 4096 ${run}`);
     assertMatch(await place.does(`clshmctl getcfg ${run}`), /4096/);
+    await place.does(`clshmctl maxdpgs 24 ${run}`);
+    await place.does(`clshmctl timeout 30 ${run}`);
+    const set = JSON.parse(await place.does(`clshmctl getcfg --json ${run}`));
+    assertEquals(
+      [set.maxpgs, set.maxdpgs, set.timeoutS ?? set.timeout],
+      [4096, 24, 30],
+    );
     assertMatch(await place.does(`clshm_diag ${run}`), /\bup$/m);
     assertMatch(await place.does(`clshmctl shutdown ${run}`), /is shut down/);
   },
@@ -294,6 +312,56 @@ const TYPED: Readonly<Record<string, (place: Place) => Promise<void>>> = {
   },
 };
 
+/** Both roles of dmdispbridge, with a table, on one machine. */
+async function dispbridge(place: Place): Promise<void> {
+  Deno.writeTextFileSync(
+    place.file("t.toml"),
+    `[hosts.icc]
+address = "localhost"
+[hosts.rtc]
+address = "127.0.0.1"
+[channels.tweeter]
+streams = "dm01disp{00..11}"
+from = "icc"
+to = "rtc"
+size = [50, 50]
+type = "f32"
+port = ${freePorts(4)}
+`,
+  );
+  // What runs in the background means the same places, from another folder.
+  const as = (role: string): string =>
+    `mkdir -p ${role} && SHMIM_CONFIG=t.toml MAGAOX_ROLE=${role} ` +
+    `SHMIM_STATE_DIR=${role}-state MILK_SHM_DIR=${role} `;
+  const roles = ["RTC", "ICC"].map(as);
+  const [rtc = "", icc = ""] = roles;
+  try {
+    for (const role of roles) {
+      await place.does(`${role} dmdispbridge dm01disp03`);
+    }
+    const at = (role: string): Stream =>
+      Stream.open("dm01disp03", { dir: place.file(role) });
+    using source = at("ICC");
+    using target = at("RTC");
+    await until("a frame", () => {
+      source.poke();
+      return target.cnt0 > 1n;
+    });
+    assertStringIncludes(
+      await place.does(`${icc} shmimTCPtransmit -k dm01disp03`),
+      "dm01disp03: stopped",
+    );
+    const status = await place.types(
+      `${rtc} dmdispbridge dm01disp03 --status --json`,
+    );
+    assertMatch(status.out, /"condition": ?"waiting"/);
+  } finally {
+    for (const role of roles) {
+      await place.types(`${role} dmdispbridge dm01disp03 --stop`);
+    }
+  }
+}
+
 /** A frame crosses; on loopback, but the old name listens everywhere. */
 async function bridges(
   place: Place,
@@ -301,7 +369,7 @@ async function bridges(
   transmit: string,
   behind = "",
 ): Promise<void> {
-  Deno.mkdirSync(place.file("there"));
+  Deno.mkdirSync(place.file("there"), { recursive: true });
   const receiver = place.command(`exec ${receive} --dir=there`).spawn();
   let said = "";
   const reading = (async () => {

@@ -19,6 +19,7 @@ import {
   Running,
   shmim,
 } from "../_support/cli.ts";
+import { printedLine, shellVariables } from "./_printed.ts";
 import { PERMISSION_CASES, type PermissionCase } from "./_permission_cases.ts";
 
 const decoder = new TextDecoder();
@@ -84,20 +85,21 @@ class Place implements AsyncDisposable {
       .sort();
   }
 
+  /** The line that is printed for a call here. */
+  printedLine(words: readonly string[]): Promise<string> {
+    const { folder } = this;
+    return printedLine({ streams: folder, path: folder.path }, words);
+  }
+
   /** Runs a line as a shell does. */
   async run(
     line: string,
     says?: RegExp,
   ): Promise<{ code: number; out: string; err: string }> {
-    const here = Deno.execPath().replace(/\/[^/]*$/, "");
     const child = new Deno.Command("sh", {
       args: ["-c", `exec ${line}`],
       cwd: this.folder.path,
-      env: {
-        MILK_SHM_DIR: this.folder.path,
-        PATH: `${here}:${Deno.env.get("PATH") ?? ""}`,
-        NO_COLOR: "1",
-      },
+      env: shellVariables(this.folder),
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -183,12 +185,6 @@ function lessOf(line: string): Less[] {
   );
 }
 
-async function printedLine(place: Place, words: string[]): Promise<string> {
-  const { folder } = place;
-  const call = ["permissions", ...words];
-  return (await done(call, { folder, cwd: folder.path })).trim();
-}
-
 Deno.test("every command has a case for its permissions", () => {
   for (const { name } of COMMANDS) {
     assert(
@@ -222,7 +218,7 @@ Deno.test.each(COMMANDS.map(({ name }) => name))(
       await done(["save", "cam", folder.file("in.fits")], { folder });
     }
     const words = place.words(name, permissionCase);
-    const line = await printedLine(place, words);
+    const line = await place.printedLine(words);
     assert(!/ -A |--allow-all/.test(line), line);
     const before = place.snapshot();
     const spare = permissionCase.spare?.map((item) =>
@@ -279,7 +275,7 @@ Deno.test.each(COMMANDS.map(({ name }) => name))(
       const { folder } = fresh;
       await done(["save", "cam", folder.file("in.fits")], { folder });
     }
-    const again = await printedLine(fresh, fresh.words(name, permissionCase));
+    const again = await fresh.printedLine(fresh.words(name, permissionCase));
     const ran = await fresh.run(again, permissionCase.says);
     assertEquals(ran.code, permissionCase.code ?? 0, again + ran.err);
     assert(!/Requires|NotCapable/.test(ran.err), again + ran.err);

@@ -8,8 +8,6 @@ import {
 } from "@std/assert";
 import { permissionSets } from "../../scripts/permission_sets.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
-import { quote } from "../../src/cli/refusal.ts";
-import { askSocket } from "../../src/partition/control.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { Segment } from "../../src/sysv/segment.ts";
 import {
@@ -22,68 +20,14 @@ import {
   Sender,
   wireFrame,
 } from "../_support/bridge.ts";
-import {
-  Folder,
-  json,
-  type Outcome,
-  ROOT,
-  Running,
-  shmim,
-  until,
-} from "../_support/cli.ts";
+import { Folder, json, ROOT, Running, shmim, until } from "../_support/cli.ts";
 import { endsDevice } from "../sysv/_support.ts";
-
-const TMP = "/tmp"; // the sets name it
-
-/** Runs a command under its own set only. */
-function own(words: readonly string[], folder: Folder): Promise<Outcome> {
-  const flags = [`-P=${words[0]}`];
-  return shmim(words, { folder, flags, cwd: folder.path });
-}
-
-function good({ code, out, err }: Outcome): string {
-  assertEquals(code, 0, err);
-  assert(!/Requires|NotCapable/.test(err), err);
-  return out;
-}
-
-let shared: Promise<void> | undefined;
-
-/** The five commands of sharing, each under its own set, once for all. */
-function sharing(): Promise<void> {
-  return shared ??= (async () => {
-    using folder = new Folder(TMP);
-    const dirs = ["a", "b"].map((name) => folder.file(name));
-    for (const dir of dirs) Deno.mkdirSync(dir);
-    const size = [4, 3];
-    Stream.create("cam", { dir: dirs[0] ?? "", size, type: "u8" }).close();
-    const at = (
-      unit: number,
-    ): string[] => ["--run", folder.file("run"), "--unit", `${unit}`];
-    await using first = new Running(
-      ["daemon", "--dir", dirs[0] ?? "", ...at(0)],
-      { folder },
-    );
-    await using second = new Running(
-      ["daemon", "--dir", dirs[1] ?? "", ...at(1)],
-      { folder },
-    );
-    for (const one of [first, second]) {
-      await until("it is up", () => one.out.includes("is up"));
-    }
-    good(await own(["share", "cam", ...at(0)], folder));
-    good(await own(["mount", "0:cam", ...at(1)], folder));
-    const out = good(await own(["shares", "--json", ...at(1)], folder));
-    assertEquals(json(out).mounts[0].state, "linked");
-    good(await own(["umount", "cam", ...at(1)], folder));
-    good(await own(["unshare", "cam", ...at(0)], folder));
-  })();
-}
+import { good, own, type OwnCases, TMP } from "./_own_set.ts";
+import { PARTITION_CASES } from "./_partition_cases.ts";
 
 /** One real case of each command. */
-const CASES: Readonly<
-  Record<string, (folder: Folder, cam: Stream) => Promise<void>>
-> = {
+const CASES: OwnCases = {
+  ...PARTITION_CASES,
   async create(folder): Promise<void> {
     good(await own(["create", "new", "4x3", "f32"], folder));
     good(await own(["create", "new", "4x3", "u8", "--force"], folder));
@@ -334,76 +278,6 @@ const CASES: Readonly<
     good(await own(["clean", "--only", "claims,files"], folder));
     assertEquals(folder.names(), ["cam.im.shm"]);
   },
-  async daemon(folder): Promise<void> {
-    const run = folder.file("run");
-    await using daemon = new Running(
-      ["daemon", "--run", run, "--metrics", "0"],
-      { folder, flags: ["-P=daemon"] },
-    );
-    await daemon.says(/metrics on/);
-    await until("it is up", () => daemon.out.includes("is up"));
-    assertEquals(await daemon.end(), 143);
-  },
-  async ctl(folder): Promise<void> {
-    const run = ["--run", folder.file("run")];
-    good(await own(["ctl", "startup", ...run], folder));
-    assertEquals(
-      json(good(await own(["ctl", "getcfg", "--json", ...run], folder)))
-        .partition,
-      0,
-    );
-    good(await own(["ctl", "shutdown", ...run], folder));
-  },
-  async ferry(folder): Promise<void> {
-    const run = ["--run", folder.file("run")];
-    good(await own(["ctl", "startup", ...run], folder));
-    await using ferry = new Running(
-      ["ferry", "2", "--listen", "127.0.0.1", "--control", "f.sock", ...run],
-      { folder, flags: ["-P=ferry"], cwd: folder.path },
-    );
-    await ferry.says(/stands/);
-    assertEquals(await ferry.end(), 143);
-    good(await own(["ctl", "shutdown", ...run], folder));
-  },
-  share: sharing,
-  mount: sharing,
-  unshare: sharing,
-  umount: sharing,
-  shares: sharing,
-  async carry(folder, cam): Promise<void> {
-    const start = async (kind: string): Promise<Running> => {
-      const control = folder.file(`${kind}.sock`);
-      const one = new Running(
-        ["carry", kind, "127.0.0.1", "--control", control],
-        { folder, flags: ["-P=carry"] },
-      );
-      await one.says(/stands/);
-      return one;
-    };
-    const add = async (
-      kind: string,
-      name: string,
-      port: number,
-    ): Promise<number> => {
-      const path = folder.stream(name);
-      const request = { do: "add", id: name, path, port, after: "0" };
-      const answer = await askSocket(
-        folder.file(`${kind}.sock`),
-        kind,
-        request,
-        5,
-      );
-      return (answer as { port: number }).port;
-    };
-    await using receiver = await start("receive");
-    await using transmitter = await start("transmit");
-    await add("transmit", "cam", await add("receive", "far", 0));
-    await until("the stream", () => folder.names().includes("far.im.shm"));
-    using far = Stream.open("far", { dir: folder.path });
-    await until("the frame", () => far.cnt0 === cam.cnt0);
-    assertEquals(await transmitter.end(), 143);
-    assertEquals(await receiver.end(), 143);
-  },
   async demo(folder): Promise<void> {
     const { code, out, err } = await own(["demo", "--seconds", "0.2"], folder);
     assertEquals(code, 0, err);
@@ -505,7 +379,6 @@ Deno.test.each([
 );
 
 Deno.test("the permission sets do not reach streams elsewhere", async () => {
-  using _ = new Folder(TMP);
   for (const set of ["info", "read", "ls"]) {
     const { code, err } = await shmim(
       ["info", "/var/lib/x.im.shm"],
@@ -520,131 +393,9 @@ Deno.test("the permission set of shmim info reaches no network", async () => {
   using folder = new Folder(TMP);
   Stream.create("cam", { dir: folder.path, size: [4], type: "u8" }).close();
   const words = ["transmit", "cam", "127.0.0.1", "9", "--wait", "poll"];
-  const { code, err } = await shmim(words, { folder, flags: ["-P=info"] });
+  // All else that it needs is added.
+  const flags = ["-P=info", "--allow-env", "--allow-write=/tmp"];
+  const { code, err } = await shmim(words, { folder, flags });
   assertEquals(code, 1);
   assertMatch(err, /Requires net access to "127\.0\.0\.1:9"/);
-});
-
-/** Runs the line that `shmim permissions` prints, as a shell would. */
-async function printed(
-  words: readonly string[],
-  folder: Folder,
-): Promise<{ line: string; outcome: Outcome }> {
-  const { code, out, err } = await shmim(["permissions", ...words], { folder });
-  assertEquals(code, 0, err);
-  const here = Deno.execPath().replace(/\/[^/]*$/, "");
-  const { code: status, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", out],
-    env: {
-      MILK_SHM_DIR: folder.path,
-      PATH: `${here}:${Deno.env.get("PATH") ?? ""}`,
-      NO_COLOR: "1",
-    },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  return {
-    line: out,
-    outcome: {
-      code: status,
-      out: decoder.decode(stdout),
-      bytes: stdout as Uint8Array<ArrayBuffer>,
-      err: decoder.decode(stderr),
-    },
-  };
-}
-
-const PRINTED: string[][][] = [
-  [["create", "new", "4x3", "f32"]],
-  [["create", "s>tf32>it's", "4", "3"]],
-  [["ls", "--watch", "0"]],
-  [["ls", "c*", "--json", "--watch", "0"]],
-  [["info", "cam"]],
-  [["info", "alias"]],
-  [["read", "cam"]],
-  [["read", "alias", "--wait", "semaphore", "--timeout", "0.01"]],
-  [["read", "cam", "--out", "FOLDER/out.txt"]],
-  [["write", "cam", "--pattern", "sine"]],
-  [["write", "alias", "FOLDER/in.raw"]],
-  [["poke", "cam", "--dir", "FOLDER"]],
-  [["poke", "FOLDER/cam.im.shm"]],
-  [["rm", "--yes", "--force", "alias"]],
-];
-
-Deno.test.each(PRINTED)(
-  "shmim permissions prints a line that runs: %s",
-  async (words = []) => {
-    using folder = new Folder();
-    using cam = Stream.create("cam", {
-      dir: folder.path,
-      size: [4, 3],
-      type: "u16",
-    });
-    Deno.symlinkSync("cam.im.shm", folder.stream("alias"));
-    Deno.writeFileSync(folder.file("in.raw"), new Uint8Array(24));
-    const { line, outcome } = await printed(
-      words.map((word) => word.replace("FOLDER", folder.path)),
-      folder,
-    );
-    assert(!/Requires|NotCapable/.test(outcome.err), line + outcome.err);
-    const expected = words.includes("--timeout") ? 124 : 0;
-    assertEquals(outcome.code, expected, line + outcome.err);
-    assert(!line.includes("--allow-all") && !/ -A /.test(line), line);
-    if (["info", "ls"].includes(words[0] ?? "")) {
-      assert(!line.includes("--allow-write"), line);
-    }
-    assertEquals(cam.closed, false);
-  },
-);
-
-Deno.test("shmim permissions gives a bridge its host and port only", async () => {
-  using folder = new Folder();
-  Stream.create("cam", { dir: folder.path, size: [4], type: "u8" }).close();
-  const line = async (...words: string[]) =>
-    (await shmim(["permissions", ...words], { folder })).out;
-  assertStringIncludes(
-    await line("transmit", "cam", "rtc", "8803"),
-    " --allow-net=rtc:8803 ",
-  );
-  assertStringIncludes(
-    await line("transmit", "cam", "::1", "8803"),
-    "--allow-net=[::1]:8803",
-  );
-  assertStringIncludes(
-    await line("receive", "8803", "--bind", "192.168.2.2"),
-    " --allow-net=192.168.2.2:8803 ",
-  );
-  const polls = await line("transmit", "cam", "rtc", "1", "--wait", "poll");
-  assert(!polls.includes("--allow-write"), polls);
-});
-
-Deno.test("shmim permissions: a transmitter runs with the line that is printed", async () => {
-  using folder = new Folder();
-  using cam = Stream.create("cam", {
-    dir: folder.path,
-    size: [4, 3],
-    type: "u16",
-  });
-  cam.write(flat(1));
-  await using recorder = new Recorder(0, "::1");
-  const port = String(recorder.port);
-  const words = ["transmit", "cam", "::1", port, "--no-reconnect"];
-  const run = printed(words, folder);
-  const recording = await recorder.connection();
-  await recording.take(HANDSHAKE + 24);
-  await recording.close();
-  const { outcome } = await run;
-  assertEquals(outcome.code, 1);
-  assertStringIncludes(outcome.err, `The connection to [::1]:${port} was lost`);
-});
-
-Deno.test("quote() quotes for a shell only where that is needed", () => {
-  assertEquals(
-    quote("--allow-read=/tmp/a.im.shm"),
-    "--allow-read=/tmp/a.im.shm",
-  );
-  assertEquals(quote("s>tf32>a b"), "'s>tf32>a b'");
-  assertEquals(quote("it's"), `'it'\\''s'`);
-  assertEquals(quote(""), "''");
-  assertEquals(quote("$HOME"), "'$HOME'");
 });

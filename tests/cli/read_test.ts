@@ -333,6 +333,24 @@ Deno.test("shmim read --out says where it cannot write", async () => {
   assertMatch(err, /^shmim: Cannot write "\/nowhere\/x": [^\n]+\n$/);
 });
 
+Deno.test("shmim read --out refuses a folder, and leaves nothing beside it", async () => {
+  using folder = new Folder();
+  using _ = cam(folder);
+  Deno.mkdirSync(folder.file("out"));
+  const target = folder.file("out");
+  for (const out of [target, `${target}/`]) {
+    const { code, err } = await shmim(["read", "cam", "--out", out], {
+      folder,
+    });
+    assertEquals([code, err], [
+      1,
+      `shmim: Cannot write "${out}": it is a folder\n`,
+    ]);
+    assertEquals(folder.names(), ["cam.im.shm", "out"]);
+    assertEquals([...Deno.readDirSync(target)], []);
+  }
+});
+
 Deno.test("shmim read says who holds the write flag up", async () => {
   using folder = new Folder();
   using stream = cam(folder);

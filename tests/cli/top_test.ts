@@ -1,6 +1,8 @@
 /** `shmim top`: once, as JSON, and live in a terminal. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ChannelFiles } from "../../src/channels/state.ts";
+import { askSocket } from "../../src/partition/control.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import {
   done,
@@ -50,26 +52,25 @@ Deno.test("shmim top --json tells rates, writers and readers by name", async () 
     () => cam.semaphores().some(({ readerPid }) => readerPid === reader.pid),
   );
   using _ = moving(cam);
-  const state = folder.file("state");
-  Deno.mkdirSync(state);
-  Deno.writeTextFileSync(
-    `${state}/cam.bridge.json`,
-    JSON.stringify({
-      channel: "cam",
-      part: "receive",
-      address: "127.0.0.1:8803",
-      path: folder.stream("cam"),
-      pid: Deno.pid,
-      updated: Date.now() + 60_000,
-      condition: "up",
-      stats: { frames: 5, skipped: 2, torn: 0 },
-    }),
-  );
+  const files = new ChannelFiles(folder.state, "cam");
+  using lock = await files.claim();
+  assert(lock !== undefined);
+  files.write({
+    channel: "cam",
+    part: "receive",
+    address: "127.0.0.1:8803",
+    path: folder.stream("cam"),
+    pid: Deno.pid,
+    started: 0,
+    updated: Date.now() + 60_000,
+    condition: "up",
+    since: 0,
+    reason: "",
+    rates: [],
+    stats: { frames: 5, skipped: 2, torn: 0 },
+  });
   const rows = json(
-    await done(["top", "--json", "--watch", "1.5"], {
-      folder,
-      env: { SHMIM_STATE_DIR: state },
-    }),
+    await done(["top", "--json", "--watch", "1.5"], { folder }),
   );
   const [alias, bad, first, idle] = rows;
   assertEquals(rows.length, 4);
@@ -147,6 +148,88 @@ port = ${freePorts(1)}
     { folder: rtc.streams, env: rtc.env },
   );
   assertMatch(printed, /^dm01disp03 +<- 127\.0\.0\.1:\d+ .*up.* [1-9]\d*$/m);
+});
+
+Deno.test("shmim top shows plain transmit and receive, and what they lost", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = create(here, "cam");
+  await using receiver = new Running(["receive", "0"], { folder: there });
+  const [, port = ""] = await receiver.says(/listening on 127\.0\.0\.1:(\d+)/);
+  await using transmitter = new Running(
+    ["transmit", "cam", "127.0.0.1", port],
+    { folder: here },
+  );
+  const ends = [
+    [here, "transmit", transmitter.pid],
+    [there, "receive", receiver.pid],
+  ] as const;
+  const top = async (folder: Folder) => {
+    const [row] = json(
+      await done(["top", "--json", "--watch", "0"], { folder }),
+    );
+    return row?.bridges[0];
+  };
+  for (const [folder, part, pid] of ends) {
+    const bridge = await until(`losses of ${part}`, async () => {
+      for (let i = 0; i < 500; i++) source.poke();
+      const bridge = await top(folder);
+      return bridge?.lost > 0 && bridge.condition === "up" ? bridge : undefined;
+    });
+    assertEquals(
+      [bridge.channel, bridge.part, bridge.address, bridge.pid],
+      ["cam", part, `127.0.0.1:${port}`, pid],
+    );
+    assert(bridge.frames > 0);
+  }
+  await receiver.end("SIGKILL");
+  assertEquals((await top(there)).condition, "crashed");
+  await transmitter.end("SIGINT");
+  assertEquals(await top(here), undefined);
+  assertEquals([...Deno.readDirSync(here.state)], []);
+});
+
+Deno.test("shmim top shows what a daemon's processes carry", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = create(here, "cam");
+  const start = async (kind: string, folder: Folder): Promise<Running> => {
+    const control = folder.file("c.sock");
+    const words = ["carry", kind, "127.0.0.1", "--control", control];
+    const one = new Running(words, { folder });
+    await one.says(/stands/);
+    return one;
+  };
+  const add = async (folder: Folder, port: number): Promise<number> => {
+    const path = folder.stream("cam");
+    const request = { do: "add", id: "cam", path, port, after: "0" };
+    const answer = await askSocket(folder.file("c.sock"), "it", request, 5);
+    return (answer as { port: number }).port;
+  };
+  await using receiver = await start("receive", there);
+  await using transmitter = await start("transmit", here);
+  const port = await add(there, 0);
+  await add(here, port);
+  const ends = [
+    [here, "transmit", transmitter.pid],
+    [there, "receive", receiver.pid],
+  ] as const;
+  for (const [folder, part, pid] of ends) {
+    const bridge = await until(`the ${part} end`, async () => {
+      source.poke();
+      const [row] = json(
+        await done(["top", "--json", "--watch", "0"], { folder }),
+      );
+      const bridge = row?.bridges[0];
+      return bridge?.condition === "up" && bridge.frames > 0
+        ? bridge
+        : undefined;
+    });
+    assertEquals(
+      [bridge.channel, bridge.part, bridge.address, bridge.pid],
+      ["cam", part, `127.0.0.1:${port}`, pid],
+    );
+  }
 });
 
 Deno.test("shmim top prints the table once where there is no terminal", async () => {

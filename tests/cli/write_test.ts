@@ -11,7 +11,16 @@ import { patternFrame } from "../../src/image/pattern.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import type { DataType } from "../../src/stream/types.ts";
 import { join } from "../_support/bridge.ts";
-import { done, Folder, json, Running, shmim, until } from "../_support/cli.ts";
+import {
+  CLI,
+  done,
+  Folder,
+  json,
+  PATIENCE_MS,
+  Running,
+  shmim,
+  until,
+} from "../_support/cli.ts";
 
 function cam(
   folder: Folder,
@@ -205,6 +214,33 @@ Deno.test("shmim write --count writes so many frames", async () => {
   });
   assertEquals(stream.cnt0, 100n);
   assertEquals(stream.read().pixels, new Uint16Array(12).fill(100));
+});
+
+Deno.test("shmim write --count is done at its last frame, though more may come", async () => {
+  using folder = new Folder();
+  using stream = cam(folder);
+  const frames = bytesOf(numbers(24));
+  // The pipe stays open, and holds part of a frame more.
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-A", CLI, "write", "--no-narrow", "cam", "-"].concat(
+      ["--count", "2", "--json"],
+    ),
+    env: { MILK_SHM_DIR: folder.path },
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const input = child.stdin.getWriter();
+  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  try {
+    await input.write(join(frames, new Uint8Array(5)) as Uint8Array);
+    const { code, stdout } = await child.output();
+    assertEquals(code, 0);
+    assertEquals(json(new TextDecoder().decode(stdout)).written, 2);
+    assertEquals(stream.read().pixels, numbers(12, 12));
+  } finally {
+    clearTimeout(timer);
+    await input.close().catch(() => {}); // nobody reads it any more
+  }
 });
 
 Deno.test("shmim write --rate keeps in step and can be stopped", async () => {

@@ -1,11 +1,16 @@
 /** README.md and docs/ hang together, and say what the program says. */
 
 import { assert, assertEquals } from "@std/assert";
+import { NATIVE_TARGETS } from "../../scripts/fuzz_native.ts";
 import { Arguments, COMMON_OPTIONS } from "../../src/cli/args.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { OLD_NAMES } from "../../src/names/table.ts";
 import { AT } from "../../src/stream/imagestreamio.ts";
-import { ROOT } from "../_support/cli.ts";
+import { columnOf, VIEWS } from "../../src/top/columns.ts";
+import { KEY_LINE as TOP_KEY_LINE } from "../../src/top/draw.ts";
+import { KEY_LINE as WATCH_KEY_LINE } from "../../src/watch/draw.ts";
+import { PANEL_STATISTICS } from "../../src/watch/panel.ts";
+import { done, Folder, ROOT } from "../_support/cli.ts";
 
 function read(path: string): string {
   return Deno.readTextFileSync(`${ROOT}${path}`);
@@ -66,6 +71,50 @@ Deno.test("every link of README.md and docs/ leads somewhere", () => {
   }
 });
 
+/** Every file of the project, as git would list it. */
+function files(folder = ""): string[] {
+  return [...Deno.readDirSync(`${ROOT}${folder}`)].flatMap(
+    ({ name, isDirectory }) => {
+      if (["node_modules", "build", ".git"].includes(name)) return [];
+      const path = `${folder}${name}`;
+      return isDirectory ? [`${path}/`, ...files(`${path}/`)] : [path];
+    },
+  );
+}
+
+Deno.test("every file that a page names is there", () => {
+  const all = files();
+  const paths = new Set(all);
+  const names = new Set(all.map((path) => path.replace(/.*\//, "")));
+  const places = new RegExp(
+    `^(${all.filter((path) => /^[^/]+\/$/.test(path)).join("|")})`,
+  );
+  let seen = 0;
+  for (const page of [...PAGES, "CONTRIBUTING.md"]) {
+    for (const [, path = ""] of prose(page).matchAll(/`([\w./@-]+)`/g)) {
+      if (/[A-Z]{4}|\.\.\./.test(path) || path.includes("build/")) continue;
+      // A file beside one that was named before goes by its name alone.
+      if (places.test(path)) {
+        assert(paths.has(path) || paths.has(`${path}/`), `${page}: ${path}`);
+      } else if (/^\w+\.(ts|c|h|py)$/.test(path)) {
+        assert(names.has(path), `${page}: ${path}`);
+      } else continue;
+      seen++;
+    }
+  }
+  assert(seen > 100, `${seen} paths`);
+});
+
+Deno.test("docs/hardening.md has every target of the native fuzzer", () => {
+  const [, table = ""] = /\*\*C\*\*[\s\S]*?\n(\|[\s\S]*?)\n\n/.exec(
+    read("docs/hardening.md"),
+  ) ?? [];
+  const documented = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, one]) =>
+    one
+  );
+  assertEquals(documented.toSorted(), NATIVE_TARGETS.toSorted());
+});
+
 Deno.test("README.md shows the demo, watch and top, as the real program drew them", () => {
   for (const name of ["demo", "watch", "top"]) {
     const [path = ""] = new RegExp(`docs/images/${name}\\.svg`).exec(README) ??
@@ -75,6 +124,55 @@ Deno.test("README.md shows the demo, watch and top, as the real program drew the
     assert(picture.length < 100_000, name);
   }
   assert(read("docs/images/demo.svg").includes("npx --yes deno@2.9.6"));
+});
+
+/** What stands in a picture, line by line. */
+function drawn(name: string): string[] {
+  return [
+    ...read(`docs/images/${name}.svg`).matchAll(/<text[^>]*>([^]*?)<\/text>/g),
+  ].map(([, text = ""]) =>
+    text.replace(/<[^>]*>/g, "").replaceAll("&lt;", "<")
+      .replaceAll("&gt;", ">").replaceAll("&amp;", "&").trim()
+  );
+}
+
+const STALE = "deno task pictures";
+
+Deno.test("the picture of top has the views and columns that top has", () => {
+  const texts = drawn("top");
+  const titles = VIEWS.map(({ key, title }) => `${key.toUpperCase()} ${title}`);
+  for (const title of titles) assert(texts.includes(title), STALE);
+  const [summary] = VIEWS;
+  const headings = summary?.columns.map((id) => columnOf(id).heading) ?? [];
+  const at = texts.indexOf("NAME");
+  assertEquals(
+    texts.slice(at, at + headings.length).map((text) =>
+      text.replace(/[▲▼]$/, "")
+    ),
+    headings,
+    STALE,
+  );
+  assertEquals(texts.at(-1), TOP_KEY_LINE, STALE);
+});
+
+Deno.test("the picture of watch has the panel and the keys that watch has", () => {
+  const texts = drawn("watch");
+  const found = texts.filter((text) =>
+    (PANEL_STATISTICS as readonly string[]).includes(text)
+  );
+  assertEquals(found, [...PANEL_STATISTICS], STALE);
+  assertEquals(texts.at(-1), WATCH_KEY_LINE, STALE);
+});
+
+Deno.test("the picture of the demo has the rows that the demo prints", async () => {
+  using folder = new Folder();
+  const rows = (lines: readonly string[]): string[] =>
+    lines.flatMap((line) => /^([a-z]+( \w+)?) {2,}\S/.exec(line)?.[1] ?? []);
+  const printed = rows(
+    (await done(["demo", "--seconds", "0.1"], { folder })).split("\n"),
+  );
+  assert(printed.length > 5, printed.join(", "));
+  assertEquals(rows(drawn("demo")), printed, STALE);
 });
 
 Deno.test("README.md has every old name in its table", () => {

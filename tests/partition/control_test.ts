@@ -3,7 +3,8 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { askSocket } from "../../src/partition/control.ts";
 import { PartitionError } from "../../src/partition/errors.ts";
-import { freePort, Site } from "../cli/_partition_site.ts";
+import { freePort } from "../_support/ports.ts";
+import { Site } from "../cli/_partition_site.ts";
 import { Folder } from "../_support/cli.ts";
 
 /** Takes one connection and a request, and answers so. */

@@ -2,7 +2,7 @@
  * A file that shrinks while it is mapped, in the kinds of calls that run for
  * a while: pumps, Workers, conversions and whole commands. Each ends with an
  * error that says so; none ends the process. The plain calls are in
- * tests/ffi/mapping.test.ts.
+ * tests/ffi/mapping_test.ts.
  */
 
 import {

@@ -4,7 +4,6 @@ import { assert, assertEquals } from "@std/assert";
 import "../_support/load.ts";
 import { Canvas, Pen } from "../../src/image/canvas.ts";
 import { Board, type TopEffect } from "../../src/top/board.ts";
-import { bridgeLine } from "../../src/top/bridges.ts";
 import { COLUMNS, VIEWS } from "../../src/top/columns.ts";
 import { drawTop, Widths } from "../../src/top/draw.ts";
 import type { TopRow } from "../../src/top/row.ts";
@@ -201,43 +200,4 @@ Deno.test("every view and every sort names columns that there are", () => {
     assertEquals(columns.filter((id) => !ids.includes(id)), []);
     assertEquals(columns[0], "name");
   }
-});
-
-Deno.test("bridgeLine() takes a bridge's report, and nothing else", () => {
-  const report = {
-    channel: "dm00disp",
-    part: "transmit",
-    address: "icc:8803",
-    path: "/s/dm00disp.im.shm",
-    pid: 12,
-    updated: 1000,
-    condition: "up",
-    stats: { frames: 90, skipped: 3, torn: 1 },
-  };
-  const line = (value: unknown, alive = true, now = 2000) =>
-    bridgeLine(JSON.stringify(value), { alive: () => alive, now });
-  assertEquals(line(report), {
-    channel: "dm00disp",
-    part: "transmit",
-    address: "icc:8803",
-    path: "/s/dm00disp.im.shm",
-    pid: 12,
-    condition: "up",
-    frames: 90,
-    lost: 4,
-  });
-  assertEquals(line(report, false)?.condition, "crashed");
-  assertEquals(
-    line({ ...report, condition: "failed" }, false)?.condition,
-    "failed",
-  );
-  assertEquals(line(report, true, 60_000)?.condition, "stuck");
-  assertEquals(line({ ...report, stats: null })?.lost, 0);
-  for (
-    const bad of [1, null, [], {}, { ...report, part: "x" }, {
-      ...report,
-      pid: "no",
-    }]
-  ) assertEquals(line(bad), undefined);
-  assertEquals(bridgeLine("{", { alive: () => true, now: 0 }), undefined);
 });
