@@ -12,7 +12,7 @@ import {
   isForeign,
 } from "../../scripts/compile/targets.ts";
 import { helperTests } from "../../scripts/test_native.ts";
-import { Folder, ROOT } from "../_support/cli.ts";
+import { Folder } from "../_support/cli.ts";
 import { all, program, testWhere } from "../_support/skip.ts";
 
 const ARM = findTarget("aarch64");
