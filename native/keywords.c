@@ -44,6 +44,10 @@ bool keywords_load(const struct shmim_stream *s, uint8_t *out, uint64_t count,
   if (packed) {
     return load_used(s, out, count);
   }
+  if (s->keyword_record == KEYWORD_BYTES) {
+    memcpy(out, at(s, s->keywords), count * KEYWORD_BYTES); /* as they go */
+    return false;
+  }
   for (uint64_t i = 0; i < count; i++) {
     keyword_load(s, i, out + i * KEYWORD_BYTES);
   }
@@ -53,7 +57,12 @@ bool keywords_load(const struct shmim_stream *s, uint8_t *out, uint64_t count,
 void keywords_store(const struct shmim_stream *s, const uint8_t *in,
                     uint64_t count) {
   const uint64_t room = records_of(s);
-  for (uint64_t i = 0; i < count && i < room; i++) {
+  const uint64_t n = count < room ? count : room;
+  if (s->keyword_record == KEYWORD_BYTES) {
+    memcpy(at(s, s->keywords), in, n * KEYWORD_BYTES);
+    return;
+  }
+  for (uint64_t i = 0; i < n; i++) {
     keyword_store(s, i, in + i * KEYWORD_BYTES);
   }
 }

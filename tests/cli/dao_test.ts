@@ -21,7 +21,7 @@ import {
 
 /** A folder as the runner of commands takes it. */
 function around(folder: DaoFolder): Around {
-  return { folder: { path: folder.path } as Folder };
+  return { folder };
 }
 
 /** A DAO stream as a Python user makes it: shape (3, 4), so x is 4. */
