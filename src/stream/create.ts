@@ -187,7 +187,7 @@ export function createFile(
     const mapping = Mapping.map(file, layout.bytes, true);
     try {
       mapping.useTable(layout.table);
-      if (layout.semaphoreNames.length === 0) mapping.initSemaphores();
+      if (layout.semaphoreNames.length === 0) mapping.semaphores.init();
       format.initialise(
         layout,
         spec,

@@ -19,12 +19,12 @@ function pids(mapping: Mapping, table: Table, offset: number): Int32Array {
 
 /** {@linkcode Stream.semaphores}. */
 export function semaphoresOf(mapping: Mapping, table: Table): SemaphoreInfo[] {
-  const values = mapping.semaphoreValues(table.semCount);
+  const values = mapping.semaphores.values(table.semCount);
   const readers = pids(mapping, table, table.readerPids);
   const writers = pids(mapping, table, table.writerPids);
   return Array.from(values, (value, index) => ({
     value,
-    ...mapping.hasSemaphore(index) ? {} : { missing: true as const },
+    ...mapping.semaphores.has(index) ? {} : { missing: true as const },
     readerPid: readers[index] ?? 0,
     writerPid: writers[index] ?? 0,
   }));

@@ -59,7 +59,7 @@ export class Waiter {
     let semaphore = -1;
     if (mode === "semaphore" || mode === "adaptive") {
       const claimed = mapping.writable
-        ? mapping.claimSemaphore(options.semaphore ?? -1)
+        ? mapping.semaphores.claim(options.semaphore ?? -1)
         : undefined;
       if (claimed === undefined) {
         const reason = mapping.writable
@@ -86,7 +86,7 @@ export class Waiter {
     if (this.#closed) return;
     this.#closed = true;
     if (this.settings.semaphore >= 0) {
-      this.#mapping.releaseSemaphore(this.settings.semaphore);
+      this.#mapping.semaphores.release(this.settings.semaphore);
     }
   }
 
