@@ -20,7 +20,7 @@ import type { Greeting } from "./greet.ts";
 import { type Announcement, keywordBytes } from "./milk_wire.ts";
 import { explain } from "./peer.ts";
 import type { ReceiveOptions } from "./receive.ts";
-import { type BridgeEvent, every, type Tally } from "./session.ts";
+import { type BridgeEvent, every, Tally } from "./session.ts";
 import {
   CAPABILITY,
   type Progress,
@@ -48,6 +48,8 @@ export interface House {
   readonly options: ReceiveOptions;
   /** Counts all pumps. */
   readonly tally: Tally;
+  /** Counts those of each stream, by its file. */
+  readonly tallies: Map<string, Tally>;
   /** By name: the last frame that has come over our own wire. */
   readonly known: Map<string, Known>;
   /** Whether the receiver is to end. */
@@ -225,10 +227,11 @@ export class Feed {
   }
 
   async #pumpOnce(stream: Stream, last: bigint): Promise<PumpEnd> {
-    const { tally, tell } = this.#house;
+    const { tally, tallies, tell } = this.#house;
     const pump = this.#start(stream, last);
     this.#pump = pump;
     tally.add(pump);
+    tallies.getOrInsertComputed(stream.path, () => new Tally()).add(pump);
     if (this.#house.stopped() || this.#evicted) pump.stop();
     let warned = false;
     const look = (): void => {

@@ -94,6 +94,7 @@ export class Receiver {
     this.#house = {
       options,
       tally: new Tally(),
+      tallies: new Map(),
       known: new Map(),
       stopped: () => this.#stopped,
       tell: (level, message) => this.#tell(level, message),
@@ -156,6 +157,14 @@ export class Receiver {
   /** How it does, all peers together. */
   status(): BridgeStatus {
     return this.#house.tally.status();
+  }
+
+  /** How each stream did that was ever fed, by its file. */
+  byStream(): { path: string; status: BridgeStatus }[] {
+    return [...this.#house.tallies].map(([path, tally]) => ({
+      path,
+      status: tally.status(),
+    }));
   }
 
   /** Names of the streams that are being fed, as their peers call them. */
