@@ -94,7 +94,7 @@ const HELPER_SYMBOLS = {
     parameters: ["buffer", "u64", "u64"],
     result: "pointer",
   },
-  // int32_t shmim_stream_check(const struct shmim_stream *)
+  // int32_t shmim_stream_check(struct shmim_stream *)
   shmim_stream_check: { parameters: ["buffer"], result: "i32" },
   // int32_t shmim_sem_reserve(struct shmim_stream *)
   shmim_sem_reserve: { parameters: ["buffer"], result: "i32" },

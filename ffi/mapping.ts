@@ -13,7 +13,7 @@ import {
   timespec,
 } from "./frame_facts.ts";
 import { type Helper, helper } from "./helper.ts";
-import type { NamedSemaphores } from "./named_semaphores.ts";
+import { StreamSemaphores } from "./stream_semaphores.ts";
 import { INDEX, MEMBERS, type StreamTable } from "./stream_table.ts";
 
 /** Looked up once: a part of the way of every frame. */
@@ -21,7 +21,7 @@ const OWN_COUNTER = INDEX.ownCounter;
 const COPIED = INDEX.copied;
 /** No entry of the helper. */
 const NOT_HOT = 0xffffffff;
-const NO_FOREIGN = 0xffff_ffff_ffff_ffffn;
+const NONE_YET = 0xffff_ffff_ffff_ffffn;
 const AGAIN = -11;
 const NO_DATA = -61;
 
@@ -42,11 +42,13 @@ export class Mapping {
   #pending = 0;
   #closeLater = false;
   #views: ArrayBuffer[] = [];
-  #named: NamedSemaphores | undefined;
+  /** Its semaphores. */
+  readonly semaphores: StreamSemaphores;
 
   private constructor(path: string) {
     this.#helper = helper();
     this.#path = path;
+    this.semaphores = new StreamSemaphores(this, this.#helper, this.#table);
   }
 
   /**
@@ -114,32 +116,13 @@ export class Mapping {
     for (const [member, value] of Object.entries(table)) {
       this.#table[INDEX[member as keyof StreamTable]] = BigInt(value);
     }
-    this.#table[INDEX.ownCounter] = NO_FOREIGN;
+    this.#table[INDEX.ownCounter] = NONE_YET;
     this.#table[INDEX.foreign] = 0n;
     this.check(this.#helper.shmim_stream_check(this.#table), "use");
     this.#hot = Number(this.#table[INDEX.guard]);
     if (table.semNamed !== 0) {
       this.check(this.#helper.shmim_sem_reserve(this.#table), "use");
     }
-  }
-
-  /**
-   * Gives the mapping semaphores that are files of their own: as far as they
-   * are there and may be used, for writing where the stream is.
-   */
-  useSemaphores(named: NamedSemaphores): void {
-    this.#named = named;
-    named.attach(this.writable, (index, file) => {
-      const result = file.use((fd) =>
-        this.#helper.shmim_sem_attach(this.#table, BigInt(index), fd)
-      );
-      return result === 0;
-    });
-  }
-
-  /** Whether semaphore `index` is there and may be used. */
-  hasSemaphore(index: number): boolean {
-    return this.#named?.attached(index) ?? true;
   }
 
   /** Where the pixels of the newest frame lie; `writing`: of the next one. */
@@ -188,63 +171,6 @@ export class Mapping {
   /** The frame counter now; 0 when closed. */
   counter(): bigint {
     return this.#helper.shmim_frame_counter(this.#table);
-  }
-
-  /** Prepares the semaphores of a stream that is being created. */
-  initSemaphores(): void {
-    this.check(this.#helper.shmim_sem_init(this.#table), "prepare");
-  }
-
-  /** Values of the semaphores; one more than there are adds the log's. */
-  semaphoreValues(count: number): Int32Array {
-    const values = new Int32Array(new ArrayBuffer(Math.max(4, count * 4)));
-    this.check(
-      this.#helper.shmim_sem_values(this.#table, values, BigInt(count)),
-      "read",
-    );
-    return values.subarray(0, count);
-  }
-
-  /**
-   * Claims a semaphore and empties it.
-   *
-   * @param preferred The index wanted, -1 = any.
-   * @returns The index, `undefined` where all are taken.
-   */
-  claimSemaphore(preferred: number): number | undefined {
-    if (this.#named !== undefined) {
-      const claimed = this.#named.claim(preferred);
-      if (claimed !== undefined) {
-        this.check(
-          this.#helper.shmim_sem_flush(this.#table, claimed),
-          "claim a semaphore of",
-        );
-      }
-      return claimed;
-    }
-    const result = this.#helper.shmim_sem_claim(this.#table, preferred);
-    if (result === -16) return undefined; // EBUSY
-    return this.check(result, "claim a semaphore of");
-  }
-
-  /**
-   * Frees the claim that a process left behind.
-   *
-   * @returns False where it is not its claim any more, or the process lives.
-   */
-  forgetClaim(index: number, pid: number): boolean {
-    const result = this.#helper.shmim_sem_forget(this.#table, index, pid);
-    if (result === -2 || result === -16) return false; // ENOENT, EBUSY
-    this.check(result, "free a semaphore of");
-    return true;
-  }
-
-  /** Gives a semaphore back. */
-  releaseSemaphore(index: number): void {
-    if (this.#named !== undefined) this.#named.release(index);
-    else if (!this.closed) {
-      this.#helper.shmim_sem_release(this.#table, index);
-    }
   }
 
   /** Copies a frame or a part of one; see `shmim_frame_read`. */
@@ -514,7 +440,7 @@ export class Mapping {
     }
     this.#views = [];
     this.#hot = NOT_HOT; // the entry may be another mapping's next
-    this.#named?.close();
+    this.semaphores.close();
     this.#helper.shmim_unmap(this.#table);
   }
 

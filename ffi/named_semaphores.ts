@@ -4,10 +4,9 @@
  * @module
  */
 
-import { requireRead } from "./access.ts";
 import { check, isSystemError } from "./errno.ts";
 import { OpenFile, removeFile, renameFile, statFile } from "./files.ts";
-import { cString, helper } from "./helper.ts";
+import { helper } from "./helper.ts";
 
 /** Where the C library (glibc on Linux) keeps named semaphores. */
 export const SEMAPHORE_FOLDER = "/dev/shm";
@@ -62,19 +61,6 @@ export function removeSemaphore(name: string): boolean {
     return true;
   } catch (error) {
     if (isSystemError(error, "ENOENT")) return false;
-    throw error;
-  }
-}
-
-/** Whether there is a semaphore of this name; `undefined`: not to be known. */
-export function semaphoreExists(name: string): boolean | undefined {
-  const path = semaphorePath(name);
-  try {
-    requireRead(path);
-    return helper().shmim_file_stat(cString(path), 0, new BigInt64Array(8)) ===
-      0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
     throw error;
   }
 }

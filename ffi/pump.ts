@@ -363,7 +363,7 @@ export function trySchedule(schedule: Schedule): SystemError | undefined {
 }
 
 /** What a transmitting pump is told. */
-export interface TransmitPump {
+export interface TransmitSettings {
   /** How to wait for the source. */
   readonly wait: WaitSettings;
   /** Frames up to this counter are known already. */
@@ -391,7 +391,7 @@ export interface TransmitPump {
 export function startTransmit(
   mapping: Mapping,
   socket: ConnectedSocket,
-  settings: TransmitPump,
+  settings: TransmitSettings,
 ): Pump {
   const words = new BigUint64Array(new ArrayBuffer(15 * 8));
   putWait(words, settings.wait, settings.last, 0);
@@ -412,7 +412,7 @@ export function startTransmit(
 }
 
 /** What a receiving pump is told. */
-export interface ReceivePump {
+export interface ReceiveSettings {
   /** Pixel bytes of one frame on the wire. */
   readonly pixelBytes: number;
   /** Keyword bytes of one frame on the wire. */
@@ -427,7 +427,7 @@ export interface ReceivePump {
 export function startReceive(
   mapping: Mapping,
   socket: ConnectedSocket,
-  settings: ReceivePump,
+  settings: ReceiveSettings,
 ): Pump {
   const words = new BigUint64Array(new ArrayBuffer(6 * 8));
   words.set([
@@ -444,7 +444,7 @@ export function startReceive(
 }
 
 /** What a copying pump is told. */
-export interface RelayPump {
+export interface RelaySettings {
   /** How to wait for the source. */
   readonly wait: WaitSettings;
   /** Frames up to this counter are known already. */
@@ -461,7 +461,7 @@ export interface RelayPump {
 export function startRelay(
   from: Mapping,
   to: Mapping,
-  settings: RelayPump,
+  settings: RelaySettings,
 ): Pump {
   const words = new BigUint64Array(new ArrayBuffer(9 * 8));
   putWait(words, settings.wait, settings.last, 0);

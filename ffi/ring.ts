@@ -195,7 +195,7 @@ export class FrameRing {
 }
 
 /** What a capturing pump is told. */
-export interface CapturePump {
+export interface CaptureSettings {
   /** How to wait for frames. */
   readonly wait: WaitSettings;
   /**
@@ -211,7 +211,7 @@ export interface CapturePump {
 export function startCapture(
   mapping: Mapping,
   ring: FrameRing,
-  settings: CapturePump,
+  settings: CaptureSettings,
 ): Pump {
   const words = new BigUint64Array(new ArrayBuffer(11 * 8));
   putWait(words, settings.wait, settings.follows ?? 0n, 0);
@@ -237,7 +237,7 @@ export function startCapture(
 }
 
 /** What a playing pump is told. */
-export interface PlayPump {
+export interface PlaySettings {
   /** From the first frame in the ring to its publication, µs. */
   readonly leadUs: number;
   /** How long before each frame it spins instead of sleeping, µs. */
@@ -258,7 +258,7 @@ export interface PlayPump {
 export function startPlay(
   mapping: Mapping,
   ring: FrameRing,
-  settings: PlayPump,
+  settings: PlaySettings,
 ): Pump {
   const words = new BigUint64Array(new ArrayBuffer(10 * 8));
   words.set([

@@ -136,7 +136,7 @@ export class WirePump extends Pump {
 }
 
 /** What a transmitting pump is told. */
-export interface WireTransmitPump {
+export interface WireTransmitSettings {
   /** How to wait for the source. */
   readonly wait: WaitSettings;
   /** Frames up to this counter are known already. */
@@ -174,7 +174,7 @@ export interface WireTransmitPump {
 export function startWireTransmit(
   mapping: Mapping,
   socket: ConnectedSocket,
-  settings: WireTransmitPump,
+  settings: WireTransmitSettings,
 ): WirePump {
   const words = new BigUint64Array(new ArrayBuffer(20 * 8));
   putWait(words, settings.wait, settings.last, 0);
@@ -202,7 +202,7 @@ export function startWireTransmit(
 }
 
 /** What a receiving pump is told. */
-export interface WireReceivePump {
+export interface WireReceiveSettings {
   /** Frames up to this source counter are known already. */
   readonly last: bigint;
   /** Keyword records announced. */
@@ -223,7 +223,7 @@ export interface WireReceivePump {
 export function startWireReceive(
   mapping: Mapping,
   socket: ConnectedSocket,
-  settings: WireReceivePump,
+  settings: WireReceiveSettings,
 ): WirePump {
   const words = new BigUint64Array(new ArrayBuffer(9 * 8));
   words.set([

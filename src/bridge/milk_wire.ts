@@ -9,7 +9,7 @@ import {
   IMAGETYPE_PLAIN,
   isRolling,
   metadataBytes,
-  readShape,
+  readMetadata,
 } from "../stream/imagestreamio.ts";
 import { requireName } from "../stream/names.ts";
 import type { Stream } from "../stream/stream.ts";
@@ -67,19 +67,19 @@ export function readHandshake(
   bytes: Uint8Array<ArrayBuffer>,
   maxBytes: number,
 ): Announcement {
-  const shape = readShape(bytes, (reason) => new WireError(reason));
+  const metadata = readMetadata(bytes, (reason) => new WireError(reason));
   let name: string;
   try {
-    name = requireName(shape.name);
+    name = requireName(metadata.name);
   } catch (error) {
     throw new WireError((error as Error).message, { cause: error });
   }
-  if (!crosses(shape.type)) {
+  if (!crosses(metadata.type)) {
     throw new WireError(
-      `it announces complex pixels (${shape.type}), which this wire cannot carry`,
+      `it announces complex pixels (${metadata.type}), which this wire cannot carry`,
     );
   }
-  const { size, type, keywords, imageType } = shape;
+  const { size, type, keywords, imageType } = metadata;
   if (isRolling(imageType) && size.length !== 3) {
     throw new WireError(
       `it announces a rolling cube of ${size.length} axes, expected 3`,

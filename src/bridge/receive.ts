@@ -5,43 +5,21 @@
  */
 
 import { CLOCK, clockNs, pause } from "../../ffi/clock.ts";
-import {
-  NO_SCHEDULE,
-  type Pump,
-  type PumpEnd,
-  type Schedule,
-  startReceive,
-  trySchedule,
-} from "../../ffi/pump.ts";
-import { startWireReceive } from "../../ffi/wire_pump.ts";
-import { reopenSettled } from "../stream/reopen.ts";
-import type { Stream } from "../stream/stream.ts";
-import { kindOf } from "../stream/types.ts";
-import {
-  type DestinationOptions,
-  fits,
-  openDestination,
-} from "./destination.ts";
+import { NO_SCHEDULE, type Schedule, trySchedule } from "../../ffi/pump.ts";
 import { Admission, type Guest } from "./admission.ts";
-import { explain, plainAddress, shown } from "./peer.ts";
+import type { DestinationOptions } from "./destination.ts";
+import { Feed, type House } from "./feed.ts";
 import { greet, type Greeting, refuse, type WireChoice } from "./greet.ts";
 import { readKey } from "./key.ts";
+import { WireError } from "./milk_wire.ts";
+import { plainAddress, shown } from "./peer.ts";
 import { Refusals } from "./refusals.ts";
-import { type Announcement, keywordBytes, WireError } from "./milk_wire.ts";
 import {
   type BridgeStatus,
   closeOnce,
   type EventSink,
-  every,
   Tally,
 } from "./session.ts";
-import {
-  CAPABILITY,
-  type Progress,
-  type SourceId,
-  writeAnswer,
-} from "./wire.ts";
-import { startZstdReceive } from "./zstd_receive.ts";
 
 /** What to receive, and how. */
 export interface ReceiveOptions extends DestinationOptions {
@@ -77,35 +55,14 @@ export interface ReceiveOptions extends DestinationOptions {
   onEvent?: EventSink;
 }
 
-const LOOK_MS = 1000;
 const MAX_PEERS = 16;
 /** Connections of one address in a second: milk's come without a key. */
 const MAX_RATE = 2000;
 const CROWDED = "too many connections that announce nothing";
 const STALE_NS = 2_000_000_000n;
 const GIB = 2 ** 30;
-/** A peer of our own wire that misses so many heartbeats is gone. */
-const MISSED_PINGS = 5;
-const MIN_SILENCE_MS = 5000;
 /** Thirty years: the pumps count in 64 bits of ns. */
 const MAX_IDLE_MS = 1e12;
-
-/** One peer that sends a stream. */
-interface Feed {
-  readonly peer: string;
-  readonly announcement: Announcement;
-  readonly connection: Deno.TcpConn;
-  readonly started: bigint;
-  readonly ours: Greeting["ours"];
-  pump: Pump | undefined;
-  evicted: boolean;
-}
-
-/** What has come of a source over our own wire, and from whom. */
-interface Known extends Progress {
-  readonly source: SourceId;
-  readonly instance: bigint;
-}
 
 /** Whole milliseconds, as the pumps count; 0 stays the only "never". */
 function wholeMs(ms: number): number {
@@ -121,15 +78,11 @@ function wholeMs(ms: number): number {
 export class Receiver {
   readonly #options: ReceiveOptions;
   readonly #listener: Deno.TcpListener;
-  readonly #tally = new Tally();
-  /** By the stream's file. */
-  readonly #tallies = new Map<string, Tally>();
+  readonly #house: House;
   readonly #feeds = new Map<string, Feed>();
   readonly #greetings = new Set<Deno.TcpConn>();
   readonly #admission = new Admission({ open: 64, perSecond: MAX_RATE });
   readonly #tasks = new Set<Promise<void>>();
-  /** By name: the last frame that has come over our own wire. */
-  readonly #known = new Map<string, Known>();
   readonly #refusals = new Refusals((event) => this.#options.onEvent?.(event));
   #stopped = false;
   /** Settles when it has ended. */
@@ -138,6 +91,14 @@ export class Receiver {
   private constructor(options: ReceiveOptions, listener: Deno.TcpListener) {
     this.#options = options;
     this.#listener = listener;
+    this.#house = {
+      options,
+      tally: new Tally(),
+      tallies: new Map(),
+      known: new Map(),
+      stopped: () => this.#stopped,
+      tell: (level, message) => this.#tell(level, message),
+    };
     options.signal?.addEventListener("abort", this.#onAbort);
     this.#checkSchedule();
     this.done = this.#run();
@@ -190,23 +151,23 @@ export class Receiver {
     this.#stopped = true;
     this.#listener.close();
     for (const connection of this.#greetings) closeOnce(connection);
-    for (const feed of this.#feeds.values()) feed.pump?.stop();
+    for (const feed of this.#feeds.values()) feed.stop();
   }
 
   /** How it does, all peers together. */
   status(): BridgeStatus {
-    return this.#tally.status();
+    return this.#house.tally.status();
   }
 
   /** How each stream did that was ever fed, by its file. */
   byStream(): { path: string; status: BridgeStatus }[] {
-    return [...this.#tallies].map(([path, tally]) => ({
+    return [...this.#house.tallies].map(([path, tally]) => ({
       path,
       status: tally.status(),
     }));
   }
 
-  /** Streams that are being fed: name by path. */
+  /** Names of the streams that are being fed, as their peers call them. */
   get streams(): string[] {
     return [...this.#feeds.values()].map((feed) => feed.announcement.name);
   }
@@ -308,15 +269,14 @@ export class Receiver {
    * Gives a feed its place. One that is silent for long makes room. Nothing
    * is awaited between the last look and the taking: peers may come at once.
    */
-  async #claim(name: string, feed: Feed): Promise<void> {
+  async #claim(feed: Feed): Promise<void> {
+    const { name } = feed;
     for (;;) {
       const other = this.#feeds.get(name);
       if (other === undefined) break;
-      const now = clockNs(CLOCK.MONOTONIC);
-      const heard = other.pump?.activeNs || other.started;
-      const again = feed.ours !== undefined &&
-        feed.ours.offer.instance === other.ours?.offer.instance;
-      if (now - heard < STALE_NS && !again) {
+      const again = feed.instance !== undefined &&
+        feed.instance === other.instance;
+      if (clockNs(CLOCK.MONOTONIC) - other.heardNs < STALE_NS && !again) {
         throw new WireError(`"${name}" is fed by ${other.peer} already`);
       }
       this.#tell(
@@ -325,9 +285,7 @@ export class Receiver {
           ? `${other.peer} comes back as ${feed.peer}`
           : `${other.peer} is silent, a new peer takes its place`,
       );
-      other.evicted = true;
-      other.pump?.stop();
-      await other.pump?.done;
+      await other.evict();
       if (this.#feeds.get(name) === other) this.#feeds.delete(name);
     }
     if (this.#feeds.size >= MAX_PEERS) {
@@ -339,201 +297,16 @@ export class Receiver {
   async #feed(
     connection: Deno.TcpConn,
     peer: string,
-    { announcement, ours }: Greeting,
+    greeting: Greeting,
   ): Promise<void> {
-    const name = this.#options.as ?? announcement.name;
-    const feed: Feed = {
-      peer,
-      announcement,
-      connection,
-      started: clockNs(CLOCK.MONOTONIC),
-      ours,
-      pump: undefined,
-      evicted: false,
-    };
-    await this.#claim(name, feed);
+    const name = this.#options.as ?? greeting.announcement.name;
+    const feed = new Feed(this.#house, connection, { peer, name, greeting });
+    await this.#claim(feed);
     try {
-      let stream = openDestination(announcement, this.#options);
-      const last = await this.#answer(feed, stream, name);
-      this.#tally.connected();
-      this.#tell(
-        "note",
-        `${peer} sends "${announcement.name}" ` +
-          `${kindOf(announcement)} into ${stream.path}`,
-      );
-      if (announcement.pixelBytes === 0 && ours === undefined) {
-        this.#tell(
-          "warning",
-          `"${announcement.name}" has one axis: milk sends no pixels of it; ` +
-            `make the source ${announcement.size[0]}x1`,
-        );
-      }
-      try {
-        for (;;) {
-          const end = await this.#pumpOnce(feed, stream, name, last);
-          const next = await this.#recreated(feed, stream, end);
-          if (next === undefined) break;
-          stream.close();
-          stream = next;
-        }
-      } finally {
-        stream.close();
-      }
+      await feed.run();
     } finally {
       if (this.#feeds.get(name) === feed) this.#feeds.delete(name);
     }
     if (this.#options.once && !feed.evicted) this.stop();
-  }
-
-  /**
-   * Accepts an offer of our own wire.
-   *
-   * @returns The counter after which frames count, as both ends have it now.
-   */
-  async #answer(feed: Feed, stream: Stream, name: string): Promise<bigint> {
-    if (feed.ours === undefined) return 0n;
-    const { offer, channel } = feed.ours;
-    const known = this.#known.get(name);
-    const same = known?.source.inode === offer.source.inode &&
-      known?.source.creationNs === offer.source.creationNs;
-    const again = same && known?.instance === offer.instance;
-    const progress = same && known !== undefined
-      ? again ? known : { last: known.last, frames: 0n, skipped: 0n }
-      : undefined;
-    const last = progress?.last ?? offer.base;
-    this.#known.set(name, {
-      source: offer.source,
-      instance: offer.instance,
-      last,
-      frames: progress?.frames ?? 0n,
-      skipped: progress?.skipped ?? 0n,
-    });
-    try {
-      const capabilities = offer.capabilities & CAPABILITY.zstd;
-      await channel.send(
-        writeAnswer({ refusal: "", capabilities, progress }),
-      );
-    } catch (error) {
-      stream.close();
-      throw error;
-    }
-    return last;
-  }
-
-  #start(feed: Feed, stream: Stream, last: bigint): Pump {
-    const { announcement, ours } = feed;
-    const idleMs = this.#options.idleTimeoutMs ?? 0;
-    const schedule = this.#options.schedule ?? NO_SCHEDULE;
-    if (ours === undefined) {
-      return startReceive(stream.mapping, feed.connection, {
-        pixelBytes: announcement.pixelBytes,
-        keywordBytes: keywordBytes(announcement.keywords),
-        idleMs,
-        schedule,
-      });
-    }
-    const { pingMs, pieceBytes, keywords } = ours.offer;
-    const silenceMs = Math.max(MISSED_PINGS * pingMs, MIN_SILENCE_MS);
-    const settings = {
-      last,
-      keywords,
-      pieceBytes,
-      silenceMs: idleMs > 0 ? Math.min(idleMs, silenceMs) : silenceMs,
-      shiftNs: this.#options.clockShiftNs ?? 0n,
-    };
-    if ((ours.offer.capabilities & CAPABILITY.zstd) !== 0) {
-      return startZstdReceive(stream, feed.connection, settings);
-    }
-    return startWireReceive(stream.mapping, feed.connection, {
-      ...settings,
-      direct: this.#options.direct ?? false,
-      schedule,
-    });
-  }
-
-  /** For the answer to the next connection of the same source. */
-  #remember(feed: Feed, name: string, pump: Pump): void {
-    const known = this.#known.get(name);
-    if (feed.ours === undefined || known === undefined) return;
-    const { frames, skipped } = pump.counters();
-    this.#known.set(name, {
-      ...known,
-      last: frames > 0 ? pump.lastCnt0 : known.last,
-      frames: known.frames + BigInt(frames),
-      skipped: known.skipped + BigInt(skipped),
-    });
-  }
-
-  async #pumpOnce(
-    feed: Feed,
-    stream: Stream,
-    name: string,
-    last: bigint,
-  ): Promise<PumpEnd> {
-    const pump = this.#start(feed, stream, last);
-    feed.pump = pump;
-    this.#tally.add(pump);
-    this.#tallies.getOrInsertComputed(stream.path, () => new Tally()).add(pump);
-    if (this.#stopped) pump.stop();
-    let warned = false;
-    const unwatch = every(LOOK_MS, () => {
-      if (stream.presence() !== "same") pump.stop({ whole: true });
-      if (!warned && pump.counters().foreign > 0) {
-        warned = true;
-        this.#tell("warning", `another program writes "${stream.name}", too`);
-      }
-    }, (reason) =>
-      this.#tell(
-        "warning",
-        `cannot look after "${stream.name}": ${reason}; going on`,
-      ));
-    try {
-      return await pump.done;
-    } finally {
-      unwatch();
-      this.#remember(feed, name, pump);
-    }
-  }
-
-  /**
-   * After a pump: the stream to go on with where somebody removed or
-   * re-created ours under the same connection.
-   */
-  async #recreated(
-    feed: Feed,
-    stream: Stream,
-    end: PumpEnd,
-  ): Promise<Stream | undefined> {
-    const { peer, announcement } = feed;
-    if (this.#stopped || feed.evicted) return undefined;
-    const presence = end.reason === "stopped" ? stream.presence() : "same";
-    if (presence !== "same" && feed.ours !== undefined) {
-      // What was read ahead is lost with the pump: the peer comes back.
-      this.#tell(
-        "note",
-        `"${stream.name}" is ${presence}; asking ${peer} anew`,
-      );
-      return undefined;
-    }
-    if (presence === "replaced") {
-      const next = await reopenSettled(stream, this.#options.signal);
-      if (next.writable && fits(next, announcement)) {
-        this.#tell("note", `"${stream.name}" was re-created; going on`);
-        return next;
-      }
-      next.close();
-      this.#tell(
-        "warning",
-        `"${stream.name}" was re-created with another type or size; ` +
-          `closing the connection of ${peer}`,
-      );
-      return undefined;
-    }
-    if (presence === "gone") {
-      this.#tell("warning", `"${stream.name}" was removed; making it anew`);
-      return openDestination(announcement, this.#options);
-    }
-    this.#tell(...explain(peer, announcement.name, end));
-    return undefined;
   }
 }

@@ -8,7 +8,7 @@ import {
   NO_SCHEDULE,
   type Pump,
   startTransmit,
-  type TransmitPump,
+  type TransmitSettings,
 } from "../../ffi/pump.ts";
 import type { WaitSettings } from "../../ffi/wait.ts";
 import { startWireTransmit, type WirePump } from "../../ffi/wire_pump.ts";
@@ -69,7 +69,7 @@ function common(
   stream: Stream,
   options: PumpOptions,
 ): Pick<
-  TransmitPump,
+  TransmitSettings,
   "allowTorn" | "keywordsUsed" | "schedule" | "sliceMode"
 > {
   return {

@@ -264,7 +264,7 @@ export function removeLeaving(leaving: Leaving): boolean {
   if (path === null) return false;
   if (kind === "claims") {
     using stream = Stream.open(path, { writable: true });
-    return stream.mapping.forgetClaim(number ?? -1, pid ?? 0);
+    return stream.mapping.semaphores.forget(number ?? -1, pid ?? 0);
   }
   try {
     removeFile(path);

@@ -15,6 +15,7 @@ import {
   StreamExistsError,
   type StreamFormat,
 } from "./format.ts";
+import { formatNamed } from "./formats.ts";
 import { MAX_PATH_BYTES, SUFFIX } from "./names.ts";
 import type { CreateOptions } from "./stream_options.ts";
 import { kindOf, MAX_PIXELS, pixelCount, TYPES } from "./types.ts";
@@ -186,7 +187,7 @@ export function createFile(
     const mapping = Mapping.map(file, layout.bytes, true);
     try {
       mapping.useTable(layout.table);
-      if (layout.semaphoreNames.length === 0) mapping.initSemaphores();
+      if (layout.semaphoreNames.length === 0) mapping.semaphores.init();
       format.initialise(
         layout,
         spec,
@@ -211,4 +212,38 @@ export function createFile(
   } finally {
     file.close();
   }
+}
+
+/**
+ * Makes the file of a new stream, or, where one that is there is to be reused,
+ * completes its semaphores and says what it must be like.
+ *
+ * @returns The layout to be held against what is there; `undefined`: made.
+ * @throws {StreamExistsError} where one is in the way.
+ * @throws {RangeError} where it cannot be.
+ */
+export function makeOrPlan(
+  name: string,
+  path: string,
+  options: CreateOptions,
+): Layout | undefined {
+  const existing = options.existing ?? "refuse";
+  const there = statFile(path, { follow: false });
+  if (there !== undefined && existing === "refuse") {
+    throw new StreamExistsError(path);
+  }
+  const format = formatNamed(options.format ?? "isio");
+  const spec = specOf(name, options);
+  const mode = options.mode ?? 0o666;
+  if (there !== undefined && existing === "reuse") {
+    const planned = format.plan(path, spec);
+    makeSemaphores(planned, mode);
+    return planned;
+  }
+  createFile(path, format, spec, {
+    mode,
+    replace: existing === "replace",
+    onWarning: options.onWarning,
+  });
+  return undefined;
 }

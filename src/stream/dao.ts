@@ -16,7 +16,6 @@ import {
   frameBytes,
   type Generation,
   generationOf,
-  isFault,
   KEYWORD_BYTES,
   NAME_BYTES,
   PACKETS,
@@ -34,6 +33,7 @@ import {
   type StreamFormat,
   StreamFormatError,
 } from "./format.ts";
+import { isFault } from "./checked_size.ts";
 import { putText, text, viewOf } from "./header_bytes.ts";
 import { encodeKeywords } from "./keywords.ts";
 import { pixelCount, slicesOf } from "./types.ts";

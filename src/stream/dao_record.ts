@@ -4,14 +4,9 @@
  * @module
  */
 
+import { checkedSize, type Fault, fault, isFault } from "./checked_size.ts";
 import { text, viewOf } from "./header_bytes.ts";
-import {
-  type DataType,
-  MAX_PIXELS,
-  pixelCount,
-  TYPE_CODES,
-  TYPES,
-} from "./types.ts";
+import { type DataType, pixelCount, TYPE_CODES, TYPES } from "./types.ts";
 
 /** Offsets in a metadata record. */
 export const AT = {
@@ -70,33 +65,6 @@ export interface Generation {
   readonly depth: number;
 }
 
-/** What is wrong with a record. */
-export interface Fault {
-  readonly reason: string;
-  readonly offset: number;
-  readonly expected: string;
-  readonly found: string;
-}
-
-function fault(
-  what: string,
-  offset: number,
-  expected: string,
-  found: number | bigint | string,
-): Fault {
-  return {
-    reason: `${what} is ${found}, expected ${expected}`,
-    offset,
-    expected,
-    found: String(found),
-  };
-}
-
-/** Whether something is wrong. */
-export function isFault(value: object): value is Fault {
-  return "reason" in value;
-}
-
 /**
  * Reads what a record claims.
  *
@@ -107,43 +75,9 @@ export function readClaims(record: Uint8Array<ArrayBuffer>): Claims | Fault {
   const view = viewOf(record);
   const name = text(record, AT.name, NAME_BYTES);
   if (name === "") return fault("the name", AT.name, "a path", '""');
-  const naxis = view.getUint8(AT.naxis);
-  if (naxis < 1 || naxis > 3) {
-    return fault("the number of axes", AT.naxis, "1 to 3", naxis);
-  }
-  const size: number[] = [];
-  for (let axis = 0; axis < naxis; axis++) {
-    const at = AT.size + 4 * axis;
-    const length = view.getUint32(at, true);
-    if (length === 0) {
-      return fault(`the length of axis ${axis}`, at, "at least 1", length);
-    }
-    size.push(length);
-  }
-  const code = view.getUint8(AT.type);
-  const type = CODES[code];
-  if (type === undefined) {
-    return fault("the data type code", AT.type, "1 to 12", code);
-  }
-  const product = pixelCount(size);
-  const elements = view.getBigUint64(AT.elements, true);
-  if (elements !== product) {
-    return fault(
-      "the number of pixels",
-      AT.elements,
-      `${product} (the product of the axes)`,
-      elements,
-    );
-  }
-  if (product > MAX_PIXELS) {
-    return fault(
-      "the number of pixels",
-      AT.elements,
-      `at most ${MAX_PIXELS}`,
-      product,
-    );
-  }
-  return { name, type, size, keywords: view.getUint16(AT.keywords, true) };
+  const claimed = checkedSize(record, AT, CODES);
+  if (isFault(claimed)) return claimed;
+  return { name, ...claimed, keywords: view.getUint16(AT.keywords, true) };
 }
 
 /** Bytes of one frame. */

@@ -15,7 +15,7 @@ export interface Layout {
   readonly version: string;
   /** The variant, where the version alone does not tell. */
   readonly variant: string;
-  /** Whether it may be written; variants are read only. */
+  /** Whether it can only be read: true of old variants. */
   readonly readOnly: boolean;
   /** The stream's name by its own account. */
   readonly name: string;
@@ -35,7 +35,7 @@ export interface Layout {
   readonly rolling: boolean;
   /** Slots of the circular buffer, 0 = none. */
   readonly circularBuffer: number;
-  /** Byte offset and size of the header. */
+  /** Bytes of the header, from the beginning of the file. */
   readonly headerBytes: number;
   /** Seconds since 1970 in this clock are TAI, not UTC. */
   readonly clockIsTai: boolean;

@@ -18,6 +18,7 @@ import {
   StreamFormatError,
   StreamNotFoundError,
 } from "./format.ts";
+import { requireSlice } from "./pixel_check.ts";
 import { reopenSettled, requireSameKind, resume } from "./reopen.ts";
 import type { Stream } from "./stream.ts";
 import { type DataType, type PixelArray, pixelsOf } from "./types.ts";
@@ -149,12 +150,7 @@ export class Follower {
   async next(limitMs: number): Promise<FollowedFrame | undefined> {
     const { slice } = this.#options;
     const stream = this.#stream;
-    if (slice !== undefined && slice >= stream.slices) {
-      throw new RangeError(
-        `Stream "${stream.name}" has ${stream.slices} slices, there is no ` +
-          `slice ${slice}`,
-      );
-    }
+    if (slice !== undefined) requireSlice(stream.name, stream.slices, slice);
     const into = this.#fresh();
     let facts: NextFrame;
     try {

@@ -19,9 +19,9 @@ import {
 } from "./format.ts";
 import { encodeKeywords } from "./keywords.ts";
 import { printable, putText, text, timeAt, viewOf } from "./header_bytes.ts";
+import { checkedSize, type Fault, fault, isFault } from "./checked_size.ts";
 import {
   type DataType,
-  MAX_PIXELS,
   pixelCount,
   slicesOf,
   TYPE_CODES,
@@ -90,7 +90,7 @@ export function isRolling(imageType: bigint): boolean {
 }
 
 /** What the sizes of all blocks depend on, read from a header. */
-export interface Shape {
+export interface Metadata {
   readonly name: string;
   readonly type: DataType;
   readonly size: readonly number[];
@@ -132,29 +132,30 @@ const VARIANTS: readonly Variant[] = [
   },
 ];
 
-function layoutOf(shape: Shape, variant: Variant): Layout {
+function layoutOf(metadata: Metadata, variant: Variant): Layout {
   const { round } = variant;
-  const dataBytes = Number(pixelCount(shape.size)) * TYPES[shape.type].bytes;
+  const dataBytes = Number(pixelCount(metadata.size)) *
+    TYPES[metadata.type].bytes;
   let end = variant.headerBytes;
   const block = (bytes: number): number => {
     const start = end;
     end += Math.ceil(bytes / round) * round;
     return start;
   };
-  const { semaphores, ringSlots } = shape;
-  const slices = slicesOf(shape.size);
-  const arrays = (shape.imageType & SLICE_ARRAYS_MASK) === SLICE_ARRAYS
-    ? (shape.size[2] ?? 0)
+  const { semaphores, ringSlots } = metadata;
+  const slices = slicesOf(metadata.size);
+  const arrays = (metadata.imageType & SLICE_ARRAYS_MASK) === SLICE_ARRAYS
+    ? (metadata.size[2] ?? 0)
     : 0;
   const data = block(dataBytes);
-  const keywords = block(KEYWORD_BYTES * shape.keywords);
+  const keywords = block(KEYWORD_BYTES * metadata.keywords);
   const sems = block(SEMAPHORE_BYTES * semaphores);
   const logSem = block(SEMAPHORE_BYTES);
   const readerPids = block(4 * semaphores);
   const writerPids = block(4 * semaphores);
   block(4 * semaphores); // control words
   block(4 * semaphores); // status words
-  const trace = block(TRACE_BYTES * shape.traceEntries);
+  const trace = block(TRACE_BYTES * metadata.traceEntries);
   const sliceAtimes = block(16 * arrays);
   const sliceWritetimes = block(16 * arrays);
   const sliceCounters = block(8 * arrays);
@@ -165,14 +166,14 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
     version: VERSION,
     variant: variant.label,
     readOnly: variant.readOnly,
-    name: shape.name,
-    type: shape.type,
-    size: shape.size,
-    storedSize: shape.size,
+    name: metadata.name,
+    type: metadata.type,
+    size: metadata.size,
+    storedSize: metadata.size,
     bytes: end,
     keywordRecord: KEYWORD_BYTES,
-    keywordCount: shape.keywords,
-    rolling: isRolling(shape.imageType),
+    keywordCount: metadata.keywords,
+    rolling: isRolling(metadata.imageType),
     circularBuffer: ringSlots,
     headerBytes: HEADER_BYTES,
     clockIsTai: true,
@@ -191,7 +192,7 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
       sliceBytes: dataBytes / slices,
       slices,
       keywords,
-      keywordBytes: KEYWORD_BYTES * shape.keywords,
+      keywordBytes: KEYWORD_BYTES * metadata.keywords,
       keywordRecord: KEYWORD_BYTES,
       sems,
       semCount: semaphores,
@@ -202,7 +203,7 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
       readerPids,
       writerPids,
       trace,
-      traceCount: shape.traceEntries,
+      traceCount: metadata.traceEntries,
       sliceAtimes: arrays > 0 ? sliceAtimes : 0,
       sliceWritetimes: arrays > 0 ? sliceWritetimes : 0,
       sliceCounters: arrays > 0 ? sliceCounters : 0,
@@ -216,6 +217,27 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
   };
 }
 
+/** Refuses private streams, and those in the memory of a GPU. */
+function requireOurs(
+  view: DataView<ArrayBuffer>,
+  failed: (fault: Fault) => Error,
+): void {
+  const shared = view.getUint8(AT.shared);
+  if (shared !== 1) {
+    throw failed(fault('the "shared" mark', AT.shared, "1", shared));
+  }
+  const location = view.getInt8(AT.location);
+  if (location === -1) return;
+  throw failed({
+    reason:
+      `the pixels are in the memory of GPU ${location}; only streams in ` +
+      "main memory can be used",
+    offset: AT.location,
+    expected: "-1",
+    found: String(location),
+  });
+}
+
 /**
  * Reads and checks what the layout depends on. The same bytes are the start
  * of milk's TCP connection, so a peer's claim goes through here, too.
@@ -223,25 +245,15 @@ function layoutOf(shape: Shape, variant: Variant): Layout {
  * @param header At least 384 bytes.
  * @param fail Makes the error.
  */
-export function readShape(
+export function readMetadata(
   header: Uint8Array<ArrayBuffer>,
   fail: (
     reason: string,
     facts: { offset: number; expected: string; found: string },
   ) => Error,
-): Shape {
+): Metadata {
   const view = viewOf(header);
-  const wrong = (
-    offset: number,
-    what: string,
-    expected: string,
-    found: number | bigint | string,
-  ): Error =>
-    fail(`${what} is ${found}, expected ${expected}`, {
-      offset,
-      expected,
-      found: String(found),
-    });
+  const failed = ({ reason, ...facts }: Fault): Error => fail(reason, facts);
   const version = text(header, AT.version, 32);
   if (version !== VERSION) {
     throw fail(
@@ -252,73 +264,20 @@ export function readShape(
       { offset: AT.version, expected: VERSION, found: version },
     );
   }
-  const naxis = view.getUint8(AT.naxis);
-  if (naxis < 1 || naxis > 3) {
-    throw wrong(AT.naxis, "the number of axes", "1 to 3", naxis);
-  }
-  const size: number[] = [];
-  for (let axis = 0; axis < naxis; axis++) {
-    const length = view.getUint32(AT.size + 4 * axis, true);
-    if (length === 0) {
-      throw wrong(
-        AT.size + 4 * axis,
-        `the length of axis ${axis}`,
-        "at least 1",
-        length,
-      );
-    }
-    size.push(length);
-  }
-  const code = view.getUint8(AT.type);
-  const type = TYPE_CODES[code];
-  if (type === undefined) {
-    throw wrong(AT.type, "the data type code", "1 to 13", code);
-  }
-  const product = pixelCount(size);
-  const elements = view.getBigUint64(AT.elements, true);
-  if (elements !== product) {
-    throw wrong(
-      AT.elements,
-      "the number of pixels",
-      `${product} (the product of the axes)`,
-      elements,
-    );
-  }
-  if (product > MAX_PIXELS) {
-    throw wrong(
-      AT.elements,
-      "the number of pixels",
-      `at most ${MAX_PIXELS}`,
-      product,
-    );
-  }
+  const claimed = checkedSize(header, AT, TYPE_CODES);
+  if (isFault(claimed)) throw failed(claimed);
+  const { size, type } = claimed;
   const dataBytes = view.getBigUint64(AT.dataBytes, true);
-  if (dataBytes !== product * BigInt(TYPES[type].bytes)) {
-    throw wrong(
-      AT.dataBytes,
-      "the size of the pixels in bytes",
-      String(product * BigInt(TYPES[type].bytes)),
-      dataBytes,
-    );
+  const expected = pixelCount(size) * BigInt(TYPES[type].bytes);
+  if (dataBytes !== expected) {
+    const what = "the size of the pixels in bytes";
+    throw failed(fault(what, AT.dataBytes, String(expected), dataBytes));
   }
-  const shared = view.getUint8(AT.shared);
-  if (shared !== 1) throw wrong(AT.shared, 'the "shared" mark', "1", shared);
-  const location = view.getInt8(AT.location);
-  if (location !== -1) {
-    throw fail(
-      `the pixels are in the memory of GPU ${location}; only streams in ` +
-        "main memory can be used",
-      { offset: AT.location, expected: "-1", found: String(location) },
-    );
-  }
+  requireOurs(view, failed);
   const imageType = view.getBigUint64(AT.imageType, true);
-  if ((imageType & SLICE_ARRAYS_MASK) === 1n && naxis !== 3) {
-    throw wrong(
-      AT.imageType,
-      "the number of axes of a rolling cube",
-      "3",
-      naxis,
-    );
+  if ((imageType & SLICE_ARRAYS_MASK) === 1n && size.length !== 3) {
+    const what = "the number of axes of a rolling cube";
+    throw failed(fault(what, AT.imageType, "3", size.length));
   }
   return {
     name: text(header, AT.name, NAME_BYTES),
@@ -340,7 +299,7 @@ export type MetadataSpec =
   >
   & Partial<Pick<CreateSpec, "circular" | "imageType">>;
 
-function shapeOf(spec: MetadataSpec): Shape {
+function metadataOf(spec: MetadataSpec): Metadata {
   return {
     name: spec.name,
     type: spec.type,
@@ -364,7 +323,7 @@ export function metadataBytes(
   spec: MetadataSpec,
   facts: { inode?: bigint; pid?: number; nowNs?: bigint } = {},
 ): Uint8Array<ArrayBuffer> {
-  const shape = shapeOf(spec);
+  const metadata = metadataOf(spec);
   const bytes = new Uint8Array(HEADER_BYTES);
   const view = viewOf(bytes);
   putText(bytes, AT.name, spec.name, NAME_BYTES - 1);
@@ -373,7 +332,7 @@ export function metadataBytes(
   const elements = pixelCount(spec.size);
   view.setBigUint64(AT.elements, elements, true);
   view.setUint8(AT.type, TYPE_CODES.indexOf(spec.type));
-  view.setBigUint64(AT.imageType, shape.imageType, true);
+  view.setBigUint64(AT.imageType, metadata.imageType, true);
   const now = facts.nowNs ?? 0n;
   for (const offset of [AT.creationTime, AT.accessTime]) {
     view.setBigInt64(offset, now / 1_000_000_000n, true);
@@ -417,15 +376,15 @@ export const imageStreamIo: StreamFormat = {
     header: Uint8Array<ArrayBuffer>,
     fileBytes: number,
   ): Layout {
-    const shape = readShape(
+    const metadata = readMetadata(
       header,
       (reason, facts) => new StreamFormatError(path, reason, facts),
     );
     for (const variant of VARIANTS) {
-      const layout = layoutOf(shape, variant);
+      const layout = layoutOf(metadata, variant);
       if (layout.bytes === fileBytes) return layout;
     }
-    const expected = layoutOf(shape, CURRENT).bytes;
+    const expected = layoutOf(metadata, CURRENT).bytes;
     throw new StreamFormatError(
       path,
       `the file is ${fileBytes} bytes, its header asks for ${expected}` +
@@ -467,7 +426,7 @@ export const imageStreamIo: StreamFormat = {
         "ImageStreamIO has no FIFO of frames; its circular buffer keeps them",
       );
     }
-    return layoutOf(shapeOf(spec), CURRENT);
+    return layoutOf(metadataOf(spec), CURRENT);
   },
 
   initialise(

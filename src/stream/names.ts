@@ -3,7 +3,7 @@
  * @module
  */
 
-import { basename, dirname, join, resolve } from "@std/path";
+import { basename, join, resolve } from "@std/path";
 import { variable } from "../../ffi/access.ts";
 import { listFolder, statFile } from "../../ffi/files.ts";
 import { isType } from "./types.ts";
@@ -138,11 +138,6 @@ function place(name: string, path: string): StreamPlace {
     );
   }
   return { name, path };
-}
-
-/** The file of a stream in the same folder as another. */
-export function siblingPath(path: string, name: string): string {
-  return join(dirname(path), requireName(name) + SUFFIX);
 }
 
 /** A name in milk's spelling, such as `s>tf32>dm01disp06`. */

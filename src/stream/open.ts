@@ -116,7 +116,7 @@ function mapChecked(
     }
     mapping.useTable(layout.table);
     if (layout.semaphoreNames.length > 0) {
-      mapping.useSemaphores(new NamedSemaphores(layout.semaphoreNames));
+      mapping.semaphores.use(new NamedSemaphores(layout.semaphoreNames));
     }
     return {
       mapping,

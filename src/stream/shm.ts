@@ -7,6 +7,7 @@ import { describeStream, type StreamDescription } from "./describe.ts";
 import { type AxisOrder, StreamExistsError } from "./format.ts";
 import type { FormatName } from "./formats.ts";
 import { Follower } from "./frames.ts";
+import { arrayTypeOf } from "./pixel_check.ts";
 import { requireSameKind } from "./reopen.ts";
 import { Stream } from "./stream.ts";
 import { type DataType, type PixelArray, pixelCount, TYPES } from "./types.ts";
@@ -287,7 +288,7 @@ function requireData(
   type: DataType,
   count: number,
 ): void {
-  const wanted = TYPES[type].array(new ArrayBuffer(0), 0, 0).constructor;
+  const wanted = arrayTypeOf(type);
   if (data.constructor !== wanted) {
     throw new TypeError(
       `Stream "${what}" holds ${type} (${wanted.name}), not ` +

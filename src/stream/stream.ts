@@ -4,19 +4,15 @@
  */
 
 import { taiOffset } from "../../ffi/clock.ts";
-import { statFile } from "../../ffi/files.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import type { Mapping } from "../../ffi/mapping.ts";
-import { waitForFrame } from "../../ffi/wait.ts";
-import { createFile, differenceOf, makeSemaphores, specOf } from "./create.ts";
+import { differenceOf, makeOrPlan } from "./create.ts";
 import {
   type AxisOrder,
   type HeaderFields,
   type Layout,
   StreamExistsError,
-  type StreamFormat,
 } from "./format.ts";
-import { formatNamed } from "./formats.ts";
 import {
   type BlockingWaiter,
   blockingWaiter,
@@ -30,6 +26,15 @@ import {
 } from "./frames.ts";
 import { decodeKeywords, encodeKeywords, type Keyword } from "./keywords.ts";
 import { streamPlace } from "./names.ts";
+import { storePacket } from "./packets.ts";
+import {
+  type ArrayType,
+  arrayTypeOf,
+  bytesOf,
+  noFrame,
+  requireType,
+  sliceRange,
+} from "./pixel_check.ts";
 import { loader, type Opened, openFile, presenceOf } from "./open.ts";
 import type {
   CreateOptions,
@@ -41,9 +46,10 @@ import type {
   WriteOptions,
 } from "./stream_options.ts";
 import { requireForWriting } from "./reading_link.ts";
-import { decodeTrace, type TraceEntry } from "./trace.ts";
+import { semaphoresOf, traceOf } from "./semaphores.ts";
+import type { TraceEntry } from "./trace.ts";
 import { type DataType, type PixelArray, pixelsOf, TYPES } from "./types.ts";
-import { Waiter, type WaitOptions } from "./wait.ts";
+import { waitForNewer, type WaitOptions } from "./wait.ts";
 
 export type {
   CreateOptions,
@@ -80,7 +86,7 @@ const DEFAULT_TRIES = 8;
 export class Stream {
   readonly #opened: Opened;
   readonly #table: Layout["table"];
-  readonly #arrayType: new (length: number) => PixelArray;
+  readonly #arrayType: ArrayType;
   readonly #axisOrder: AxisOrder;
   #mayWrite = false;
   /** Name without folder and suffix, as it was asked for. */
@@ -103,8 +109,7 @@ export class Stream {
     this.layout = opened.layout;
     this.#opened = opened;
     this.#table = opened.layout.table;
-    this.#arrayType = TYPES[opened.layout.type].array(new ArrayBuffer(0), 0, 0)
-      .constructor as new (length: number) => PixelArray;
+    this.#arrayType = arrayTypeOf(opened.layout.type);
   }
 
   /**
@@ -133,42 +138,18 @@ export class Stream {
    */
   static create(stream: string, options: CreateOptions): Stream {
     const { name, path } = streamPlace(stream, options.dir);
-    const existing = options.existing ?? "refuse";
-    const there = statFile(path, { follow: false });
-    if (there !== undefined && existing === "refuse") {
-      throw new StreamExistsError(path);
+    const planned = makeOrPlan(name, path, options);
+    if (planned === undefined) {
+      const { axisOrder } = options;
+      return new Stream(name, path, { writable: true, axisOrder });
     }
-    const format = formatNamed(options.format ?? "isio");
-    const spec = specOf(name, options);
-    const mode = options.mode ?? 0o666;
-    if (there !== undefined && existing === "reuse") {
-      const planned = format.plan(path, spec);
-      return Stream.#reuse(name, path, planned, { mode, ...options });
-    }
-    createFile(path, format, spec, {
-      mode,
-      replace: existing === "replace",
-      onWarning: options.onWarning,
-    });
-    const { axisOrder } = spec;
-    return new Stream(name, path, { writable: true, axisOrder });
-  }
-
-  /** An existing stream as it would be made; its semaphores are completed. */
-  static #reuse(
-    name: string,
-    path: string,
-    planned: Layout,
-    { mode, depth }: { mode: number; depth?: number },
-  ): Stream {
-    makeSemaphores(planned, mode);
-    const stream = new Stream(name, path, { writable: true });
-    const difference = differenceOf(stream.layout, planned, depth);
+    const there = new Stream(name, path, { writable: true });
+    const difference = differenceOf(there.layout, planned, options.depth);
     if (difference !== undefined) {
-      stream.close();
+      there.close();
       throw new StreamExistsError(path, difference);
     }
-    return stream;
+    return there;
   }
 
   /** Data type of the pixels. */
@@ -188,12 +169,12 @@ export class Stream {
 
   /** Whether it was opened for writing. */
   get writable(): boolean {
-    return this.#mapping.writable;
+    return this.mapping.writable;
   }
 
   /** True after {@linkcode Stream.close}. */
   get closed(): boolean {
-    return this.#mapping.closed;
+    return this.mapping.closed;
   }
 
   /** The file with every link resolved, when it was opened. */
@@ -208,20 +189,12 @@ export class Stream {
 
   /** The frame counter now. */
   get cnt0(): bigint {
-    return this.#mapping.counter();
+    return this.mapping.counter();
   }
 
   /** Frames that another writer counted between ours. */
   get foreignWrites(): bigint {
-    return this.#mapping.foreign;
-  }
-
-  get #mapping(): Mapping {
-    return this.#opened.mapping;
-  }
-
-  get #format(): StreamFormat {
-    return this.#opened.format;
+    return this.mapping.foreign;
   }
 
   /**
@@ -231,21 +204,21 @@ export class Stream {
    * @ignore
    */
   get mapping(): Mapping {
-    return this.#mapping;
+    return this.#opened.mapping;
   }
 
   /** The metadata block as it is now: what milk's transmitter sends first. */
   header(): Uint8Array<ArrayBuffer> {
     const header = new Uint8Array(this.layout.headerBytes);
-    this.#mapping.load(0, header);
+    this.mapping.load(0, header);
     return header;
   }
 
   /** The header's changeable fields as they are now. */
   fields(): HeaderFields {
-    return this.#format.fields(
-      loader(this.#mapping),
-      this.#mapping.recordAt(),
+    return this.#opened.format.fields(
+      loader(this.mapping),
+      this.mapping.recordAt(),
       this.layout,
     );
   }
@@ -253,17 +226,6 @@ export class Stream {
   /** Seconds by which this stream's times are ahead of UTC on this host. */
   get clockOffset(): number {
     return this.layout.clockIsTai ? taiOffset() : 0;
-  }
-
-  #sliceRange(slice: number | undefined): { offset: number; bytes: number } {
-    const { sliceBytes, slices, dataBytes } = this.#table;
-    if (slice === undefined) return { offset: 0, bytes: dataBytes };
-    if (!Number.isInteger(slice) || slice < 0 || slice >= slices) {
-      throw new RangeError(
-        `Stream "${this.name}" has ${slices} slices, there is no slice ${slice}`,
-      );
-    }
-    return { offset: slice * sliceBytes, bytes: sliceBytes };
   }
 
   /**
@@ -274,9 +236,9 @@ export class Stream {
    * @throws {SystemError} `EBADFD` where the file shrank.
    */
   read(options: ReadOptions = {}): Frame {
-    const { offset, bytes } = this.#sliceRange(options.slice);
+    const { offset, bytes } = sliceRange(this, options.slice);
     const into = frameBuffer(this.name, options.into, bytes);
-    const facts = this.#mapping.readFrame(
+    const facts = this.mapping.readFrame(
       into,
       offset,
       options.tries ?? DEFAULT_TRIES,
@@ -299,16 +261,16 @@ export class Stream {
     options: WriteOptions = {},
   ): FrameFacts {
     this.requireForWriting();
-    const { offset, bytes } = this.#sliceRange(options.slice);
-    this.#requireType(pixels);
+    const { offset, bytes } = sliceRange(this, options.slice);
+    requireType(this, pixels);
     if (pixels.byteLength !== bytes) {
       throw new RangeError(
         `A ${options.slice === undefined ? "frame" : "slice"} of ` +
           `"${this.name}" is ${bytes} bytes, not ${pixels.byteLength}`,
       );
     }
-    return this.#mapping.writeFrame(
-      new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength),
+    return this.mapping.writeFrame(
+      bytesOf(pixels),
       offset,
       options.slice ?? -1,
       options.atimeNs,
@@ -328,24 +290,12 @@ export class Stream {
     this.#mayWrite = true;
   }
 
-  #requireType(pixels: PixelArray | Uint8Array<ArrayBuffer>): void {
-    if (pixels instanceof this.#arrayType || pixels instanceof Uint8Array) {
-      return;
-    }
-    throw new TypeError(
-      `Stream "${this.name}" holds ${this.type}, not ${pixels.constructor.name}`,
-    );
-  }
-
   #requireFrame(pixels: PixelArray | Uint8Array<ArrayBuffer>): void {
     if (
       pixels.byteLength === this.#table.dataBytes &&
       (pixels instanceof Uint8Array || pixels instanceof this.#arrayType)
     ) return;
-    throw new RangeError(
-      `A frame of "${this.name}" is ${this.#table.dataBytes} bytes of ` +
-        `${this.#arrayType.name}, not ${pixels.byteLength} of ${pixels.constructor.name}`,
-    );
+    throw noFrame(this, pixels);
   }
 
   /**
@@ -358,7 +308,7 @@ export class Stream {
   publish(pixels: PixelArray | Uint8Array<ArrayBuffer>): bigint {
     this.#requireFrame(pixels);
     if (!this.#mayWrite) this.requireForWriting();
-    return this.#mapping.publishWhole(pixels);
+    return this.mapping.publishWhole(pixels);
   }
 
   /**
@@ -371,13 +321,13 @@ export class Stream {
    */
   readInto(into: PixelArray | Uint8Array<ArrayBuffer>): bigint | undefined {
     this.#requireFrame(into);
-    return this.#mapping.copyWhole(into);
+    return this.mapping.copyWhole(into);
   }
 
   /** Publishes once more without new pixels. */
   poke(): FrameFacts {
     this.requireForWriting();
-    return this.#mapping.writeFrame(undefined, 0, -1, undefined);
+    return this.mapping.writeFrame(undefined, 0, -1, undefined);
   }
 
   /**
@@ -394,17 +344,7 @@ export class Stream {
       signal?: AbortSignal;
     } = {},
   ): Promise<boolean> {
-    const since = options.since ?? this.cnt0; // before the claim is seen
-    using waiter = new Waiter(this.#mapping, options, this.name);
-    const end = performance.now() + (options.timeoutMs ?? Infinity);
-    const mapping = this.#mapping;
-    for (;;) {
-      const slice = Math.min(100, Math.max(0, end - performance.now()));
-      if (await waitForFrame(mapping, waiter.settings, since, slice)) {
-        return true;
-      }
-      if (options.signal?.aborted || performance.now() >= end) return false;
-    }
+    return await waitForNewer(this, options);
   }
 
   /**
@@ -447,34 +387,13 @@ export class Stream {
     options: PacketOptions,
   ): void {
     this.requireForWriting();
-    const { bytes } = TYPES[this.type];
-    const { packetMax, dataBytes } = this.#table;
-    const { position, packet, packets, frame } = options;
-    this.#requireType(pixels);
-    const end = position * bytes + pixels.byteLength;
-    if (!(position >= 0 && end <= dataBytes && packet >= 0)) {
-      throw new RangeError(
-        `A packet of "${this.name}" ends at byte ${end}, a frame has ` +
-          `${dataBytes}`,
-      );
-    }
-    if (packet >= packetMax) {
-      throw new RangeError(
-        `Stream "${this.name}" takes frames in ${packetMax} packets, there ` +
-          `is no packet ${packet}`,
-      );
-    }
-    this.#mapping.writePacket(
-      new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength),
-      position * bytes,
-      [packet, packets, frame, position, pixels.byteLength / bytes],
-    );
+    storePacket(this, pixels, options);
   }
 
   /** Publishes the frame whose packets are stored. */
   finishPackets(): FrameFacts {
     this.requireForWriting();
-    return this.#mapping.endFrame();
+    return this.mapping.endFrame();
   }
 
   /**
@@ -493,7 +412,7 @@ export class Stream {
       );
     }
     const shift = BigInt(this.clockOffset - clockOffset) * 1_000_000_000n;
-    this.#mapping.copyFrame(frame.bytes, frame, frame.atimeNs + shift);
+    this.mapping.copyFrame(frame.bytes, frame, frame.atimeNs + shift);
   }
 
   /**
@@ -511,7 +430,7 @@ export class Stream {
   /** The keywords as they are now. */
   keywords(): Keyword[] {
     const bytes = new Uint8Array(this.#table.keywordBytes);
-    this.#mapping.load(this.#table.keywords, bytes);
+    this.mapping.load(this.#table.keywords, bytes);
     return decodeKeywords(bytes, this.layout.keywordRecord);
   }
 
@@ -523,7 +442,7 @@ export class Stream {
   setKeywords(keywords: readonly Keyword[]): void {
     this.requireForWriting();
     const { keywordRecord, keywordCount } = this.layout;
-    this.#mapping.store(
+    this.mapping.store(
       this.#table.keywords,
       encodeKeywords(keywords, keywordCount, keywordRecord),
     );
@@ -531,28 +450,12 @@ export class Stream {
 
   /** Who wrote last, and what triggered it. */
   trace(): TraceEntry[] {
-    const bytes = new Uint8Array(this.#table.traceCount * 64);
-    this.#mapping.load(this.#table.trace, bytes);
-    return decodeTrace(bytes);
-  }
-
-  #pids(offset: number): Int32Array {
-    const bytes = new Uint8Array(this.#table.semCount * 4);
-    if (offset > 0) this.#mapping.load(offset, bytes);
-    return new Int32Array(bytes.buffer);
+    return traceOf(this.mapping, this.#table);
   }
 
   /** The semaphores with their readers and writers. */
   semaphores(): SemaphoreInfo[] {
-    const values = this.#mapping.semaphoreValues(this.#table.semCount);
-    const readers = this.#pids(this.#table.readerPids);
-    const writers = this.#pids(this.#table.writerPids);
-    return Array.from(values, (value, index) => ({
-      value,
-      ...this.#mapping.hasSemaphore(index) ? {} : { missing: true as const },
-      readerPid: readers[index] ?? 0,
-      writerPid: writers[index] ?? 0,
-    }));
+    return semaphoresOf(this.mapping, this.#table);
   }
 
   /**
@@ -561,7 +464,7 @@ export class Stream {
    * after {@linkcode Stream.close}.
    */
   view(): PixelArray {
-    const at = this.#mapping.pixelsAt();
+    const at = this.mapping.pixelsAt();
     const { bytes, parts } = TYPES[this.type];
     if (at % (bytes / parts) !== 0) {
       throw new RangeError(
@@ -571,7 +474,7 @@ export class Stream {
     }
     return pixelsOf(
       this.type,
-      new Uint8Array(this.#mapping.view(at, this.#table.dataBytes)),
+      new Uint8Array(this.mapping.view(at, this.#table.dataBytes)),
     );
   }
 
@@ -599,7 +502,7 @@ export class Stream {
    * second call does nothing. The file stays.
    */
   close(): void {
-    this.#mapping.close();
+    this.mapping.close();
   }
 
   /** {@linkcode Stream.close}, for `using`. */

@@ -5,7 +5,7 @@
  */
 
 import type { Mapping } from "../../ffi/mapping.ts";
-import type { WaitSettings } from "../../ffi/wait.ts";
+import { waitForFrame, type WaitSettings } from "../../ffi/wait.ts";
 
 /**
  * How to wait: `semaphore` sleeps on a claimed one; `spin` watches the
@@ -59,7 +59,7 @@ export class Waiter {
     let semaphore = -1;
     if (mode === "semaphore" || mode === "adaptive") {
       const claimed = mapping.writable
-        ? mapping.claimSemaphore(options.semaphore ?? -1)
+        ? mapping.semaphores.claim(options.semaphore ?? -1)
         : undefined;
       if (claimed === undefined) {
         const reason = mapping.writable
@@ -86,11 +86,32 @@ export class Waiter {
     if (this.#closed) return;
     this.#closed = true;
     if (this.settings.semaphore >= 0) {
-      this.#mapping.releaseSemaphore(this.settings.semaphore);
+      this.#mapping.semaphores.release(this.settings.semaphore);
     }
   }
 
   [Symbol.dispose](): void {
     this.close();
+  }
+}
+
+const SLICE_MS = 100;
+
+/** {@linkcode Stream.wait}. */
+export async function waitForNewer(
+  { mapping, name }: { readonly mapping: Mapping; readonly name: string },
+  options: WaitOptions & {
+    since?: bigint;
+    timeoutMs?: number;
+    signal?: AbortSignal;
+  },
+): Promise<boolean> {
+  const since = options.since ?? mapping.counter(); // before the claim is seen
+  using waiter = new Waiter(mapping, options, name);
+  const end = performance.now() + (options.timeoutMs ?? Infinity);
+  for (;;) {
+    const slice = Math.min(SLICE_MS, Math.max(0, end - performance.now()));
+    if (await waitForFrame(mapping, waiter.settings, since, slice)) return true;
+    if (options.signal?.aborted || performance.now() >= end) return false;
   }
 }

@@ -161,7 +161,7 @@ Deno.test("shmim ls prints a row for each stream, and the reasons of damaged one
   Deno.symlinkSync("wfs.im.shm", folder.stream("alias"));
   Deno.writeTextFileSync(folder.stream("junk"), "no stream at all");
   Deno.writeTextFileSync(folder.file("unrelated.txt"), "x");
-  const claimed = stream.mapping.claimSemaphore(-1);
+  const claimed = stream.mapping.semaphores.claim(-1);
   try {
     const out = await done(["ls", "--watch", "0.05"], { folder });
     const lines = out.trimEnd().split("\n");
@@ -177,7 +177,7 @@ Deno.test("shmim ls prints a row for each stream, and the reasons of damaged one
     assertMatch(lines[2] ?? "", /^wfs +u16 +4x3 +1 /);
     assertMatch(lines[3] ?? "", /^junk +.*junk\.im\.shm/);
   } finally {
-    if (claimed !== undefined) stream.mapping.releaseSemaphore(claimed);
+    if (claimed !== undefined) stream.mapping.semaphores.release(claimed);
   }
 });
 

@@ -397,12 +397,12 @@ Deno.test("readers of ours have semaphores of their own, from the highest down",
   });
   const { mapping } = stream;
   using same = Stream.open(stream.path);
-  assertEquals(mapping.claimSemaphore(-1), 9);
-  assertEquals(same.mapping.claimSemaphore(-1), 8);
-  assertEquals(same.mapping.claimSemaphore(5), 5);
-  assertEquals(mapping.claimSemaphore(5), 7, "5 is taken");
-  mapping.releaseSemaphore(9);
-  assertEquals(same.mapping.claimSemaphore(-1), 9);
+  assertEquals(mapping.semaphores.claim(-1), 9);
+  assertEquals(same.mapping.semaphores.claim(-1), 8);
+  assertEquals(same.mapping.semaphores.claim(5), 5);
+  assertEquals(mapping.semaphores.claim(5), 7, "5 is taken");
+  mapping.semaphores.release(9);
+  assertEquals(same.mapping.semaphores.claim(-1), 9);
   await Promise.resolve();
 });
 

@@ -214,7 +214,9 @@ for (const file of ALL) {
           writerPid: semaphores.semWritePID[index] ?? 0,
         })),
       );
-      const all = stream.mapping.semaphoreValues(semaphores.values.length + 1);
+      const all = stream.mapping.semaphores.values(
+        semaphores.values.length + 1,
+      );
       assertEquals(all.at(-1), semaphores.semlog);
     }),
   );

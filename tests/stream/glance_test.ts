@@ -46,7 +46,7 @@ Deno.test("glanceStreams() says what listStreams() says, of whatever lies there"
   const { path: dir } = folder;
   using claimed = Stream.create("claimed", { dir, size: [4, 3], type: "u16" });
   claimed.write(new Uint16Array(12));
-  const semaphore = claimed.mapping.claimSemaphore(-1);
+  const semaphore = claimed.mapping.semaphores.claim(-1);
   Stream.create("ring", { dir, size: [9], type: "f64", circularBuffer: 3 })
     .close();
   Stream.create("cube", { dir, size: [4, 3, 5], type: "i8", semaphores: 0 })
@@ -76,7 +76,7 @@ Deno.test("glanceStreams() says what listStreams() says, of whatever lies there"
     assertEquals(all.length, 12);
     assertEquals(await found(dir), all);
   } finally {
-    if (semaphore !== undefined) claimed.mapping.releaseSemaphore(semaphore);
+    if (semaphore !== undefined) claimed.mapping.semaphores.release(semaphore);
   }
 });
 

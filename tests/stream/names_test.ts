@@ -5,7 +5,6 @@ import {
   isStreamPath,
   parseMilkName,
   requireName,
-  siblingPath,
   streamFolder as folderOf,
   streamPlace,
 } from "../../src/stream/names.ts";
@@ -78,11 +77,6 @@ Deno.test("Stream.create() refuses a bad name and makes nothing", () => {
     assertThrows(() => Stream.create(name, options), SyntaxError);
   }
   assertEquals([...Deno.readDirSync(folder.path)], []);
-});
-
-Deno.test("siblingPath() stays in the folder of the other stream", () => {
-  assertEquals(siblingPath("/x/cam.im.shm", "dm"), "/x/dm.im.shm");
-  assertThrows(() => siblingPath("/x/cam.im.shm", "../dm"), SyntaxError);
 });
 
 Deno.test("isStreamPath() tells a path from a name", () => {

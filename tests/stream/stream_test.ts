@@ -50,7 +50,7 @@ Deno.test("Stream.write() holds every semaphore at 10", () => {
   using stream = camera(folder);
   for (let i = 0; i < 25; i++) stream.write(new Uint16Array(12));
   assertEquals(
-    [...stream.mapping.semaphoreValues(11)],
+    [...stream.mapping.semaphores.values(11)],
     Array(11).fill(10),
   );
 });
