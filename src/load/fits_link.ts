@@ -11,6 +11,7 @@ import {
   renameFile,
   statFile,
 } from "../../ffi/files.ts";
+import { temporaryName } from "../files/whole_file.ts";
 import { identityOf } from "../stream/open.ts";
 
 /** Whether two paths are one file, or one link, by whatever spelling. */
@@ -36,7 +37,7 @@ function point(link: string, file: string): string | undefined {
   if (there !== undefined && there.kind !== "link") {
     return `"${link}" is no link and was left alone`;
   }
-  const temporary = `${link}.${Deno.pid}.tmp`;
+  const temporary = temporaryName(link);
   makeLink(target, temporary);
   try {
     renameFile(temporary, link, { replace: true });

@@ -8,19 +8,19 @@ import { makeLink, readLink, statFile } from "../../ffi/files.ts";
 import { FitsFile } from "../fits/mod.ts";
 import { castPixels } from "../load/cast.ts";
 import { fillStream, rehearse } from "../load/fill.ts";
-import { FORMAT_NAMES, formatName } from "../stream/formats.ts";
+import { formatName } from "../stream/formats.ts";
 import { encodeKeywords, type Keyword } from "../stream/keywords.ts";
 import { requireName, streamFolder, SUFFIX } from "../stream/names.ts";
 import { requireNoLink } from "../stream/reading_link.ts";
 import { Stream } from "../stream/stream.ts";
-import { isType, sameAxes } from "../stream/types.ts";
+import { sameAxes } from "../stream/types.ts";
 import {
   LIST_FILE,
   listedKeyword,
   type SnapshotLink,
-  type SnapshotList,
   type SnapshotStream,
 } from "./snapshot.ts";
+import { parseList } from "./snapshot_list.ts";
 
 /** What became of one stream. */
 export interface Restored {
@@ -40,34 +40,6 @@ export interface RestoreOptions {
   force?: boolean;
   /** Ends it between two streams. */
   signal?: AbortSignal;
-}
-
-function text(value: unknown): value is string {
-  return typeof value === "string";
-}
-
-/** The list, as far as this program relies on it. */
-function parseList(path: string, json: string): SnapshotList {
-  const refuse = (): never => {
-    throw new SyntaxError(`"${path}" is not the list of a snapshot`);
-  };
-  let list: SnapshotList;
-  try {
-    list = JSON.parse(json);
-  } catch {
-    return refuse();
-  }
-  if (list?.version !== 1 || !Array.isArray(list.streams)) return refuse();
-  const good = list.streams.every((one) =>
-    text(one.name) && text(one.file) && FORMAT_NAMES.includes(one.format) &&
-    Number.isInteger(one.depth) && text(one.type) && isType(one.type) &&
-    basename(one.file) === one.file && Array.isArray(one.size) &&
-    one.counters?.length === 3 && one.counters.every((c) => /^\d+$/.test(c)) &&
-    /^-?\d+$/.test(one.acquired) && Array.isArray(one.keywords)
-  );
-  const links = Array.isArray(list.links) &&
-    list.links.every((one) => text(one.name) && text(one.link));
-  return good && links ? list : refuse();
 }
 
 function word(value: string): Uint8Array<ArrayBuffer> {
@@ -152,6 +124,13 @@ async function restoreOne(
     { path: join(from, one.file) },
     { verify: true },
   );
+  const { size } = file.image;
+  if (!sameAxes(size, one.size)) {
+    throw new RangeError(
+      `"${file.path}" holds ${size.join("x")} pixels, the list says ` +
+        one.size.join("x"),
+    );
+  }
   await rehearse(file.image, one.type);
   const { stream, created } = openOrCreate(one, path, force);
   using _stream = stream;

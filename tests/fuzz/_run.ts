@@ -7,7 +7,8 @@
 import { FuzzedReceiver, makeCapture } from "./_receiver.ts";
 import type { SparseFile } from "./_fields.ts";
 import { Random } from "./_random.ts";
-import { type Target, TARGETS } from "./_targets.ts";
+import type { Target } from "./_target.ts";
+import { TARGETS } from "./_targets.ts";
 
 /** The name of the target that a running receiver is. */
 export const CAPTURE = "capture";

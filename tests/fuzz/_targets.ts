@@ -38,38 +38,10 @@ import {
   METADATA_FIELDS,
   type SparseFile,
 } from "./_fields.ts";
-import { mutate, type Random } from "./_random.ts";
+import { mutate } from "./_random.ts";
+import { FILE_TARGETS } from "./_file_targets.ts";
+import { type Outcome, refusedBy, type Target, whole } from "./_target.ts";
 import { WIRE_TARGETS } from "./_wire_targets.ts";
-
-/** What became of a case. */
-export type Outcome = "taken" | "refused";
-
-/** Something to fuzz. */
-export interface Target {
-  readonly name: string;
-  /** Of 1000 cases this many are for it. */
-  readonly share: number;
-  /** Makes the input of a case. */
-  make(random: Random): SparseFile;
-  /** Runs a case in a folder of its own for streams. */
-  run(input: SparseFile, folder: string): Outcome | Promise<Outcome>;
-}
-
-type ErrorClass = abstract new (...args: never[]) => Error;
-
-/** Whether an error is one that the documentation names, in one clean line. */
-function refusedBy(error: unknown, ...classes: ErrorClass[]): Outcome {
-  if (!classes.some((one) => error instanceof one)) throw error;
-  const { message } = error as Error;
-  // deno-lint-ignore no-control-regex
-  assert(!/[\x00-\x1f\x7f-\x9f]/.test(message), JSON.stringify(message));
-  assert(message.length > 0 && message.length < 500, message);
-  return "refused";
-}
-
-function whole(bytes: Uint8Array<ArrayBuffer>): SparseFile {
-  return { bytes, length: bytes.length };
-}
 
 const STREAMS = [
   ...currentFixtures().map(({ path }) => path),
@@ -322,4 +294,5 @@ export const TARGETS: readonly Target[] = [
   keywords,
   npy,
   fitsFile,
+  ...FILE_TARGETS,
 ];

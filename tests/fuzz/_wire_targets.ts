@@ -22,7 +22,7 @@ import { requireName } from "../../src/stream/names.ts";
 import { TYPES } from "../../src/stream/types.ts";
 import type { SparseFile } from "./_fields.ts";
 import { type Field, mutate, type Random } from "./_random.ts";
-import type { Outcome, Target } from "./_targets.ts";
+import type { Outcome, Target } from "./_target.ts";
 
 const MAX_BYTES = 1 << 20;
 

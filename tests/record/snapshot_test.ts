@@ -1,9 +1,9 @@
 /** Snapshots: a folder of streams into files, and back. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { basename } from "@std/path";
 import { restore } from "../../src/record/restore.ts";
-import { snapshot } from "../../src/record/snapshot.ts";
+import { snapshot, type SnapshotList } from "../../src/record/snapshot.ts";
 import type { Keyword } from "../../src/stream/keywords.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { type DataType, TYPES } from "../../src/stream/types.ts";
@@ -140,6 +140,71 @@ Deno.test("restore() leaves what does not fit, says so, and does the others", as
   Deno.writeFileSync(file, bytes);
   const [, damaged] = await restore(kept, { dir: folder.path });
   assertMatch(damaged?.error ?? "", /sum does not agree/);
+});
+
+Deno.test("restore() says what is wrong with a list, and makes nothing of it", async () => {
+  using folder = new Folder();
+  using there = new Folder();
+  const kept = folder.file("kept");
+  {
+    using cam = Stream.create("cam", {
+      dir: folder.path,
+      size: [4, 3],
+      type: "i16",
+    });
+    cam.write(new Int16Array(12));
+    cam.setKeywords([{ name: "N", type: "L", value: 1n, comment: "" }]);
+  }
+  await snapshot(kept, { dir: folder.path });
+  const path = `${kept}/snapshot.json`;
+  const good = Deno.readTextFileSync(path);
+  const cases: [string | ((list: SnapshotList) => unknown), RegExp][] = [
+    ["{", /no JSON/],
+    ["null", /no object/],
+    [(list) => ({ ...list, version: 2 }), /"version" is not 1/],
+    [(list) => ({ ...list, streams: {} }), /"streams" is no array/],
+    [(list) => ({ ...list, streams: [null] }), /"streams"\[0\]: is no object/],
+    [(list) => ({ ...list, links: [null] }), /"links"\[0\]: is no object/],
+    ...Object.entries<unknown>({
+      file: "../cam.fits",
+      format: "fits",
+      type: "u3",
+      size: [4, 2.5],
+      counters: ["1", "2", `${1n << 64n}`],
+      acquired: `${1n << 63n}`,
+      keywordCapacity: -1,
+      semaphores: "a\nb",
+      keywords: [{ name: "N", type: "L", value: "1.5", comment: "" }],
+    }).map(([field, value]): [(list: SnapshotList) => unknown, RegExp] => [
+      (list) => ({
+        ...list,
+        streams: [{ ...list.streams[0], [field]: value }],
+      }),
+      new RegExp(`"streams"\\[0\\]: "${field}" is wrong`),
+    ]),
+  ];
+  for (const [change, message] of cases) {
+    Deno.writeTextFileSync(
+      path,
+      typeof change === "string"
+        ? change
+        : JSON.stringify(change(JSON.parse(good))),
+    );
+    const error = await assertRejects(
+      () => restore(kept, { dir: there.path }),
+      SyntaxError,
+      `"${path}" is not the list of a snapshot: `,
+    );
+    assertMatch(error.message, message);
+  }
+  // A list that is right in itself, of another image.
+  Deno.writeTextFileSync(
+    path,
+    good.replace(/"size": \[[^\]]*\]/, '"size": [2, 2]'),
+  );
+  const [cam] = await restore(kept, { dir: there.path });
+  assertMatch(cam?.error ?? "", /holds 4x3 pixels, the list says 2x2$/);
+  assertEquals([...Deno.readDirSync(there.path)], []);
 });
 
 Deno.test("restore() brings DAO's streams back as DAO's, FIFOs and all", async () => {

@@ -92,7 +92,7 @@ function assertLost({ missed }: Recorded, gaps: number): void {
 Deno.test("neither a thread nor a disk that stands still for a second loses a frame", async () => {
   const { recorded, gaps } = await recordStalled(
     new Map<number, Stall>([[2, blockThread], [5, blockDisk]]),
-    { bufferSeconds: 4, frames: 800, cubes: 4 },
+    { bufferFrames: 4 * HZ, frames: 800, cubes: 4 },
   );
   assertEquals([recorded.frames, recorded.overflow], [3200, 0]);
   assertLost(recorded, gaps);
