@@ -3,7 +3,7 @@
  * @module
  */
 
-import { basename, join, resolve } from "@std/path";
+import { basename, resolve } from "@std/path";
 import { variable } from "../../ffi/access.ts";
 import { listFolder, statFile } from "../../ffi/files.ts";
 import { isType } from "./types.ts";

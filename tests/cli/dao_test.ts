@@ -12,7 +12,6 @@ import { Peer, peer, peerCreates } from "../_support/dao_peer.ts";
 import {
   type Around,
   done,
-  type Folder,
   json,
   Running,
   shmim,
