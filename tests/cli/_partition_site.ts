@@ -60,7 +60,7 @@ export class Site implements AsyncDisposable {
     Deno.writeTextFileSync(
       this.config,
       `partition = ${partition}\nlisten = "127.0.0.1:${port}"\n` +
-        `timeout = ${more.timeoutS ?? 3}\n` +
+        `timeout = ${more.timeoutS ?? 10}\n` +
         (more.head ?? "") +
         peers.map(({ partition, port, host = "127.0.0.1", key }) =>
           `[[peer]]\npartition = ${partition}\nhost = "${host}"\n` +
@@ -184,11 +184,13 @@ export async function crosses(
 }
 
 /** Two sites that know each other. */
-export function pair(head = ""): [Site, Site] {
+export function pair(
+  more: { head?: string; timeoutS?: number } = {},
+): [Site, Site] {
   const [a, b] = [freePort(), freePort()];
   return [
-    new Site(1, a, [{ partition: 2, port: b }], { head }),
-    new Site(2, b, [{ partition: 1, port: a }], { head }),
+    new Site(1, a, [{ partition: 2, port: b }], more),
+    new Site(2, b, [{ partition: 1, port: a }], more),
   ];
 }
 
