@@ -49,13 +49,21 @@ export class Site implements AsyncDisposable {
   readonly dir: string = this.folder.file("streams");
   readonly config: string = this.folder.file("site.toml");
   daemon: Running | undefined;
+  readonly #within: { within?: readonly string[] };
 
   constructor(
     readonly partition: number,
     readonly port: number,
     peers: readonly PeerFacts[],
-    more: { head?: string; tail?: string; timeoutS?: number } = {},
+    more: {
+      head?: string;
+      tail?: string;
+      timeoutS?: number;
+      /** What starts its programs, such as `setpriv`. */
+      within?: readonly string[];
+    } = {},
   ) {
+    this.#within = more.within === undefined ? {} : { within: more.within };
     Deno.mkdirSync(this.dir);
     Deno.writeTextFileSync(
       this.config,
@@ -82,6 +90,7 @@ export class Site implements AsyncDisposable {
       this.dir,
     ], {
       folder: this.folder,
+      ...this.#within,
       ...flags === undefined ? {} : { flags },
     });
     this.daemon = daemon;
@@ -90,11 +99,13 @@ export class Site implements AsyncDisposable {
   }
 
   shmim(...words: string[]): Promise<Outcome> {
-    return shmim([...words, "--run", this.run], { folder: this.folder });
+    const around = { folder: this.folder, ...this.#within };
+    return shmim([...words, "--run", this.run], around);
   }
 
   done(...words: string[]): Promise<string> {
-    return done([...words, "--run", this.run], { folder: this.folder });
+    const around = { folder: this.folder, ...this.#within };
+    return done([...words, "--run", this.run], around);
   }
 
   async crash(): Promise<void> {
