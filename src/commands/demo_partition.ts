@@ -7,7 +7,7 @@
 import { CommandError } from "../cli/errors.ts";
 import { readRegistry, removeFromKernel } from "../partition/registry.ts";
 import { endProcess, keepDescriptors } from "../../ffi/process.ts";
-import { runs } from "../partition/duties.ts";
+import { runs } from "../partition/process.ts";
 import { readUnit, type UnitState } from "../partition/unit.ts";
 import { denoProgram } from "./device_background.ts";
 import type { Place } from "./demo_stage.ts";

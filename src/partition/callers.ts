@@ -20,18 +20,6 @@ export interface Caller {
   readonly key: Key | undefined;
 }
 
-/** Who a daemon says that it is, in each request. */
-export interface Introduction {
-  /** Its partition. */
-  readonly from: number;
-  /** Whom it means. */
-  readonly to: number;
-  /** What tells it from another one of its number. */
-  readonly identity: string;
-  /** Its host's name. */
-  readonly hostname: string;
-}
-
 interface Known {
   readonly identity: string;
   readonly hostname: string;

@@ -4,10 +4,10 @@
  */
 
 import { hostName } from "../../ffi/host.ts";
-import { processStartNs } from "../../ffi/process.ts";
 import type { EventSink } from "../bridge/session.ts";
 import { PartitionError, StateFileError } from "./errors.ts";
 import type { Peer } from "./peers.ts";
+import { processId } from "./process.ts";
 import { readRegistry, registryPath } from "./registry.ts";
 import { locked } from "./run_folder.ts";
 import {
@@ -115,8 +115,7 @@ export function claimUnit(
       hostname: hostName(),
       dir: claim.dir,
       up: true,
-      pid: Deno.pid,
-      startNs: `${processStartNs(Deno.pid) ?? 0n}`,
+      ...processId(),
       starts: (before?.starts ?? 0) + 1,
       limits: { ...DEFAULT_LIMITS, ...before?.limits, ...claim.limits },
       shares: died?.shares ?? [],

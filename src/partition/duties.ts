@@ -13,6 +13,7 @@ import { BackOff } from "./back_off.ts";
 import type { Book } from "./book.ts";
 import { askSocket, type Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";
+import { type ProcessId, processId, runs } from "./process.ts";
 
 /** A process with a duty. */
 export interface Duty {
@@ -56,17 +57,8 @@ export function dutySocket(folder: string, unit: number, slot: number): string {
   return path;
 }
 
-/** Whether a process that is remembered runs. */
-export function runs(
-  { pid, startNs }: { readonly pid: number; readonly startNs: string },
-): boolean {
-  return processStartNs(pid)?.toString() === startNs;
-}
-
 /** Waits for the end of a process that was told to end, but not for ever. */
-async function ended(
-  duty: { readonly pid: number; readonly startNs: string },
-): Promise<void> {
+async function ended(duty: ProcessId): Promise<void> {
   const limit = performance.now() + ANSWER_S * 1000;
   while (runs(duty) && performance.now() < limit) {
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -212,8 +204,7 @@ export class Duties {
     } finally {
       this.#taking.delete(slot);
     }
-    const startNs = `${processStartNs(pid) ?? 0n}`;
-    const duty = { name, words, slot, pid, startNs };
+    const duty = { name, words, slot, ...processId(pid) };
     if (this.#ended) { // shut down meanwhile
       endProcess(duty.pid, BigInt(duty.startNs));
       throw new PartitionError("The daemon was shut down");

@@ -6,13 +6,13 @@
  */
 
 import { ERRNO } from "../../ffi/errno.ts";
-import { processStartNs } from "../../ffi/process.ts";
 import { SegmentError } from "../sysv/errors.ts";
 import type { Segment } from "../sysv/segment.ts";
 import { Bell } from "./bell.ts";
 import { PartitionError, PartitionLimitError } from "./errors.ts";
 import { HELD, Layout, pause } from "./layout.ts";
 import type { Peer } from "./peers.ts";
+import { processId } from "./process.ts";
 import {
   type Call,
   type CallReply,
@@ -91,8 +91,7 @@ export function askOwner(
       id,
       home: own.partition,
       partition,
-      pid: Deno.pid,
-      startNs: `${processStartNs(Deno.pid) ?? 0n}`,
+      ...processId(),
       call,
       reply: null,
     });

@@ -137,13 +137,6 @@ export class Line {
     }
   }
 
-  /** The next message, however long it takes. */
-  async receive(): Promise<Message> {
-    const bytes = await this.#channel.receive();
-    this.#heard = performance.now();
-    return this.#message(bytes);
-  }
-
   #message(bytes: Uint8Array<ArrayBuffer>): Message {
     if (bytes[0] !== KIND.message) throw bad("no message");
     const value: unknown = JSON.parse(

@@ -6,7 +6,7 @@ import type { PeerFacts } from "./peer_watch.ts";
 import type { Registry } from "./registry.ts";
 import { VERSIONS } from "../bridge/handshake.ts";
 import { STATE_VERSION } from "./run_folder.ts";
-import { runs } from "./duties.ts";
+import { runs } from "./process.ts";
 import { daemonRuns, PAGE_BYTES, type UnitState } from "./unit.ts";
 
 /** What is told. */

@@ -32,7 +32,7 @@ export interface PeerState {
 export interface PeerFacts extends PeerState {
   /** Where its daemon is asked. */
   readonly address: string;
-  /** Why it is not up; empty. */
+  /** Why it is not up; empty where it is. */
   readonly why: string;
   /** What carries segments; `null` where nothing has to. */
   readonly segments: {

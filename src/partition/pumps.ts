@@ -9,8 +9,9 @@ import { realPath, statFile } from "../../ffi/files.ts";
 import { semaphoreFiles } from "../stream/semaphore_files.ts";
 import type { Book } from "./book.ts";
 import { type Carried, type CarrierStatus, MAX_PUMPS } from "./carrier.ts";
-import { type Duties, type Duty, runs } from "./duties.ts";
+import type { Duties, Duty } from "./duties.ts";
 import { HeardEvents } from "./kept_events.ts";
+import { runs } from "./process.ts";
 import type { CarriedPump } from "./metrics_pumps.ts";
 import type { Mount } from "./unit.ts";
 
@@ -50,11 +51,6 @@ export interface CarrierFacts {
   readonly key: string | undefined;
   /** The only address that may connect; `undefined`: any that has the key. */
   readonly allow: string | undefined;
-}
-
-/** Whether its process runs. */
-export function pumpRuns(pump: Pump): boolean {
-  return runs(pump);
 }
 
 /** The reading or writing end of a mount. */

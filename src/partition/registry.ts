@@ -7,10 +7,10 @@
 
 import { join } from "@std/path";
 import { isSystemError } from "../../ffi/errno.ts";
-import { processStartNs } from "../../ffi/process.ts";
 import type { SegmentInfo } from "../sysv/info.ts";
 import { Segment } from "../sysv/segment.ts";
 import { flag, list, text, whole } from "./check.ts";
+import { runs } from "./process.ts";
 import { getState, locked, putState } from "./run_folder.ts";
 import { PAGE_BYTES } from "./unit.ts";
 
@@ -222,12 +222,6 @@ function toRegistry(fields: Fields): Registry {
   };
 }
 
-function holderLives(
-  { pid, startNs }: { readonly pid: number; readonly startNs: string },
-): boolean {
-  return processStartNs(pid)?.toString() === startNs;
-}
-
 /** What the kernel says of a segment; `undefined` where it is gone. */
 export function kernelInfo(entry: Entry): SegmentInfo | undefined {
   try {
@@ -243,11 +237,11 @@ export function kernelInfo(entry: Entry): SegmentInfo | undefined {
 function prune(registry: Registry): void {
   for (const entry of registry.segments) {
     const before = entry.holds.length;
-    entry.holds = entry.holds.filter(holderLives);
+    entry.holds = entry.holds.filter(runs);
     // The last user has gone without a word: it goes as that one had asked.
     if (before > entry.holds.length) letGo(entry);
   }
-  registry.calls = registry.calls.filter(holderLives);
+  registry.calls = registry.calls.filter(runs);
   registry.segments = registry.segments.filter((entry) =>
     kernelInfo(entry) !== undefined
   );

@@ -3,7 +3,8 @@
 import type { KeptEvent } from "./kept_events.ts";
 import { lookAt, mayMount } from "./mounts.ts";
 import type { PeerFacts } from "./peer_watch.ts";
-import { ofMount, pumpRuns } from "./pumps.ts";
+import { runs } from "./process.ts";
+import { ofMount } from "./pumps.ts";
 import type { Registry } from "./registry.ts";
 import { listUnits, PAGE_BYTES, type UnitState } from "./unit.ts";
 import { pagesTaken } from "./xp.ts";
@@ -94,23 +95,21 @@ export function sharesOf(source: ReportSource): unknown {
           )
         ),
         ...source.state.pumps.filter((pump) =>
-          pump.of === "share" && pump.stream === share.name && pumpRuns(pump)
+          pump.of === "share" && pump.stream === share.name && runs(pump)
         ),
       ].map(({ partition }) => partition)
         .filter((one, at, all) => all.indexOf(one) === at),
       writer:
         source.state.pumps.find((pump) =>
           pump.of === "share" && pump.kind === "receive" &&
-          pump.stream === share.name && pumpRuns(pump)
+          pump.stream === share.name && runs(pump)
         )?.partition ?? null,
     })),
     mounts: mounts.map((mount) => ({
       ...mount,
       state: source.waiting.has(mount.path)
         ? "waiting"
-        : source.state.pumps.some((pump) =>
-            ofMount(mount, pump) && pumpRuns(pump)
-          )
+        : source.state.pumps.some((pump) => ofMount(mount, pump) && runs(pump))
         ? mount.write ? "sent" : "received"
         : lookAt(mount) === "ours"
         ? "linked"

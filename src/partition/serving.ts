@@ -128,10 +128,6 @@ export class Serving {
     }
   }
 
-  #stands(pump: Pump, facts: CarrierFacts): boolean {
-    return this.#pumps.stands(pump, facts);
-  }
-
   /** Sends a stream to who mounts it for reading. */
   async #feed(
     share: Share,
@@ -148,7 +144,7 @@ export class Serving {
       );
       const same = there !== undefined && there.host === host &&
         there.port === port && there.path === share.path &&
-        this.#stands(there, facts);
+        this.#pumps.stands(there, facts);
       if (same) {
         this.#asked.set(this.#key(there), performance.now());
         return;
@@ -198,7 +194,7 @@ export class Serving {
       if (
         there !== undefined &&
         (there.path !== share.path || there.host !== this.#bind ||
-          !this.#stands(there, facts))
+          !this.#pumps.stands(there, facts))
       ) {
         await this.#pumps.stop(there);
         there = undefined;

@@ -6,10 +6,10 @@
  */
 
 import { join } from "@std/path";
-import { processStartNs } from "../../ffi/process.ts";
 import { flag, list, positive, text, whole } from "./check.ts";
 import { PartitionError, PartitionLimitError } from "./errors.ts";
 import type { Peer } from "./peers.ts";
+import { runs } from "./process.ts";
 import type { Duty } from "./duties.ts";
 import type { Pump } from "./pumps.ts";
 import { getState, putState, requireOwnFolder } from "./run_folder.ts";
@@ -276,8 +276,8 @@ export function listUnits(
 }
 
 /** Whether the daemon of a unit runs. */
-export function daemonRuns({ up, pid, startNs }: UnitState): boolean {
-  return up && processStartNs(pid)?.toString() === startNs;
+export function daemonRuns(unit: UnitState): boolean {
+  return unit.up && runs(unit);
 }
 
 /**

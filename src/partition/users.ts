@@ -1,7 +1,7 @@
 /** Who uses what a partition has: what a shutdown has to wait for. @module */
 
 import { kernelInfo, type Registry } from "./registry.ts";
-import { pumpRuns } from "./pumps.ts";
+import { runs } from "./process.ts";
 import { listUnits, type UnitState } from "./unit.ts";
 
 /**
@@ -40,7 +40,7 @@ export function usersOf(
     }
   }
   for (const pump of state.pumps) {
-    if (pump.of !== "share" || !pumpRuns(pump)) continue;
+    if (pump.of !== "share" || !runs(pump)) continue;
     users.push(
       pump.kind === "transmit"
         ? `partition ${pump.partition} at ${pump.host} receives "${pump.stream}"`

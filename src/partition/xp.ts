@@ -5,7 +5,6 @@
  */
 
 import { ERRNO } from "../../ffi/errno.ts";
-import { processStartNs } from "../../ffi/process.ts";
 import { SegmentError } from "../sysv/errors.ts";
 import { Segment } from "../sysv/segment.ts";
 import { PartitionLimitError } from "./errors.ts";
@@ -27,6 +26,7 @@ import {
   removeForAll,
   removeFromKernel,
 } from "./registry.ts";
+import { processId } from "./process.ts";
 import { runFolder } from "./run_folder.ts";
 import {
   listUnits,
@@ -164,8 +164,7 @@ export class Xp {
   #hold(): Omit<Hold, "count"> {
     return {
       partition: this.#own().partition,
-      pid: Deno.pid,
-      startNs: `${processStartNs(Deno.pid) ?? 0n}`,
+      ...processId(),
     };
   }
 

@@ -44,18 +44,26 @@ export class Site implements AsyncDisposable {
   readonly dir: string = this.folder.file("streams");
   readonly config: string = this.folder.file("site.toml");
   daemon: Running | undefined;
+  readonly #within: { within?: readonly string[] };
 
   constructor(
     readonly partition: number,
     readonly port: number,
     peers: readonly PeerFacts[],
-    more: { head?: string; tail?: string; timeoutS?: number } = {},
+    more: {
+      head?: string;
+      tail?: string;
+      timeoutS?: number;
+      /** What starts its programs, such as `setpriv`. */
+      within?: readonly string[];
+    } = {},
   ) {
+    this.#within = more.within === undefined ? {} : { within: more.within };
     Deno.mkdirSync(this.dir);
     Deno.writeTextFileSync(
       this.config,
       `partition = ${partition}\nlisten = "127.0.0.1:${port}"\n` +
-        `timeout = ${more.timeoutS ?? 3}\n` +
+        `timeout = ${more.timeoutS ?? 10}\n` +
         (more.head ?? "") +
         peers.map(({ partition, port, host = "127.0.0.1", key }) =>
           `[[peer]]\npartition = ${partition}\nhost = "${host}"\n` +
@@ -77,6 +85,7 @@ export class Site implements AsyncDisposable {
       this.dir,
     ], {
       folder: this.folder,
+      ...this.#within,
       ...flags === undefined ? {} : { flags },
     });
     this.daemon = daemon;
@@ -85,11 +94,13 @@ export class Site implements AsyncDisposable {
   }
 
   shmim(...words: string[]): Promise<Outcome> {
-    return shmim([...words, "--run", this.run], { folder: this.folder });
+    const around = { folder: this.folder, ...this.#within };
+    return shmim([...words, "--run", this.run], around);
   }
 
   done(...words: string[]): Promise<string> {
-    return done([...words, "--run", this.run], { folder: this.folder });
+    const around = { folder: this.folder, ...this.#within };
+    return done([...words, "--run", this.run], around);
   }
 
   async crash(): Promise<void> {
@@ -179,11 +190,13 @@ export async function crosses(
 }
 
 /** Two sites that know each other. */
-export function pair(head = ""): [Site, Site] {
+export function pair(
+  more: { head?: string; timeoutS?: number } = {},
+): [Site, Site] {
   const [a, b] = [freePort(), freePort()];
   return [
-    new Site(1, a, [{ partition: 2, port: b }], { head }),
-    new Site(2, b, [{ partition: 1, port: a }], { head }),
+    new Site(1, a, [{ partition: 2, port: b }], more),
+    new Site(2, b, [{ partition: 1, port: a }], more),
   ];
 }
 

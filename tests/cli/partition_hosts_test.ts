@@ -66,7 +66,7 @@ Deno.test("a stream of another host is found by name, and survives both daemons"
 });
 
 Deno.test("a partition that dies is let go after the timeout, and comes back", async () => {
-  const [one, two] = pair();
+  const [one, two] = pair({ timeoutS: 3 });
   await using _one = one;
   await using _two = two;
   using cam = camera(one);
@@ -106,7 +106,7 @@ Deno.test("who has not the key learns the versions only, and holds nothing up", 
   Deno.writeTextFileSync(file, "a key of more than 16 bytes\n", {
     mode: 0o600,
   });
-  const [one, two] = pair(`key = "${file}"\n`);
+  const [one, two] = pair({ head: `key = "${file}"\n` });
   await using _one = one;
   await using _two = two;
   const daemon = await one.up();

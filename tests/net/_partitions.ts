@@ -23,7 +23,9 @@ import type { NetHost, NetPair } from "./_hosts.ts";
 /** The port that daemons listen on. */
 export const DAEMON_PORT = 7100;
 /** Seconds after which a silent partition counts as dead. */
-export const TIMEOUT_S = 3;
+const TIMEOUT_S = 10;
+/** The same where a test waits for that. */
+export const SHORT_S = 3;
 
 /** What a test may want different. */
 export interface PartitionOptions {
@@ -33,6 +35,8 @@ export interface PartitionOptions {
   readonly streams?: Folder;
   /** The key. */
   readonly key?: string;
+  /** Seconds after which a silent partition counts as dead. Default 10. */
+  readonly timeoutS?: number;
 }
 
 /** A process that carries a stream, as the daemon remembers it. */
@@ -61,6 +65,7 @@ export class Partition implements AsyncDisposable {
   /** Its streams. */
   readonly streams: Folder;
   readonly #folder = new Folder("/tmp");
+  readonly #timeoutS: number;
   #daemon: Running | undefined;
 
   constructor(host: NetHost, id: number, options: PartitionOptions = {}) {
@@ -68,6 +73,7 @@ export class Partition implements AsyncDisposable {
     this.id = id;
     this.address = host.address;
     this.port = options.port ?? DAEMON_PORT;
+    this.#timeoutS = options.timeoutS ?? TIMEOUT_S;
     this.streams = options.streams ?? host.streams;
     const key = options.key ?? "a key of more than 16 bytes";
     Deno.writeTextFileSync(this.#folder.file("key"), `${key}\n`, {
@@ -128,7 +134,7 @@ export class Partition implements AsyncDisposable {
   configure(
     others: readonly Partition[],
     more: readonly string[] = [],
-    timeoutS: number = TIMEOUT_S,
+    timeoutS: number = this.#timeoutS,
   ): void {
     Deno.writeTextFileSync(
       this.#folder.file("partition.toml"),
@@ -266,9 +272,13 @@ export class Two implements AsyncDisposable {
   readonly camera: Source;
   readonly arrivals: Arrivals;
 
-  constructor({ icc, rtc }: NetPair) {
-    this.one = new Partition(icc, 1);
-    this.two = new Partition(rtc, 2);
+  /** @param options What both have different. */
+  constructor(
+    { icc, rtc }: NetPair,
+    options: Pick<PartitionOptions, "timeoutS"> = {},
+  ) {
+    this.one = new Partition(icc, 1, options);
+    this.two = new Partition(rtc, 2, options);
     this.one.configure([this.two]);
     this.two.configure([this.one]);
     this.camera = new Source("cam", icc.streams.path, [50, 50]);

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Folder, until } from "../_support/cli.ts";
 import { Arrivals, pause, Source } from "./_frames.ts";
 import { type NetPair, netTest } from "./_hosts.ts";
-import { Partition, TIMEOUT_S, Two } from "./_partitions.ts";
+import { Partition, SHORT_S, Two } from "./_partitions.ts";
 
 /** Ways to cut a line: the link goes, or packets vanish without a word. */
 const CUTS = [
@@ -22,7 +22,7 @@ const CUTS = [
 
 for (const { how, cut, mend } of CUTS) {
   netTest(`partitions: the line is cut and mended: ${how}`, async (pair) => {
-    await using both = new Two(pair);
+    await using both = new Two(pair, { timeoutS: SHORT_S });
     const { one, two } = both;
     await both.up();
     both.arrivals.watch();
@@ -37,7 +37,7 @@ for (const { how, cut, mend } of CUTS) {
   });
 
   netTest(`partitions: the line is cut during set-up: ${how}`, async (pair) => {
-    await using both = new Two(pair);
+    await using both = new Two(pair, { timeoutS: SHORT_S });
     const { one, two } = both;
     await Promise.all([one.up(), two.up()]);
     await one.done("share", "cam");
@@ -70,7 +70,7 @@ for (const { how, cut, mend } of CUTS) {
   netTest(
     `partitions: the line is cut during tear-down: ${how}`,
     async (pair) => {
-      await using both = new Two(pair);
+      await using both = new Two(pair, { timeoutS: SHORT_S });
       const { one, two } = both;
       await both.up();
       await cut(pair);
@@ -103,10 +103,13 @@ for (const { how, cut, mend } of CUTS) {
 netTest(
   "partitions: one that does not answer holds no other one up",
   async (pair) => {
-    await using both = new Two(pair);
+    await using both = new Two(pair, { timeoutS: SHORT_S });
     const { one, two } = both;
     using streams = new Folder("/tmp");
-    await using three = new Partition(pair.icc, 3, { port: 7101, streams });
+    await using three = new Partition(pair.icc, 3, {
+      ...{ port: 7101, streams },
+      timeoutS: SHORT_S,
+    });
     using other = new Source("other", streams.path, [4, 4]);
     two.configure([one, three]);
     three.configure([two]);
@@ -122,7 +125,7 @@ netTest(
     const before = one.running();
     await pair.icc.losePort(three.port);
     await two.says(/other\.im\.shm" waits: Cannot reach partition 3/);
-    await pause(TIMEOUT_S * 1000 + 2000); // each call takes that long
+    await pause(SHORT_S * 1000 + 2000); // each call takes that long
     assertEquals(one.running(), before);
     assert(!one.log.includes("was silent"), one.log);
     await both.crosses();

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { until } from "../_support/cli.ts";
 import { pause } from "./_frames.ts";
 import { netTest } from "./_hosts.ts";
-import { Two } from "./_partitions.ts";
+import { SHORT_S, Two } from "./_partitions.ts";
 
 netTest(
   "partitions: one that comes late, goes down for maintenance and comes back",
@@ -83,7 +83,7 @@ netTest(
 netTest(
   "partitions: one whose daemon stays dead is let go, its own mount goes on",
   async (pair) => {
-    await using both = new Two(pair);
+    await using both = new Two(pair, { timeoutS: SHORT_S });
     const { one, two } = both;
     await both.up();
     await two.kill();

@@ -5,10 +5,10 @@ import { Stream } from "../../src/stream/stream.ts";
 import { Folder, until } from "../_support/cli.ts";
 import { Arrivals, pause } from "./_frames.ts";
 import { netTest } from "./_hosts.ts";
-import { Partition, TIMEOUT_S, Two } from "./_partitions.ts";
+import { Partition, SHORT_S, Two } from "./_partitions.ts";
 
 netTest("partitions: two with one number: the second is told", async (pair) => {
-  await using both = new Two(pair);
+  await using both = new Two(pair, { timeoutS: SHORT_S });
   const { one, two } = both;
   using streams = new Folder("/tmp");
   await using twin = new Partition(pair.rtc, 2, { port: 7101, streams });
@@ -21,7 +21,7 @@ netTest("partitions: two with one number: the second is told", async (pair) => {
   assertMatch(err, /^shmim: [^\n]*partition 2 [^\n]*\n$/i);
   both.arrivals.watch();
   both.camera.run(100);
-  await pause(TIMEOUT_S * 1000 + 1000); // longer than anything is forgotten
+  await pause(SHORT_S * 1000 + 1000); // longer than anything is forgotten
   await both.settle();
   assertEquals([one.running(), two.running()], before, "not disturbed");
   // The first one goes, and its number is free.

@@ -18,7 +18,7 @@ async function processes({ folder }: Site): Promise<number[]> {
 }
 
 Deno.test("daemons that are killed while a mount is set up leave nothing unknown", async () => {
-  await using sites = new Sites(2, { timeoutS: 3 });
+  await using sites = new Sites(2);
   await sites.up();
   const [one, two] = [sites.at(1), sites.at(2)];
   using cam = camera(one);
@@ -49,7 +49,7 @@ Deno.test("daemons that are killed while a mount is set up leave nothing unknown
 });
 
 Deno.test("a copy goes with its mount, a stream that was there does not", async () => {
-  await using sites = new Sites(2, { timeoutS: 3 });
+  await using sites = new Sites(2);
   const [one, two] = [sites.at(1), sites.at(2)];
   using cam = camera(one);
   await sites.up();

@@ -15,7 +15,9 @@ import {
 } from "../../src/partition/xp.ts";
 import { SegmentError } from "../../src/sysv/errors.ts";
 import { Segment } from "../../src/sysv/segment.ts";
-import { Child, moduleUrl } from "../_support/child.ts";
+import { helperPath } from "../../ffi/helper.ts";
+import { Child, moduleUrl, runCode } from "../_support/child.ts";
+import { reportSkip } from "../_support/skip.ts";
 import { Host } from "./_support.ts";
 
 const bytes = (...values: number[]): Uint8Array<ArrayBuffer> =>
@@ -242,17 +244,83 @@ Deno.test("setpmo() places memory before the first shmget, or refuses clearly", 
   assertThrows(() => part.setpmo(key, 64), RangeError);
   const error = assertThrows(() => part.setpmo(key, 63), SegmentError);
   assertMatch(error.message, /node|sandbox/);
-  try {
-    part.setpmo(key, 0, "preferred");
-  } catch (error) {
-    // No nodes here, or a sandbox: told so.
-    assert(error instanceof SegmentError, String(error));
-    assertMatch(error.message, /no NUMA nodes|sandbox/);
-    return;
+  const size = 1 << 16;
+  const other = xp.ftok(null, 2);
+  for (
+    const [key, type, policy] of [
+      [xp.ftok(null, 1), "bind", /^bind:0 /],
+      [other, "preferred", /^prefer(?: \(many\)|=relative)?:0 /],
+    ] as const
+  ) {
+    try {
+      part.setpmo(key, 0, type);
+    } catch (error) {
+      // No nodes here, or a sandbox: told so.
+      assert(error instanceof SegmentError, String(error));
+      assertMatch(error.message, /no NUMA nodes|sandbox/);
+      reportSkip("setpmo() places memory", error.message);
+      return;
+    }
+    const id = xp.shmget(key, size, IPC_CREAT);
+    using memory = xp.shmat(id);
+    assertEquals(memory.read(0, 4), new Uint8Array(4));
+    assertThrows(() => part.setpmo(key, 0), PartitionError, "already");
+    // What the kernel keeps of it: an address, the policy, the file.
+    const found = policyOf(id);
+    if (found === undefined) {
+      reportSkip("the policy of a segment", "the kernel has no numa_maps");
+    } else assertMatch(found, policy);
   }
-  using memory = xp.shmat(xp.shmget(key, 1 << 16, IPC_CREAT));
-  assertEquals(memory.read(0, 4), new Uint8Array(4));
-  assertThrows(() => part.setpmo(key, 0), PartitionError, "already");
+});
+
+/** The policy of an attached segment, as the kernel tells it. */
+function policyOf(id: number): string | undefined {
+  let maps: string;
+  let places: string;
+  try {
+    maps = Deno.readTextFileSync("/proc/self/maps");
+    places = Deno.readTextFileSync("/proc/self/numa_maps");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  const mapped = maps.split("\n").find((line) =>
+    line.includes("/SYSV") && line.trim().split(/\s+/)[4] === `${id}`
+  );
+  const address = mapped?.split("-")[0]?.replace(/^0+/, "") ?? "none";
+  return places.split("\n").find((line) => line.startsWith(`${address} `))
+    ?.slice(address.length + 1);
+}
+
+Deno.test("XpMemory.view() without the full ffi permission is refused", async () => {
+  using host = new Host();
+  const { xp } = host.up(0, 1);
+  const id = xp.shmget(xp.ftok(null, 1), 64, IPC_CREAT);
+  using memory = xp.shmat(id);
+  memory.update(0, bytes(7));
+  const code = `
+    import { Xp } from ${JSON.stringify(moduleUrl("src/partition/xp.ts"))};
+    const xp = new Xp({ run: ${JSON.stringify(host.run)}, unit: 0 });
+    using memory = xp.shmat(${id});
+    console.log(memory.read(0, 1)[0]);
+    try {
+      memory.view();
+      console.log("seen");
+    } catch (error) {
+      console.log(error instanceof Deno.errors.NotCapable, error.message);
+    }
+    memory.update(0, new Uint8Array([8]));
+  `;
+  const { stdout, stderr } = await runCode(code, [
+    `--allow-ffi=${helperPath()}`,
+    "--allow-env",
+    "--allow-read",
+    "--allow-write",
+  ]);
+  const lines = stdout.split("\n");
+  assertEquals([lines[0], lines.length], ["7", 3], stdout + stderr);
+  assertMatch(lines[1] ?? "", /^true .*ffi/i);
+  assertEquals(memory.read(0, 1), bytes(8)); // all else goes on
 });
 
 Deno.test("a caller whose partition is not up is told what to do", () => {
