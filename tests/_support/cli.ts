@@ -219,10 +219,18 @@ export class Running implements AsyncDisposable {
 
   /** Sends a signal and waits for the end, which must come soon. */
   async end(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    return (await this.endBy(signal)).code;
+  }
+
+  /** The same; `byKernel` where it did not come to its own end. */
+  async endBy(
+    signal: Deno.Signal,
+  ): Promise<{ code: number; byKernel: boolean }> {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
     try {
       this.kill(signal);
-      return await this.ended();
+      const code = await this.ended();
+      return { code, byKernel: (await this.#child.status).signal !== null };
     } finally {
       clearTimeout(timer);
     }
