@@ -63,11 +63,24 @@ function kept(words: readonly string[]): readonly string[] {
     : [name, "--no-narrow", ...rest];
 }
 
+let state: string | undefined;
+
+/** Where bridges of commands tell of themselves that have no folder. */
+function commonState(): string {
+  if (state === undefined) {
+    const made = Deno.makeTempDirSync({ prefix: "shmim-test-", dir: "/tmp" });
+    const remove = (): void => Deno.removeSync(made, { recursive: true });
+    globalThis.addEventListener("unload", remove, { once: true });
+    state = made;
+  }
+  return state;
+}
+
 /** Variables that a command of a test has. */
 export function variables(folder: Folder | undefined): Record<string, string> {
   return {
     MILK_SHM_DIR: folder?.path ?? "",
-    ...folder === undefined ? {} : { SHMIM_STATE_DIR: folder.state },
+    SHMIM_STATE_DIR: folder?.state ?? commonState(),
     NO_COLOR: "1",
   };
 }
