@@ -21,7 +21,12 @@ import { serveNarrowed } from "./src/cli/serve.ts";
 import { VERSION } from "./src/cli/version.ts";
 import { COMMANDS } from "./src/commands/table.ts";
 
-const SIGNALS: Readonly<Record<string, number>> = { SIGINT: 2, SIGTERM: 15 };
+/** Those that end a command when it has put things in order. */
+const SIGNALS: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGTERM: 15,
+};
 
 /** Where a command line runs. */
 export interface Around {

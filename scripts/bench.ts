@@ -25,6 +25,7 @@ import { compilePrograms, Talker } from "./bench/programs.ts";
 import { START } from "./bench/start.ts";
 import { table } from "./bench/table.ts";
 import { TOP } from "./bench/top.ts";
+import { WATCH } from "./bench/watch.ts";
 
 const FIGURES: readonly Figure[] = [
   ...BRIDGE,
@@ -39,6 +40,7 @@ const FIGURES: readonly Figure[] = [
   ...NARROW,
   ...REPLAY,
   ...TOP,
+  ...WATCH,
 ];
 const USAGE = "bench [--only PATTERN] [--runs N] [--quick] [--list] " +
   "[--json FILE] [--sleepy]";

@@ -25,8 +25,9 @@ const LIVE_MS = 250;
 const LOG_MS = 10_000;
 const STATS_MS = 1000;
 
-function us(value: number | undefined): string {
-  if (value === undefined) return "-";
+/** A latency as people read it; `-` where there is none. */
+export function us(value: unknown): string {
+  if (typeof value !== "number") return "-";
   return value < 1000
     ? `${value.toFixed(0)} µs`
     : `${(value / 1000).toFixed(1)} ms`;

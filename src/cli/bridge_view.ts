@@ -4,6 +4,7 @@
  */
 
 import type { ChannelState } from "../channels/state.ts";
+import { us } from "./bridge_status.ts";
 import { columns, type Output, printable } from "./output.ts";
 
 /** Colours of conditions, by SGR number. */
@@ -43,13 +44,6 @@ export function sparkline(rates: readonly number[]): string {
   return last.map(bar).join("").padStart(BAR_COUNT);
 }
 
-function microseconds(value: unknown): string {
-  if (typeof value !== "number") return "-";
-  return value < 1000
-    ? `${value.toFixed(0)} µs`
-    : `${(value / 1000).toFixed(1)} ms`;
-}
-
 function text(value: unknown): string {
   return value === undefined || value === null ? "-" : String(value);
 }
@@ -71,8 +65,8 @@ function row(state: ChannelState, now: number): string[] {
     duration(now - since),
     rate,
     state.running ? sparkline(report.rates) : "",
-    microseconds(stats.latencyP50Us),
-    microseconds(stats.latencyP99Us),
+    us(stats.latencyP50Us),
+    us(stats.latencyP99Us),
     text(stats.skipped),
     text(stats.reconnects),
   ];

@@ -20,6 +20,7 @@ import { type DaemonConfig, readConfig } from "../partition/config.ts";
 import { Daemon } from "../partition/daemon.ts";
 import { dutySocket, MAX_DUTIES } from "../partition/duties.ts";
 import { VERSION } from "../cli/version.ts";
+import { STATE_VARIABLE } from "../channels/place.ts";
 import { Keyring } from "../partition/keyring.ts";
 import { startDuty } from "./duty_process.ts";
 import { runFolder } from "../partition/run_folder.ts";
@@ -153,6 +154,8 @@ function between(
       ),
     ],
     run: needed ? scope.self() : [],
+    // What its processes are granted is found out here.
+    env: needed ? [STATE_VARIABLE] : [],
   };
 }
 

@@ -34,8 +34,8 @@ interface Options {
   readonly words: readonly string[];
 }
 
-/** A hangup ends a device, too: its terminal is gone. */
-const HANGUPS = { SIGHUP: 1, SIGQUIT: 3 } as const;
+/** It ends a device, too, as it ended the old one. */
+const SIGQUIT = 3;
 
 function settingsOf(args: Arguments): Settings {
   const [waveText = "", periodText = ""] = args.exactly("WAVE", "PERIOD");
@@ -106,7 +106,7 @@ class Published implements Disposable {
 class Endings implements Disposable {
   readonly #controller = new AbortController();
   readonly #undo: (() => void)[] = [];
-  /** 128 + the number of a hangup, 0 where none came. */
+  /** 128 + the number of SIGQUIT, 0 where it did not come. */
   code = 0;
 
   constructor(signal: AbortSignal) {
@@ -114,16 +114,12 @@ class Endings implements Disposable {
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort);
     this.#undo.push(() => signal.removeEventListener("abort", abort));
-    for (const [name, number] of Object.entries(HANGUPS)) {
-      const hear = (): void => {
-        this.code = EXIT.signal + number;
-        abort();
-      };
-      Deno.addSignalListener(name as Deno.Signal, hear);
-      this.#undo.push(() =>
-        Deno.removeSignalListener(name as Deno.Signal, hear)
-      );
-    }
+    const hear = (): void => {
+      this.code = EXIT.signal + SIGQUIT;
+      abort();
+    };
+    Deno.addSignalListener("SIGQUIT", hear);
+    this.#undo.push(() => Deno.removeSignalListener("SIGQUIT", hear));
   }
 
   /** Settles with the first of them. */

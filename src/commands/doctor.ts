@@ -162,9 +162,7 @@ export const command = defineCommand<Options>({
   ],
   samples: [[], ["--peer", "icc:8803"]],
   parse(args): Options {
-    if (args.words.length > 0) {
-      throw new UsageError(`"${args.words[0]}" is one argument too many`);
-    }
+    args.exactly();
     return {
       dir: args.text("dir"),
       keys: args.list("key"),

@@ -33,7 +33,9 @@ const CLOCK_NAMES: Readonly<Record<string, FrameClock>> = {
 const PRIORITY = 20;
 
 interface Options {
-  readonly files: readonly string[];
+  readonly file: string;
+  /** What follows it. */
+  readonly more: readonly string[];
   readonly target: { name: string; dir?: string; force: boolean };
   readonly replay: ReplayOptions;
   readonly json: boolean;
@@ -46,16 +48,15 @@ function scheduleFrom(args: Arguments): Schedule {
 }
 
 async function run(
-  { files, target, replay: options, json }: Options,
+  { file, more, target, replay: options, json }: Options,
   { out, signal }: Io,
 ): Promise<number> {
   using open = new DisposableStack();
-  const recordings: Recording[] = [];
-  for (const file of files) {
-    recordings.push(open.use(await Recording.open(file)));
+  const first = open.use(await Recording.open(file));
+  const recordings = [first];
+  for (const next of more) {
+    recordings.push(open.use(await Recording.open(next)));
   }
-  const [first] = recordings;
-  if (first === undefined) return EXIT.usage;
   const stream = open.use(openReplayTarget(first, target));
   const { frames, underruns, lateness } = await replay(stream, recordings, {
     ...options,
@@ -123,9 +124,9 @@ export const command = defineCommand<Options>({
   ]],
   samples: [["cam.fits", "cam"]],
   parse(args): Options {
-    const files = args.words.slice(0, -1);
+    const [file, ...more] = args.words.slice(0, -1);
     const name = args.words.at(-1);
-    if (name === undefined || files.length === 0) {
+    if (name === undefined || file === undefined) {
       throw new UsageError(
         `${name === undefined ? "FILE" : "STREAM"} is missing`,
       );
@@ -142,7 +143,8 @@ export const command = defineCommand<Options>({
     const from = args.text("from");
     const to = args.text("to");
     return {
-      files,
+      file,
+      more,
       target: {
         name: streamArgument(name),
         ...dirOf(args),
@@ -164,13 +166,13 @@ export const command = defineCommand<Options>({
       },
     };
   },
-  needs({ files, target }, scope): Needs {
+  needs({ file, more, target }, scope): Needs {
     const stream = [
       ...scope.stream(target.name, target.dir),
       ...scope.folder(target.name, target.dir),
     ];
     return {
-      read: [...stream, ...files.flatMap((file) => scope.file(file))],
+      read: [...stream, ...[file, ...more].flatMap((one) => scope.file(one))],
       write: stream,
     };
   },

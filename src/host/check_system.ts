@@ -118,21 +118,22 @@ export function checkCores(door: HostDoor): Finding[] {
   const online = cpuList(door.text(`${cpu}/online`) ?? "");
   const isolated = cpuList(door.text(`${cpu}/isolated`) ?? "");
   const last = online.at(-1) ?? 0;
+  // Two of them for loops, where enough is left for all else.
+  const free = online.length < 4 ? `${last}` : `${last - 1},${last}`;
   const findings = [
-    isolated.length > 0
+    isolated.length > 0 || online.length < 2
       ? well(
         "cores",
-        `${isolated.join(",")} of ${online.length} cores are isolated`,
+        isolated.length > 0
+          ? `${isolated.join(",")} of ${online.length} cores are isolated`
+          : "there is one: none can be isolated",
       )
       : ill("cores", "note", {
         found: `none of ${online.length} cores is isolated`,
         means: "the scheduler puts other programs beside loops and pumps; " +
           "fine unless jitter matters",
-        mend: online.length < 4
-          ? ""
-          : `sudo sed -i 's/^GRUB_CMDLINE_LINUX="/&isolcpus=${
-            last - 1
-          },${last} /' /etc/default/grub && sudo update-grub`,
+        mend: `sudo sed -i 's/^GRUB_CMDLINE_LINUX="/&isolcpus=${free} /' ` +
+          "/etc/default/grub && sudo update-grub",
       }),
   ];
   const slow = online.filter((core) => {
@@ -265,5 +266,6 @@ export function checkContainer(door: HostDoor): Finding[] {
     found: "this is a container with pids of its own",
     means: "readers and writers outside of it look dead; clean removes " +
       "nothing here unless it is told --alone",
+    mend: "docker run --pid=host IMAGE   # podman alike",
   })];
 }

@@ -117,7 +117,8 @@ const EXIT_CODES: Topic = {
         [
           "130, 143, …",
           "128 + the number of the signal that ended it: 130 " +
-          "for SIGINT (Ctrl-C), 143 for SIGTERM",
+          "for SIGINT (Ctrl-C), 143 for SIGTERM, 129 for SIGHUP (the terminal has " +
+          "gone)",
         ],
       ],
     },

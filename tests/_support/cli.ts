@@ -63,11 +63,24 @@ function kept(words: readonly string[]): readonly string[] {
     : [name, "--no-narrow", ...rest];
 }
 
+let state: string | undefined;
+
+/** Where bridges of commands tell of themselves that have no folder. */
+function commonState(): string {
+  if (state === undefined) {
+    const made = Deno.makeTempDirSync({ prefix: "shmim-test-", dir: "/tmp" });
+    const remove = (): void => Deno.removeSync(made, { recursive: true });
+    globalThis.addEventListener("unload", remove, { once: true });
+    state = made;
+  }
+  return state;
+}
+
 /** Variables that a command of a test has. */
 export function variables(folder: Folder | undefined): Record<string, string> {
   return {
     MILK_SHM_DIR: folder?.path ?? "",
-    ...folder === undefined ? {} : { SHMIM_STATE_DIR: folder.state },
+    SHMIM_STATE_DIR: folder?.state ?? commonState(),
     NO_COLOR: "1",
   };
 }
@@ -219,10 +232,18 @@ export class Running implements AsyncDisposable {
 
   /** Sends a signal and waits for the end, which must come soon. */
   async end(signal: Deno.Signal = "SIGTERM"): Promise<number> {
+    return (await this.endBy(signal)).code;
+  }
+
+  /** The same; `byKernel` where it did not come to its own end. */
+  async endBy(
+    signal: Deno.Signal,
+  ): Promise<{ code: number; byKernel: boolean }> {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
     try {
       this.kill(signal);
-      return await this.ended();
+      const code = await this.ended();
+      return { code, byKernel: (await this.#child.status).signal !== null };
     } finally {
       clearTimeout(timer);
     }

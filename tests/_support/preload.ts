@@ -1,11 +1,7 @@
 /**
- * Loads the native libraries before any test: they stay for the life of the
- * process, and the first test would be blamed for them.
+ * Before any test, in the process of all of them: see load.ts. The first test
+ * would be blamed for what stays open.
  * @module
  */
 
-import { bindAll } from "../../ffi/helper.ts";
-import { processExists } from "../../ffi/libc.ts";
-
-bindAll();
-processExists(Deno.pid);
+import "./load.ts";

@@ -76,7 +76,9 @@ async function requireNothingLeft(said: string): Promise<void> {
 const ACT = "shmim demo --partitions";
 
 Deno.test(`${ACT} shares, breaks, comes back, and leaves nothing`, async () => {
-  const { code, out, err } = await shmim(["demo", "--partitions"]);
+  const { code, out, err } = await shmim(["demo", "--partitions"], {
+    flags: ["-P=demo"], // as `deno task demo` has it
+  });
   assertEquals(code, 0, err);
   const value = (name: string): number =>
     Number(out.match(new RegExp(`^${name} +(\\d+)$`, "m"))?.[1]);

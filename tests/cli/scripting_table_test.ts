@@ -6,158 +6,63 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Command } from "../../src/cli/command.ts";
+import { ChannelFiles } from "../../src/channels/state.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { Stream } from "../../src/stream/stream.ts";
-import {
-  CLI,
-  Folder,
-  type Outcome,
-  Running,
-  shmim,
-  until,
-} from "../_support/cli.ts";
+import { CLI, type Outcome, Running, shmim, until } from "../_support/cli.ts";
+import { freePorts } from "../_support/channels.ts";
 import { program, testWhere } from "../_support/skip.ts";
 import { Terminal } from "../_support/terminal.ts";
+import { CALLS, type Case, Place } from "./_calls.ts";
 
-/** A call of a command. */
-interface Case {
-  /** Its words, behind the command's. */
-  readonly words: string;
-  /** Its exit code; 1: it lacks a daemon or a device, and says so. */
-  readonly code?: number;
+/** A sign that a call has begun: what it says, or what it does. */
+type Alive = RegExp | ((place: Place) => boolean);
+
+function counts(name: string, least: bigint): Alive {
+  return ({ folder }) => {
+    try {
+      using stream = Stream.open(name, { dir: folder.path, writable: false });
+      return stream.cnt0 >= least;
+    } catch {
+      return false; // it is not there yet
+    }
+  };
 }
 
-/** One call of each command that ends by itself. */
-const CALLS: Readonly<Record<string, Case>> = {
-  create: { words: "new 4x3 f32" },
-  ls: { words: "" },
-  info: { words: "cam" },
-  read: { words: "cam" },
-  watch: { words: "cam --once" },
-  top: { words: "--once --watch 0" },
-  write: { words: "cam --pattern sine --count 3" },
-  poke: { words: "cam" },
-  keyword: { words: "cam GAIN=2" },
-  stat: { words: "cam --duration 0.1" },
-  compare: { words: "cam other" },
-  copy: { words: "cam other" },
-  convert: { words: "cam DAO --format dao" },
-  rm: { words: "--yes --force other" },
-  load: { words: "ref.raw.fits loaded" },
-  save: { words: "cam saved.fits" },
-  record: { words: "cam night --duration 0.1" },
-  replay: { words: "ref.raw.fits other --rate 1000 --clock atime", code: 1 },
-  snapshot: { words: "snap" },
-  restore: { words: "nowhere", code: 1 },
-  link: { words: "--list" },
-  transmit: { words: "cam 127.0.0.1 1 --once", code: 2 },
-  receive: { words: "1 --bind 192.0.2.1", code: 1 },
-  device: { words: "--attach --key .:9", code: 1 },
-  client: { words: "--key .:9 --count 1", code: 1 },
-  sysv: { words: "limits" },
-  bridge: { words: "--list --config t.toml" },
-  doctor: { words: "--all" },
-  clean: { words: "--dry-run --only claims,files" },
-  daemon: { words: "--run none/run", code: 1 },
-  ctl: { words: "status --run run", code: 1 },
-  share: { words: "cam --run run", code: 1 },
-  mount: { words: "1:cam --run run", code: 1 },
-  unshare: { words: "cam --run run", code: 1 },
-  umount: { words: "cam --run run", code: 1 },
-  shares: { words: "--run run", code: 1 },
-  carry: { words: "receive 127.0.0.1 --control none/c.sock", code: 1 },
-  ferry: {
-    words: "2 --connect 127.0.0.1:1 --control f.sock --run run",
-    code: 1,
-  },
-  demo: { words: "--seconds 0.1" },
-  "install-names": { words: "names" },
-  completion: { words: "zsh" },
-  man: { words: "pages" },
-  permissions: { words: "info cam" },
-};
+function claims({ folder }: Place): boolean {
+  using cam = Stream.open("cam", { dir: folder.path, writable: false });
+  return cam.semaphores().some(({ readerPid }) => readerPid > 0);
+}
 
-/** Calls that go on until a signal comes. */
-const LASTING: readonly string[] = [
-  "read cam --wait poll --count 1000000",
-  "watch cam --json",
-  "write cam --pattern sine --rate 20",
-  "stat cam --duration 600",
-  "copy cam other --follow",
-  "record cam night --duration 600",
-  "transmit cam 127.0.0.1 1",
-  "receive 0",
-  "device SIN 2 --serve --key .:8",
-  "daemon --run run",
+/** Calls that go on until a signal comes; somebody writes `cam` meanwhile. */
+const LASTING: readonly (readonly [string, Alive])[] = [
+  ["read cam --wait poll --count 1000000", /cnt0/],
+  ["watch cam --json", /cnt0/],
+  ["write other --pattern sine --rate 20", counts("other", 3n)],
+  ["stat cam --duration 600 --wait semaphore", claims],
+  ["copy cam other --follow", counts("other", 3n)],
+  ["convert cam DAO --format dao --follow", claims],
+  ["load ref.raw.fits loaded --watch", /LOADED/], // after CREATED
+  ["record cam night --duration 600", claims],
+  ["transmit cam 127.0.0.1 1", /again|refused/],
+  ["receive 0", /listening/],
+  [
+    "bridge cam --listen 127.0.0.1:FREE --foreground",
+    ({ folder }) =>
+      new ChannelFiles(folder.state, "cam").state().report !== undefined,
+  ],
+  ["device SIN 2 --serve --key .:8", /\n/],
+  ["client --key .:7", /SIN/],
+  ["daemon --run run", /is up/],
+  ["carry receive 127.0.0.1 --control c.sock", /stands/],
+  ["ferry 2 --listen 127.0.0.1 --control f.sock --run run", /stands/],
 ];
 
-/** Where a call runs: streams, a FITS file, a table, folders. */
-class Place implements Disposable {
-  readonly folder = new Folder();
-  readonly dao = `scripting${crypto.randomUUID().slice(0, 8)}`;
-
-  constructor() {
-    const { folder } = this;
-    for (const name of ["cam", "other"]) {
-      using stream = Stream.create(name, {
-        dir: folder.path,
-        size: [4, 3],
-        type: "f32",
-        keywords: 3,
-      });
-      stream.write(new Float32Array(12));
-    }
-    const cards = [
-      "SIMPLE  =                    T",
-      "BITPIX  =                    8",
-      "NAXIS   =                    1",
-      "NAXIS1  =                   10",
-      "END",
-    ];
-    Deno.writeTextFileSync(
-      folder.file("ref.raw.fits"),
-      cards.map((card) => card.padEnd(80)).join("").padEnd(2880) +
-        "\0".repeat(2880),
-    );
-    Deno.writeTextFileSync(
-      folder.file("t.toml"),
-      '[hosts.a]\naddress = "127.0.0.1"\n[hosts.b]\naddress = "localhost"\n' +
-        '[channels.c]\nstreams = "dm{00..03}"\nfrom = "a"\nto = "b"\n' +
-        'size = [2, 2]\ntype = "f32"\nport = 9000\n',
-    );
-    for (const name of ["names", "pages"]) Deno.mkdirSync(folder.file(name));
-  }
-
-  words(name: string, text: string): string[] {
-    return [name, ...text.replace("DAO", this.dao).split(" ")].filter((word) =>
-      word !== ""
-    );
-  }
-
-  get around(): Parameters<typeof shmim>[1] & object {
-    const { folder } = this;
-    return {
-      folder,
-      cwd: folder.path,
-      env: {
-        NO_COLOR: "",
-        TERM: "xterm-256color",
-        COLORTERM: "truecolor",
-        SHMIM_STATE_DIR: folder.file("state"),
-        MAGAOX_ROLE: "a",
-      },
-    };
-  }
-
-  [Symbol.dispose](): void {
-    this.folder[Symbol.dispose]();
-    for (const { name } of Deno.readDirSync("/dev/shm")) {
-      if (name.startsWith(`sem.${this.dao}_`)) {
-        Deno.removeSync(`/dev/shm/${name}`);
-      }
-    }
-  }
-}
+/** What must be there before one of them begins. */
+const BEFORE: Readonly<Record<string, string>> = {
+  client: "device SIN 2 --serve --key .:7",
+  ferry: "daemon --run run",
+};
 
 /** Runs all of them, three at a time, and gathers what is wrong. */
 async function each<T>(
@@ -287,19 +192,45 @@ testWhere(
 );
 
 Deno.test("a signal is the exit code of every command that lasts", async () => {
-  const signals = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;
-  const all = LASTING.map((line, i) =>
-    [line, ...signals[i % 3] ?? signals[0]] as const
+  const signals = [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const;
+  const all = LASTING.map((one, i) =>
+    [...one, ...signals[i % 3] ?? signals[0]] as const
   );
-  await each(all, async ([line, signal, code]) => {
+  await each(all, async ([line, alive, signal, code]) => {
     using place = new Place();
-    const [name = "", ...words] = line.split(" ");
-    await using running = new Running(
-      place.words(name, words.join(" ")),
-      place.around,
+    using cam = Stream.open("cam", { dir: place.folder.path });
+    const start = (line: string): Running => {
+      const free = line.replace("FREE", () => String(freePorts(1)));
+      const [name = "", ...words] = free.split(" ");
+      return new Running(place.words(name, words.join(" ")), place.around);
+    };
+    const [name = ""] = line.split(" ");
+    const before = BEFORE[name];
+    await using first = before === undefined ? undefined : start(before);
+    if (first !== undefined) {
+      await until(() => `${before}: ${first.err}`, () => first.out !== "");
+    }
+    await using running = start(line);
+    let n = 0;
+    await until(() => `${line} to begin: ${running.out + running.err}`, () => {
+      cam.poke();
+      // What is watched changes, by its content.
+      if (name === "load" && running.out !== "") place.writeFits(++n);
+      return alive instanceof RegExp
+        ? alive.test(running.out + running.err)
+        : alive(place);
+    });
+    // Without a listener of ours the kernel would end it, with the same code.
+    assertEquals(
+      await running.endBy(signal),
+      { code, byKernel: false },
+      running.err,
     );
-    // Before it has begun the kernel ends it, with the same code.
-    await new Promise((resolve) => setTimeout(resolve, 700));
-    assertEquals(await running.end(signal), code, running.err);
+    assert(!claims(place), "a semaphore is claimed still");
+    if (first !== undefined) await first.end();
   });
 });

@@ -156,9 +156,7 @@ Deno.test.each([["SIGINT", 130], ["SIGTERM", 143]] as const)(
     const claims = () =>
       stream.semaphores().filter(({ readerPid }) => readerPid > 0).length;
     await until("its claim", () => claims() === 1);
-    const start = performance.now();
     assertEquals(await reader.end(signal), code);
-    assert(performance.now() - start < 2000, "it ends soon");
     assertEquals(claims(), 0);
     assertEquals(reader.err, "");
   },

@@ -11,6 +11,7 @@ import { KEY_LINE as TOP_KEY_LINE } from "../../src/top/draw.ts";
 import { KEY_LINE as WATCH_KEY_LINE } from "../../src/watch/draw.ts";
 import { PANEL_STATISTICS } from "../../src/watch/panel.ts";
 import { done, Folder, ROOT } from "../_support/cli.ts";
+import { readPage } from "./_page.ts";
 
 function read(path: string): string {
   return Deno.readTextFileSync(`${ROOT}${path}`);
@@ -272,6 +273,28 @@ Deno.test("commands in the text of README.md and docs/ exist, and take their opt
     }
   }
   assert(parsed > 30, `${parsed} were whole`);
+});
+
+Deno.test("a block that another test runs has the words that this test has", () => {
+  let seen = 0;
+  for (const page of PAGES) {
+    for (
+      const { reason: file, text, at } of readPage(page, read(page)).elsewhere
+    ) {
+      const test = read(file);
+      if (test.includes("readTextFileSync(`${ROOT}" + page)) { // it takes them
+        seen++;
+        continue;
+      }
+      const typed = text.split("\n").map((line) => line.replace(/(^| )#.*/, ""))
+        .join(" ").split(/\s+/).filter((word) => word !== "");
+      for (const word of typed) {
+        assert(test.includes(word), `${page}:${at}: ${word} is not in ${file}`);
+        seen++;
+      }
+    }
+  }
+  assert(seen > 5, `${seen} words`);
 });
 
 Deno.test("no block of TypeScript is left out without a reason", () => {

@@ -246,6 +246,13 @@ const ILLS: readonly [
     /isolcpus=6,7/,
   ],
   [
+    { text: { [`${CPU}/isolated`]: "\n", [`${CPU}/online`]: "0-1\n" } },
+    "cores",
+    "note",
+    /none of 2 cores/,
+    /isolcpus=1 /,
+  ],
+  [
     { text: { [`${CPU}/cpu3/cpufreq/scaling_governor`]: "powersave\n" } },
     "cores",
     "warning",
@@ -296,7 +303,7 @@ const ILLS: readonly [
     "container",
     "note",
     /container/,
-    /^$/,
+    /--pid=host/,
   ],
   [
     { files: { "/run/state": { ...FOLDER, owner: 7, mode: 0o755 } } },
@@ -367,6 +374,7 @@ Deno.test("examine() says of each ill what it is, what it means, what mends it",
     assertMatch(ill?.found ?? "", what);
     assertMatch(ill?.mend ?? "", mend);
     assert(ill?.means !== "", "it says what it means");
+    assert(ill?.mend !== "", "and what mends it");
     assert(!/[\n]/.test(ill?.mend ?? ""), "the command is one line");
   }
 });

@@ -24,7 +24,8 @@ import { observeStream } from "../../src/stream/observe.ts";
 import { Relay } from "../../src/stream/relay.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { WAIT_MODES } from "../../src/stream/wait.ts";
-import { Folder, Running, until } from "../_support/cli.ts";
+import { askSocket, type Request } from "../../src/partition/control.ts";
+import { done, Folder, Running, until } from "../_support/cli.ts";
 
 /** Larger than a page, so that the header may stay where the pixels go. */
 const SIZE = [200, 200];
@@ -214,6 +215,10 @@ const COMMANDS: readonly (readonly [string, readonly string[]])[] = [
   ["copy from it", ["copy", "cam", "other", "--follow"]],
   ["copy into it", ["copy", "other", "cam", "--follow"]],
   ["write", ["write", "cam", "--pattern", "gradient", "--rate", "50"]],
+  ["save", "save cam cam.fits --count 9 --wait semaphore".split(" ")],
+  ["record", "record cam night --duration 60".split(" ")],
+  ["replay", "replay one.fits cam --rate 2 --loop".split(" ")],
+  ["convert", "convert cam DAO --format dao --follow".split(" ")],
 ];
 
 for (const [name, words] of COMMANDS) {
@@ -221,7 +226,15 @@ for (const [name, words] of COMMANDS) {
     using folder = new Folder();
     using stream = camera(folder);
     using other = camera(folder, "other");
-    await using child = new Running(words, { folder });
+    const dao = `shrink${crypto.randomUUID().slice(0, 8)}`;
+    using _ = semaphoresOf(dao);
+    if (name === "replay") {
+      await done(["save", "other", "one.fits"], { folder, cwd: folder.path });
+    }
+    await using child = new Running(
+      words.map((word) => word.replace("DAO", dao)),
+      { folder, cwd: folder.path },
+    );
     const stop = new AbortController();
     const writing = (async () => {
       while (!stop.signal.aborted) {
@@ -241,6 +254,78 @@ for (const [name, words] of COMMANDS) {
     assertEquals(child.err.match(/ at .*\.ts:/), null, "no stack");
   });
 }
+
+/** Removes what a stream of DAO's leaves in /dev/shm. */
+function semaphoresOf(name: string): Disposable {
+  return {
+    [Symbol.dispose](): void {
+      for (const { name: file } of Deno.readDirSync("/dev/shm")) {
+        if (file.startsWith(`sem.${name}_`)) {
+          Deno.removeSync(`/dev/shm/${file}`);
+        }
+      }
+    },
+  };
+}
+
+Deno.test("shmim top says that a stream shrank while it was watched", async () => {
+  using folder = new Folder();
+  using stream = camera(folder);
+  using _other = camera(folder, "other");
+  await using child = new Running(["top", "--json", "--watch", "2"], {
+    folder,
+  });
+  await until("it has the stream mapped", () => maps(child.pid, "cam"));
+  Deno.truncateSync(stream.path, 0);
+  assertEquals(await child.ended(), 0, child.err);
+  const [cam, other] = JSON.parse(child.out);
+  assertMatch(cam.error, /shrank|empty|not whole/);
+  assertEquals(other.error, null);
+});
+
+Deno.test("shmim carry lives on where a stream shrinks, and sends it again when it is whole", async () => {
+  using here = new Folder();
+  using there = new Folder();
+  using source = camera(here);
+  const start = async (kind: string, folder: Folder): Promise<Running> => {
+    const control = folder.file("c.sock");
+    const words = ["carry", kind, "127.0.0.1", "--control", control];
+    const one = new Running(words, { folder });
+    await one.says(/stands/);
+    return one;
+  };
+  const ask = (folder: Folder, request: Request): Promise<unknown> =>
+    askSocket(folder.file("c.sock"), "it", request, 5);
+  const add = (folder: Folder, port: number): Promise<unknown> => {
+    const path = folder.stream("cam");
+    return ask(folder, { do: "add", id: "cam", path, port, after: "0" });
+  };
+  await using receiver = await start("receive", there);
+  await using sender = await start("transmit", here);
+  const { port } = await add(there, 0) as { port: number };
+  await add(here, port);
+  const arrived = (least: bigint): boolean => {
+    try {
+      using cam = Stream.open("cam", { dir: there.path, writable: false });
+      return cam.cnt0 >= least;
+    } catch {
+      return false;
+    }
+  };
+  await until("a frame", () => (source.poke(), arrived(1n)));
+  Deno.truncateSync(source.path, 0);
+  const told = async (): Promise<string> =>
+    JSON.stringify(await ask(here, { do: "status", after: 0 }));
+  await until("a word about it", async () => /shrank|empty/.test(await told()));
+  Deno.removeSync(source.path);
+  using again = camera(here);
+  await until("a frame of the new one", () => {
+    again.poke();
+    return arrived(2n);
+  });
+  assertEquals(await sender.end(), 143);
+  assertEquals(await receiver.end(), 143);
+});
 
 /** Whether a process has a stream mapped. */
 function maps(pid: number, name: string): boolean {
