@@ -16,7 +16,8 @@ import { Stream } from "../../src/stream/stream.ts";
 import { listSegments } from "../../src/sysv/info.ts";
 import { Segment } from "../../src/sysv/segment.ts";
 import { Folder, json, Running, until } from "../_support/cli.ts";
-import { camera, crosses, frame, freePort, Site } from "./_partition_site.ts";
+import { camera, crosses, frame, Site } from "./_partition_site.ts";
+import { freePort } from "../_support/ports.ts";
 
 /** As a host that loses its power: what lies in memory goes with it. */
 async function lose(site: Site): Promise<void> {

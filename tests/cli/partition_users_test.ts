@@ -8,7 +8,8 @@ import { Stream } from "../../src/stream/stream.ts";
 import { run } from "../_support/child.ts";
 import { Folder, json, shmim } from "../_support/cli.ts";
 import { all, program, root, testWhere } from "../_support/skip.ts";
-import { camera, crosses, frame, freePort, Site } from "./_partition_site.ts";
+import { camera, crosses, frame, Site } from "./_partition_site.ts";
+import { freePort } from "../_support/ports.ts";
 
 const NOBODY = 65534;
 /** Another user, who may read all that root may (Deno, and this project). */

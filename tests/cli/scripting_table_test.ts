@@ -10,7 +10,7 @@ import { ChannelFiles } from "../../src/channels/state.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { CLI, type Outcome, Running, shmim, until } from "../_support/cli.ts";
-import { freePorts } from "../_support/channels.ts";
+import { freePorts } from "../_support/ports.ts";
 import { program, testWhere } from "../_support/skip.ts";
 import { Terminal } from "../_support/terminal.ts";
 import { CALLS, type Case, Place } from "./_calls.ts";
