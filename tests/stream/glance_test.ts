@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { glanceStreams } from "../../src/stream/glance.ts";
 import { listStreams } from "../../src/stream/list.ts";
 import { Stream } from "../../src/stream/stream.ts";
-import { Folder } from "../_support/cli.ts";
+import { DaoFolder } from "../_support/dao.ts";
 
 /** What the long way says, as a table shows it. */
 async function expected(dir: string): Promise<unknown[]> {
@@ -42,7 +42,7 @@ async function found(dir: string): Promise<unknown[]> {
 }
 
 Deno.test("glanceStreams() says what listStreams() says, of whatever lies there", async () => {
-  using folder = new Folder();
+  using folder = new DaoFolder();
   const { path: dir } = folder;
   using claimed = Stream.create("claimed", { dir, size: [4, 3], type: "u16" });
   claimed.write(new Uint16Array(12));
@@ -51,7 +51,12 @@ Deno.test("glanceStreams() says what listStreams() says, of whatever lies there"
     .close();
   Stream.create("cube", { dir, size: [4, 3, 5], type: "i8", semaphores: 0 })
     .close();
-  Stream.create("fifo", { dir, size: [4, 3], type: "f32", format: "dao" })
+  Stream.create(folder.base("fifo"), {
+    dir,
+    size: [4, 3],
+    type: "f32",
+    format: "dao",
+  })
     .close();
   // A writer that is gone, as a pid that no machine gives.
   using gone = Stream.create("gone", { dir, size: [2], type: "u8" });
@@ -81,10 +86,10 @@ Deno.test("glanceStreams() says what listStreams() says, of whatever lies there"
 });
 
 Deno.test("glanceStreams() watches counters of those it opens and those it does not", async () => {
-  using folder = new Folder();
+  using folder = new DaoFolder();
   const { path: dir } = folder;
   using usual = Stream.create("usual", { dir, size: [2], type: "u8" });
-  using other = Stream.create("z", {
+  using other = Stream.create(folder.base("z"), {
     dir,
     size: [2],
     type: "u8",
