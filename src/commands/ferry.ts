@@ -14,13 +14,14 @@ import {
   UNIT_OPTIONS,
 } from "../cli/partition_options.ts";
 import { ControlSocket } from "../partition/control.ts";
-import { Ferry, type FerryWhere } from "../partition/ferry.ts";
+import { Ferry } from "../partition/ferry.ts";
+import type { MeetingPlace } from "../partition/meeting.ts";
 import { runFolder } from "../partition/run_folder.ts";
 
 interface Options {
   readonly which: Daemon;
   readonly peer: number;
-  readonly where: FerryWhere;
+  readonly where: MeetingPlace;
   readonly control: string;
   readonly key: string | undefined;
 }
@@ -28,7 +29,7 @@ interface Options {
 function whereOf(
   listen: string | undefined,
   connect: string | undefined,
-): FerryWhere {
+): MeetingPlace {
   if ((listen === undefined) === (connect === undefined)) {
     throw new UsageError("One of --listen and --connect says where");
   }

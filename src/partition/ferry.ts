@@ -6,18 +6,9 @@
  */
 
 import { join } from "@std/path";
-import { pause as sleep } from "../../ffi/clock.ts";
-import { Admission } from "../bridge/admission.ts";
 import { plainMessage } from "../bridge/connect.ts";
-import { plainAddress } from "../bridge/peer.ts";
-import {
-  HandshakeError,
-  initiate,
-  respond,
-  SERVICE,
-} from "../bridge/handshake.ts";
 import { Bell } from "./bell.ts";
-import { positive, whole } from "./check.ts";
+import { whole } from "./check.ts";
 import { Copies } from "./copies.ts";
 import { PartitionError } from "./errors.ts";
 import type { Request } from "./control.ts";
@@ -27,29 +18,17 @@ import {
   type NumberedEvent,
 } from "./kept_events.ts";
 import { pause } from "./layout.ts";
-import { Line, type Message } from "./line.ts";
+import type { Line, Message } from "./line.ts";
+import { Meeting, type MeetingPlace } from "./meeting.ts";
 import { changeRegistry } from "./registry.ts";
 import { OwnerEnd, releaseHolds } from "./owner_end.ts";
 import { requireUnit } from "./unit.ts";
 
-/** Version of what is said on the line. */
-const VERSION = 1;
 /** How often the registry is looked at without being rung for, ms. */
 const LOOK_MS = 500;
 const WAIT_MS = 200;
 const CLAIM_MS = 2000;
-const GREETING_MS = 5000;
-/** How soon a lost line is tried again, and how late at most, ms. */
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 2000;
 const KEPT_EVENTS = 100;
-/** Connections that have not shown the key yet, and new ones in a second. */
-const LIMITS = { open: 8, perSecond: 20 };
-
-/** Which end connects: the one with the higher number of a partition. */
-export type FerryWhere =
-  | { readonly listen: string }
-  | { readonly host: string; readonly port: number };
 
 /** What is carried, and how. */
 export interface FerryOptions {
@@ -60,7 +39,7 @@ export interface FerryOptions {
   /** The other partition. */
   readonly peer: number;
   /** Where it is met. */
-  readonly where: FerryWhere;
+  readonly where: MeetingPlace;
   /** The key that both have. */
   readonly key?: Uint8Array<ArrayBuffer>;
   /** Ends it. */
@@ -119,18 +98,16 @@ export class Ferry {
   readonly #partition: number;
   readonly #bell: Bell;
   readonly #copies: Copies;
-  readonly #listener: Deno.TcpListener | undefined;
+  readonly #meeting: Meeting;
   readonly #answers = new Map<string, Message>();
   readonly #over = new AbortController();
   readonly #signal: AbortSignal;
   #timeoutS: number;
-  #retryMs = FIRST_RETRY_MS;
   #line: Line | undefined;
   #serving: OwnerEnd | undefined;
   #peerTimeoutS = 1;
   #lost = performance.now();
   #released = false;
-  readonly #admission = new Admission(LIMITS);
   readonly #events = new KeptEvents(KEPT_EVENTS);
   #lines = 0;
 
@@ -151,16 +128,35 @@ export class Ferry {
     const partition = this.#partition;
     const bell = this.#bell;
     this.#copies = new Copies({ folder, unit, partition, peer, bell });
-    this.#listener = "listen" in where
-      ? Deno.listen({ hostname: where.listen, port: 0 })
-      : undefined;
+    this.#meeting = new Meeting({
+      partition,
+      peer,
+      where,
+      key: options.key,
+      signal: this.#signal,
+      timeoutS: () => this.#timeoutS,
+      tell: (message) => this.#tell(message, "warning"),
+      onMet: (line, timeoutS) => this.#join(line, timeoutS),
+      onLost: (line) => {
+        if (line === this.#line) this.#leave();
+      },
+      onMessage: (message, line) => {
+        if (line !== this.#line) return;
+        this.#onMessage(message);
+      },
+      onParcel: (parcel, line) => {
+        if (line !== this.#line) return;
+        if (parcel.ask) this.#serving?.onParcel(parcel);
+        else this.#copies.onParcel(parcel);
+      },
+      most: (ask, handle) =>
+        ask ? this.#serving?.most(handle) : this.#copies.most(handle),
+    });
   }
 
   /** The port that it listens on; 0 where it connects. */
   get port(): number {
-    return this.#listener === undefined
-      ? 0
-      : (this.#listener.addr as Deno.NetAddr).port;
+    return this.#meeting.port;
   }
 
   #tell(message: string, level: EventLevel = "note"): void {
@@ -176,7 +172,7 @@ export class Ferry {
     return {
       port: this.port,
       line: this.#line !== undefined,
-      why: this.#why,
+      why: this.#meeting.why,
       lines: this.#lines,
       copies: this.#copies.size,
       served: this.#serving?.copies ?? 0,
@@ -186,10 +182,7 @@ export class Ferry {
 
   /** Carries until the signal comes. */
   async run(): Promise<void> {
-    const meeting = this.#listener === undefined
-      ? this.#connect()
-      : this.#accept(this.#listener);
-    const working = Promise.all([this.#watch(), meeting]);
+    const working = Promise.all([this.#watch(), this.#meeting.run()]);
     const ended = new Promise<void>((resolve) => {
       if (this.#signal.aborted) resolve();
       this.#signal.addEventListener("abort", () => resolve());
@@ -198,7 +191,7 @@ export class Ferry {
       await Promise.race([working, ended]);
     } finally {
       this.#over.abort();
-      this.#listener?.close();
+      this.#meeting.close();
       await this.#farewell();
       await working.catch(() => {});
       this.#copies[Symbol.dispose]();
@@ -303,146 +296,8 @@ export class Ferry {
     }
   }
 
-  async #connect(): Promise<void> {
-    const { where, key } = this.#options;
-    const signal = this.#signal;
-    if ("listen" in where) return;
-    const { host, port } = where;
-    while (!signal.aborted) {
-      let connection: Deno.TcpConn | undefined;
-      try {
-        connection = await Deno.connect({
-          hostname: host,
-          port,
-          signal: AbortSignal.any([signal, AbortSignal.timeout(GREETING_MS)]),
-        });
-        const opened = connection;
-        await this.#meet(opened, () =>
-          initiate(opened, {
-            service: SERVICE.segments,
-            ...key === undefined ? {} : { key },
-          }));
-      } catch (error) {
-        if (error instanceof Deno.errors.NotCapable) throw error;
-        this.#notMet(error);
-      } finally {
-        close(connection);
-      }
-      await sleep(this.#retryMs, signal);
-      this.#retryMs = Math.min(LAST_RETRY_MS, 2 * this.#retryMs);
-    }
-  }
-
-  #why = "";
-
-  #notMet(error: unknown): void {
-    const why = plainMessage(error);
-    if (this.#signal.aborted || why === this.#why) return;
-    this.#why = why;
-    this.#tell(`no line to partition ${this.#options.peer}: ${why}`, "warning");
-  }
-
-  async #accept(listener: Deno.TcpListener): Promise<void> {
-    const { key } = this.#options;
-    for await (const connection of listener) {
-      const { hostname } = connection.remoteAddr as Deno.NetAddr;
-      const guest = this.#admission.enter(
-        plainAddress(hostname),
-        () => close(connection),
-      );
-      if (guest === undefined) {
-        connection.close();
-        continue;
-      }
-      this.#meet(connection, () =>
-        respond(connection, new Uint8Array(0), {
-          service: SERVICE.segments,
-          ...key === undefined ? {} : { key },
-        }), guest.known)
-        .catch((error) => this.#notMet(error))
-        .finally(() => {
-          guest.known();
-          close(connection);
-        });
-    }
-  }
-
-  /** Greets, and stays until the line is lost. */
-  async #meet(
-    connection: Deno.TcpConn,
-    greet: () => ReturnType<typeof initiate>,
-    onKnown: () => void = () => {},
-  ): Promise<void> {
-    const { peer } = this.#options;
-    const late = setTimeout(() => close(connection), GREETING_MS);
-    let greeted = false;
-    const done = (): void => {
-      if (greeted) return;
-      greeted = true;
-      clearTimeout(late);
-      onKnown();
-    };
-    let line: Line | undefined;
-    try {
-      line = new Line(await greet(), connection);
-      const from = this.#partition;
-      const hello: Message = {
-        t: "hello",
-        from,
-        to: peer,
-        version: VERSION,
-        timeoutS: this.#timeoutS,
-      };
-      const running = line.run({
-        onMessage: (message) => {
-          if (message.t === "hello" && !greeted) {
-            this.#requirePeer(message);
-            done();
-            this.#join(line as Line);
-          } else if (line === this.#line) this.#onMessage(message);
-          else if (!greeted) {
-            throw new PartitionError("It does not say who it is");
-          }
-        },
-        onParcel: (parcel) => {
-          if (line !== this.#line) return;
-          if (parcel.ask) this.#serving?.onParcel(parcel);
-          else this.#copies.onParcel(parcel);
-        },
-        most: (ask, handle) =>
-          ask ? this.#serving?.most(handle) : this.#copies.most(handle),
-      });
-      line.send(hello);
-      if (this.#signal.aborted) line.close();
-      await running;
-    } finally {
-      done();
-      line?.close();
-      if (line !== undefined && line === this.#line) this.#leave();
-    }
-  }
-
-  #requirePeer(message: Message): void {
-    const { peer } = this.#options;
-    const from = whole(message, "from");
-    const to = whole(message, "to");
-    const version = whole(message, "version");
-    if (version !== VERSION) {
-      throw new HandshakeError(
-        `it speaks version ${version} of the line, we ${VERSION}`,
-      );
-    }
-    if (from !== peer || to !== this.#partition) {
-      throw new HandshakeError(
-        `it is partition ${from} and looks for ${to}; here is ` +
-          `${this.#partition}, which waits for ${peer}`,
-      );
-    }
-    this.#peerTimeoutS = positive(message, "timeoutS");
-  }
-
   /** The line stands; one before it has lost its other end. */
-  #join(line: Line): void {
+  #join(line: Line, timeoutS: number): void {
     const { folder, unit, peer } = this.#options;
     const before = this.#line;
     if (before !== undefined) {
@@ -452,8 +307,7 @@ export class Ferry {
     this.#line = line;
     this.#lines++;
     this.#released = false;
-    this.#retryMs = FIRST_RETRY_MS;
-    this.#why = "";
+    this.#peerTimeoutS = timeoutS;
     this.#serving = new OwnerEnd({
       folder,
       unit,
@@ -481,13 +335,5 @@ export class Ferry {
     if (this.#serving?.onMessage(message)) return;
     if (this.#copies.onMessage(message)) return;
     throw new PartitionError(`It breaks the rules of the line: ${message.t}`);
-  }
-}
-
-function close(connection: Deno.TcpConn | undefined): void {
-  try {
-    connection?.close();
-  } catch {
-    // it was lost already
   }
 }
