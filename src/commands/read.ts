@@ -8,8 +8,10 @@ import {
   AXIS_ORDER,
   DIR,
   JSON_OPTION,
+  LOCAL_OPTION,
   type NamedStream,
   namedStream,
+  timesOf,
   WAIT,
   waitOf,
   waitWrites,
@@ -34,6 +36,8 @@ interface Options extends NamedStream {
   readonly format: typeof FORMATS[number];
   readonly json: boolean;
   readonly out: string | undefined;
+  /** How times are shown. */
+  readonly time: (iso: string) => string;
 }
 
 const encoder = new TextEncoder();
@@ -60,11 +64,16 @@ function shown(value: number | bigint | null): string {
     : String(Number(value.toPrecision(9)));
 }
 
-function statsText(stream: Stream, frame: Frame): string {
+function statsText(
+  stream: Stream,
+  frame: Frame,
+  { time }: Options,
+): string {
   const s = pixelStatistics(frame.pixels);
-  const time = isoTime(frame.writetimeNs, stream.clockOffset) ?? "never";
+  const iso = isoTime(frame.writetimeNs, stream.clockOffset);
+  const written = iso === undefined ? "never" : time(iso);
   const nan = s.nan > 0 ? `  NaN ${s.nan}` : "";
-  return `cnt0 ${frame.cnt0}  written ${time}  min ${shown(s.min)}  max ` +
+  return `cnt0 ${frame.cnt0}  written ${written}  min ${shown(s.min)}  max ` +
     `${shown(s.max)}  mean ${shown(s.mean)}  std ${shown(s.std)}${nan}`;
 }
 
@@ -98,7 +107,7 @@ function encode(stream: Stream, frame: Frame, options: Options): Uint8Array {
     case "stats":
       return options.json
         ? line({ ...facts(stream, frame), ...pixelStatistics(frame.pixels) })
-        : encoder.encode(`${statsText(stream, frame)}\n`);
+        : encoder.encode(`${statsText(stream, frame, options)}\n`);
   }
 }
 
@@ -156,6 +165,7 @@ export const command = defineCommand<Options>({
     { name: "format", value: "FORMAT", help: "stats, text, json, raw or npy" },
     { name: "out", value: "FILE", help: "write there, complete or not at all" },
     AXIS_ORDER,
+    LOCAL_OPTION,
     DIR,
     { ...JSON_OPTION, help: "statistics as JSON" },
   ],
@@ -170,6 +180,9 @@ export const command = defineCommand<Options>({
     if (args.flag("json") && format !== "stats" && format !== "json") {
       throw new UsageError(`--json does not go with --format ${format}`);
     }
+    if (args.flag("local") && format !== "stats") {
+      throw new UsageError(`--local does not go with --format ${format}`);
+    }
     return {
       ...named,
       wait: waitOf(args),
@@ -179,6 +192,7 @@ export const command = defineCommand<Options>({
       format,
       json: args.flag("json"),
       out: args.text("out"),
+      time: timesOf(args),
     };
   },
   needs({ name, open, wait, out }, scope): Needs {

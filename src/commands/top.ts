@@ -5,7 +5,12 @@ import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns as aligned, printable } from "../cli/output.ts";
-import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
+import {
+  DIR,
+  JSON_OPTION,
+  LOCAL_OPTION,
+  timesOf,
+} from "../cli/shared_options.ts";
 import { COLOR_DEPTHS, type ColorDepth } from "../image/canvas.ts";
 import { Board, type BoardOptions } from "../top/board.ts";
 import { STATE_VARIABLE, stateFolder } from "../channels/place.ts";
@@ -18,6 +23,7 @@ interface Options {
   readonly board: BoardOptions;
   readonly dir: string | undefined;
   readonly depth: ColorDepth | undefined;
+  readonly time: (iso: string) => string;
   readonly once: boolean;
   readonly json: boolean;
   readonly watchMs: number;
@@ -42,6 +48,7 @@ async function run(options: Options, io: Io): Promise<number> {
   if (!once) {
     const interrupted = await showTop(survey, board, {
       depth: options.depth ?? colorDepth(),
+      time: options.time,
       signal: io.signal,
     });
     return interrupted ? EXIT.signal + SIGINT : EXIT.done;
@@ -99,6 +106,7 @@ export const command = defineCommand<Options>({
       help: "--once: how long to watch (default 1)",
     },
     { name: "color", value: "DEPTH", help: "true, 256 or none" },
+    { ...LOCAL_OPTION, help: "the clock in this host's zone instead of UTC" },
     DIR,
     { ...JSON_OPTION, help: "print the table once, as JSON" },
   ],
@@ -124,6 +132,7 @@ export const command = defineCommand<Options>({
       },
       dir: args.text("dir"),
       depth: args.choice("color", COLOR_DEPTHS),
+      time: timesOf(args),
       once: args.flag("once"),
       json: args.flag("json"),
       watchMs: (args.number("watch", 0, 3600) ?? 1) * 1000,

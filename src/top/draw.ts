@@ -11,8 +11,8 @@ export interface Heading {
   readonly folder: string;
   /** Why it cannot be listed. */
   readonly trouble: string | undefined;
-  /** The time, UTC. */
-  readonly time: Date;
+  /** What the clock shows. */
+  readonly clock: string;
 }
 
 /** The keys that stand below the table. */
@@ -51,7 +51,7 @@ function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0)} MB/s`;
 }
 
-function titleOf(board: Board, { folder, trouble, time }: Heading): string {
+function titleOf(board: Board, { folder, trouble, clock }: Heading): string {
   const { all, rows } = board;
   const moving = all.filter(({ rateHz }) => (rateHz ?? 0) > 0).length;
   const bytes = all.reduce((sum, row) => sum + (row.bytesPerSecond ?? 0), 0);
@@ -61,7 +61,7 @@ function titleOf(board: Board, { folder, trouble, time }: Heading): string {
     megabytes(bytes),
     ...board.filtered ? [`only "${board.pattern}": ${rows.length}`] : [],
     ...board.paused ? ["paused"] : [],
-    `${time.toISOString().slice(11, 19)} UTC`,
+    clock,
   ].join("  ");
 }
 

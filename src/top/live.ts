@@ -27,8 +27,16 @@ const WATCH_FPS = 10;
 export interface TopOptions {
   /** What the terminal can show. */
   readonly depth: ColorDepth;
+  /** How a time in ISO 8601, UTC, is shown. */
+  readonly time: (iso: string) => string;
   /** Ends it. */
   readonly signal: AbortSignal;
+}
+
+/** The time of day, with its zone. */
+function clockOf(iso: string): string {
+  const zone = iso.endsWith("Z") ? " UTC" : iso.slice(-6);
+  return iso.slice(11, 19) + zone;
 }
 
 /** What is kept while the table is shown. */
@@ -37,6 +45,7 @@ class Show {
   readonly #survey: Survey;
   readonly #board: Board;
   readonly #depth: ColorDepth;
+  readonly #time: (iso: string) => string;
   readonly #widths = new Widths();
   #effects: TopEffect[] = [];
   #shape = "";
@@ -45,12 +54,13 @@ class Show {
     stage: Stage,
     survey: Survey,
     board: Board,
-    depth: ColorDepth,
+    { depth, time }: TopOptions,
   ) {
     this.#stage = stage;
     this.#survey = survey;
     this.#board = board;
     this.#depth = depth;
+    this.#time = time;
   }
 
   #listen(): void {
@@ -71,7 +81,7 @@ class Show {
     drawTop(canvas, board, this.#widths, {
       folder: this.#survey.folder,
       trouble: this.#survey.trouble,
-      time: new Date(),
+      clock: clockOf(this.#time(new Date().toISOString())),
     });
     screen.show();
   }
@@ -172,10 +182,10 @@ class Show {
 export async function showTop(
   survey: Survey,
   board: Board,
-  { depth, signal }: TopOptions,
+  options: TopOptions,
 ): Promise<boolean> {
-  using stage = Stage.open(depth, signal);
-  return await new Show(stage, survey, board, depth).run();
+  using stage = Stage.open(options.depth, options.signal);
+  return await new Show(stage, survey, board, options).run();
 }
 
 /**

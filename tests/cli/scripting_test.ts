@@ -42,6 +42,10 @@ Deno.test("shmim info and sysv show times in UTC, or in the host's zone with --l
   );
   const data = json(await done(["info", "cam", "--json"], { folder, env }));
   assertEquals(data.writetime, utc);
+  assertMatch(
+    await done(["read", "cam", "--local"], { folder, env }),
+    /written \d{4}-\d\d-\d\dT[\d:.]+[+-]\d\d:\d\d /,
+  );
   const both = await shmim(["info", "cam", "--json", "--local"], { folder });
   assertEquals(both.code, 2);
   assertStringIncludes(both.err, "--json is always in UTC");

@@ -186,7 +186,7 @@ Deno.test("drawTop() fits every view on every size of a terminal", () => {
       drawTop(canvas, b, new Widths(), {
         folder: "/s",
         trouble: undefined,
-        time: new Date(0),
+        clock: "00:00:00 UTC",
       });
       assertEquals(new Pen("none").lines(canvas).length, rows);
       press(b, "escape");
