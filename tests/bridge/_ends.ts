@@ -9,6 +9,7 @@ import type { TransmitOptions } from "../../src/bridge/transmit.ts";
 import { type CreateOptions, Stream } from "../../src/stream/stream.ts";
 import { Receiving, Transmitting } from "../_support/bridge.ts";
 import { Folder } from "../_support/cli.ts";
+import { DaoFolder } from "../_support/dao.ts";
 import { Relay, type RelayOptions } from "../_support/relay.ts";
 
 /** Speaks our own wire. */
@@ -24,21 +25,27 @@ export interface Joined {
 /** Two folders, and the source in the first. */
 export class Ends implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
-  readonly here: Folder;
+  readonly here: DaoFolder;
   readonly there: Folder;
-  /** The stream `cam`. */
+  /** Its stream. */
   readonly source: Stream;
 
-  /** @param options How `cam` differs from a 4x3 u16. */
-  constructor(options: Partial<CreateOptions> = {}) {
-    this.here = this.#stack.use(new Folder());
+  /**
+   * @param options How the source differs from a 4x3 u16.
+   * @param dao Whether DAO streams are among them, whose semaphores are files:
+   * then it has a name that nobody else has, else it is `cam`.
+   */
+  constructor(options: Partial<CreateOptions> = {}, dao = false) {
+    this.here = this.#stack.use(new DaoFolder());
     this.there = this.#stack.use(new Folder());
-    this.source = this.#stack.use(Stream.create("cam", {
-      dir: this.here.path,
-      size: [4, 3],
-      type: "u16",
-      ...options,
-    }));
+    this.source = this.#stack.use(
+      Stream.create(dao ? this.here.base("cam") : "cam", {
+        dir: this.here.path,
+        size: [4, 3],
+        type: "u16",
+        ...options,
+      }),
+    );
   }
 
   /** Starts both ends, without a relay. */
@@ -66,14 +73,17 @@ export class Ends implements AsyncDisposable {
     options: Partial<TransmitOptions>,
   ): Pick<Joined, "transmitting"> {
     const transmitting = this.#stack.use(
-      new Transmitting(this.here, "cam", port, { ...OWN, ...options }),
+      new Transmitting(this.here, this.source.name, port, {
+        ...OWN,
+        ...options,
+      }),
     );
     return { transmitting };
   }
 
   /** The stream on the other side. */
   copy(): Stream {
-    return Stream.open("cam", { dir: this.there.path });
+    return Stream.open(this.source.name, { dir: this.there.path });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

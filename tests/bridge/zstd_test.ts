@@ -12,7 +12,7 @@ const KEYWORDS: readonly Keyword[] = [
 ];
 
 Deno.test("a compressed frame of DAO's format comes with its keywords", async () => {
-  await using ends = new Ends({ format: "dao" });
+  await using ends = new Ends({ format: "dao" }, true);
   ends.source.setKeywords(KEYWORDS);
   ends.source.write(Uint16Array.from({ length: 12 }, (_, i) => i));
   const { receiving } = ends.join({ zstd: true });
@@ -23,8 +23,8 @@ Deno.test("a compressed frame of DAO's format comes with its keywords", async ()
 });
 
 Deno.test("a compressed frame goes into DAO's format with its keywords", async () => {
-  await using ends = new Ends();
-  using copy = Stream.create("cam", {
+  await using ends = new Ends({}, true);
+  using copy = Stream.create(ends.source.name, {
     dir: ends.there.path,
     size: [4, 3],
     type: "u16",

@@ -7,6 +7,10 @@
 import { Stream } from "../../src/stream/stream.ts";
 import { endProcess } from "../../ffi/process.ts";
 import {
+  readRegistry,
+  removeFromKernel,
+} from "../../src/partition/registry.ts";
+import {
   done,
   Folder,
   json,
@@ -163,7 +167,19 @@ export class Site implements AsyncDisposable {
           return true;
         }
       }));
+    // As a host that is switched off: what the kernel has goes, too.
+    if (exists(this.run)) {
+      for (const one of readRegistry(this.run).segments) removeFromKernel(one);
+    }
     this.folder[Symbol.dispose]();
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
   }
 }
 
