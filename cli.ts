@@ -13,12 +13,10 @@ import {
   suggestion,
   UsageError,
 } from "./src/cli/errors.ts";
-import { overview } from "./src/cli/help.ts";
 import { Output, OutputClosed } from "./src/cli/output.ts";
 import { calledFor, isNarrowed, OWN_NAME } from "./src/cli/program.ts";
 import { withGrant } from "./src/cli/refusal.ts";
 import { serveNarrowed } from "./src/cli/serve.ts";
-import { VERSION } from "./src/cli/version.ts";
 import { COMMANDS } from "./src/commands/table.ts";
 
 /** Those that end a command when it has put things in order. */
@@ -106,12 +104,14 @@ async function dispatch(
 ): Promise<number> {
   const [name, ...rest] = words;
   if (name === undefined || name === "--help" || name === "-h") {
+    const { overview } = await import("./src/cli/help.ts");
     const lines = overview(COMMANDS);
     if (name === undefined) throw new UsageError(lines.join("\n"));
     for (const line of lines) io.out.line(line);
     return EXIT.done;
   }
   if (name === "--version") {
+    const { VERSION } = await import("./src/cli/version.ts");
     io.out.line(`shmim ${VERSION}`);
     return EXIT.done;
   }
