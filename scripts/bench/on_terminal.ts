@@ -25,17 +25,20 @@ function pause(ms: number): Promise<void> {
 }
 
 /**
- * Runs `shmim WORDS` on a terminal of 160x55 and watches it.
+ * Runs `shmim WORDS` on a terminal and watches it.
  *
  * @param bench Says how long.
  * @param words The command's; the folder of the bench is added.
+ * @param size Columns and rows of the terminal.
  * @returns What it takes of a core, in percent.
  */
 export async function shareOfCore(
   bench: Bench,
   words: string,
+  [columns, rows]: readonly [number, number] = [160, 55],
 ): Promise<number> {
-  const line = `stty cols 160 rows 55; exec '${Deno.execPath()}' run -q -A ` +
+  const line =
+    `stty cols ${columns} rows ${rows}; exec '${Deno.execPath()}' run -q -A ` +
     `'${CLI}' ${words} --dir '${bench.dir}'`;
   const terminal = new Deno.Command("script", {
     args: ["-qefc", line, "/dev/null"],

@@ -4,6 +4,7 @@
  */
 
 import { SHADES } from "./colormap.ts";
+import type { Values } from "./resample.ts";
 
 /** Where the darkest and the brightest shade lie. */
 export interface Cuts {
@@ -32,7 +33,7 @@ const DEPTH = 1000;
  *
  * @param values The plane's values.
  */
-export function sampleSorted(values: Float64Array): Float64Array {
+export function sampleSorted(values: Values): Float64Array {
   // An odd step that is no divisor of a row, or whole columns would be left out.
   const step = Math.max(1, Math.ceil(values.length / SAMPLES)) | 1;
   const sample = new Float64Array(Math.ceil(values.length / step));
@@ -114,7 +115,7 @@ export function stretch(
  * @param place A {@linkcode stretch}.
  */
 export function toShades(
-  values: Float64Array,
+  values: Values,
   saturated: Uint8Array | undefined,
   place: (value: number) => number,
 ): Uint16Array {

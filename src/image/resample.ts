@@ -9,10 +9,13 @@ export const RESAMPLINGS = ["mean", "nearest", "peak"] as const;
 /** {@linkcode RESAMPLINGS}. */
 export type Resampling = typeof RESAMPLINGS[number];
 
+/** Numbers of an image: of 32 bits where these hold them exactly. */
+export type Values = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
+
 /** Values in rows, y upwards; NaN is none. */
 export interface Plane {
   /** The values, x fastest. */
-  readonly values: Float64Array<ArrayBuffer>;
+  readonly values: Values;
   /** 1 where a pixel is saturated; `undefined` where none is. */
   readonly saturated: Uint8Array<ArrayBuffer> | undefined;
   /** Columns. */
