@@ -69,8 +69,12 @@ async function requireNothingLeft(said: string): Promise<void> {
   }
   // What it started has its folder among its words.
   const [folder] = folders[0] ?? ["no folder was named"];
-  const { stdout } = await run("pgrep", ["-af", folder]);
-  assertEquals(stdout, "", `processes of ${folder}`);
+  // The last ones were told to end, and may still be about it.
+  let processes = "";
+  await until(() => `no process of ${folder}: ${processes}`, async () => {
+    processes = (await run("pgrep", ["-af", folder])).stdout;
+    return processes === "";
+  });
 }
 
 const ACT = "shmim demo --partitions";
