@@ -7,7 +7,6 @@
 import { basename, dirname, isAbsolute, join } from "@std/path";
 import { isSystemError } from "../../ffi/errno.ts";
 import {
-  listFolder,
   makeLink,
   readLink,
   realPath,
@@ -26,6 +25,7 @@ import {
 import { StreamExistsError, StreamNotFoundError } from "../stream/format.ts";
 import {
   isStreamPath,
+  namesIn,
   requireName,
   streamFolder,
   type StreamPlace,
@@ -254,9 +254,8 @@ function sizeOf(path: string): string {
 /** All links of a folder of streams. */
 export function listLinks(dir?: string): StreamLink[] {
   const folder = streamFolder(dir);
-  return listFolder(folder)
-    .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
-    .map((file) => join(folder, file))
+  return namesIn(folder)
+    .map((name) => join(folder, name + SUFFIX))
     .filter((path) => statFile(path, { follow: false })?.kind === "link")
     .map((path) => ({
       name: basename(path, SUFFIX),

@@ -6,14 +6,13 @@
 
 import { join } from "@std/path";
 import { globToRegExp } from "@std/path/glob-to-regexp";
-import { listFolder } from "../../ffi/files.ts";
 import { writeWhole } from "../files/whole_file.ts";
 import { writeFits } from "../fits/mod.ts";
 import { frameInfo } from "../load/frame_info.ts";
 import { linkTarget } from "../stream/describe.ts";
 import { type FormatName, formatName } from "../stream/formats.ts";
 import type { Keyword } from "../stream/keywords.ts";
-import { streamFolder, SUFFIX } from "../stream/names.ts";
+import { namesIn, streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import type { DataType } from "../stream/types.ts";
 import { wholeFrame } from "../stream/whole.ts";
@@ -206,10 +205,7 @@ export async function snapshot(
     links: [],
     failed: [],
   };
-  const names = listFolder(folder)
-    .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
-    .map((file) => file.slice(0, -SUFFIX.length))
-    .filter((name) => glob.test(name));
+  const names = namesIn(folder).filter((name) => glob.test(name));
   for (const name of names) {
     options.signal?.throwIfAborted();
     const stream = join(folder, name + SUFFIX);

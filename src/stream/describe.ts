@@ -8,6 +8,7 @@ import { readLink, statFile } from "../../ffi/files.ts";
 import type { Keyword } from "./keywords.ts";
 import type { Stream } from "./stream.ts";
 import { isoTime } from "./times.ts";
+import { writerOf } from "./trace.ts";
 
 /** One entry of the process trace. */
 export interface TraceDescription {
@@ -97,10 +98,8 @@ export interface StreamDescription {
 
 /** Who wrote a stream last; `undefined` = nobody yet. */
 export function lastWriter(stream: Stream): number | undefined {
-  return [
-    ...stream.trace().slice(0, 1).map(({ pid }) => pid),
-    ...stream.semaphores().map(({ writerPid }) => writerPid),
-  ].find((pid) => pid > 0);
+  const posters = stream.semaphores().map(({ writerPid }) => writerPid);
+  return writerOf(stream.trace(), posters);
 }
 
 /** The target of a stream's file where it is a link. */

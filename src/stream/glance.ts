@@ -14,7 +14,7 @@ import type { DamagedStream, ListedStream, ListOptions } from "./list.ts";
 import { namesIn, placeIn, streamFolder, SUFFIX } from "./names.ts";
 import { type Rate, watchCounters } from "./rates.ts";
 import { fromStart, recognise, requireSize, START_BYTES } from "./recognise.ts";
-import { decodeTrace } from "./trace.ts";
+import { decodeTrace, ENTRY_BYTES, writerOf } from "./trace.ts";
 
 /** What a table shows of a stream. */
 export interface GlancedStream extends Rate {
@@ -38,8 +38,8 @@ export interface GlancedStream extends Rate {
   readonly writerAlive: boolean;
 }
 
-/** Semaphores without end are looked at one by one. */
-const MOST_BYTES = 65536;
+/** One with more is opened: each of a folder's files gets as much room. */
+const MOST_BYTES = 4096;
 
 interface Header {
   readonly name: string;
@@ -53,7 +53,7 @@ interface Header {
 function peopleOf({ table }: Layout): { offset: number; bytes: number } {
   return {
     offset: table.readerPids,
-    bytes: table.trace + 64 * table.traceCount - table.readerPids,
+    bytes: table.trace + ENTRY_BYTES * table.traceCount - table.readerPids,
   };
 }
 
@@ -111,24 +111,22 @@ function glanced(
 ): Omit<GlancedStream, keyof Rate> {
   const { name, cnt0, layout: { type, size, table } } = header;
   const view = viewOf(bytes);
-  let readers = 0;
-  for (let i = 0; i < table.semCount; i++) {
-    if (lives(view.getInt32(4 * i, true))) readers++;
-  }
+  const pidsAt = (offset: number): number[] =>
+    Array.from(
+      { length: table.semCount },
+      (_, i) => view.getInt32(offset - table.readerPids + 4 * i, true),
+    );
   const trace = decodeTrace(bytes.subarray(table.trace - table.readerPids));
-  const writer = trace[0]?.pid ??
-    (table.semCount > 0
-      ? view.getInt32(table.writerPids - table.readerPids, true)
-      : 0);
+  const writer = writerOf(trace, pidsAt(table.writerPids));
   return {
     name,
     type,
     size,
     cnt0,
     semaphores: table.semCount,
-    readers,
-    writerPid: writer > 0 ? writer : null,
-    writerAlive: lives(writer),
+    readers: pidsAt(table.readerPids).filter(lives).length,
+    writerPid: writer ?? null,
+    writerAlive: writer !== undefined && lives(writer),
   };
 }
 

@@ -21,7 +21,8 @@ export interface TraceEntry {
   readonly cnt0: bigint;
 }
 
-const ENTRY_BYTES = 64;
+/** Bytes of an entry. */
+export const ENTRY_BYTES = 64;
 
 /** Reads the trace; entries without a process are left out. */
 export function decodeTrace(bytes: Uint8Array<ArrayBuffer>): TraceEntry[] {
@@ -44,4 +45,17 @@ export function decodeTrace(bytes: Uint8Array<ArrayBuffer>): TraceEntry[] {
     });
   }
   return entries;
+}
+
+/**
+ * Who wrote last: the newest entry's process, else whoever posted a semaphore.
+ *
+ * @param posters Who posted last, semaphore by semaphore; 0 and less: nobody.
+ * @returns The pid; `undefined` = nobody yet.
+ */
+export function writerOf(
+  trace: readonly TraceEntry[],
+  posters: readonly number[],
+): number | undefined {
+  return [trace[0]?.pid ?? 0, ...posters].find((pid) => pid > 0);
 }

@@ -9,7 +9,7 @@ import { listFolder } from "../../ffi/files.ts";
 import { processExists } from "../../ffi/libc.ts";
 import { ProcessNames } from "../host/processes.ts";
 import { linkTarget } from "../stream/describe.ts";
-import { streamFolder, SUFFIX } from "../stream/names.ts";
+import { namesIn, streamFolder, SUFFIX } from "../stream/names.ts";
 import { Stream } from "../stream/stream.ts";
 import { RateMeter } from "../watch/meter.ts";
 import { type BridgeLine, bridgeLines } from "./bridges.ts";
@@ -258,17 +258,14 @@ export class Survey implements Disposable {
 
   /** Looks at the folder: what came, what went, what was re-created. */
   scan(): void {
-    let files: string[];
+    let names: string[];
     try {
-      files = listFolder(this.folder);
+      names = namesIn(this.folder);
       this.#trouble = undefined;
     } catch (error) {
       this.#trouble = (error as Error).message;
       return;
     }
-    const names = files
-      .filter((file) => file.endsWith(SUFFIX) && !file.startsWith("."))
-      .map((file) => file.slice(0, -SUFFIX.length));
     const there = new Set(names);
     for (const [name, one] of this.#streams) {
       if (there.has(name)) one.check();
