@@ -116,7 +116,11 @@ async function dispatch(
     return EXIT.done;
   }
   if (name === "help") return await help(rest, io, module);
-  const { runCommand } = await import("./src/commands/run.ts");
+  // The command's own modules come beside those that run it.
+  const [{ runCommand }] = await Promise.all([
+    import("./src/commands/run.ts"),
+    COMMANDS.find((entry) => entry.name === name)?.load(),
+  ]);
   return await runCommand(words, io, module);
 }
 

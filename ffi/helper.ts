@@ -599,12 +599,13 @@ function openDoor(path: string): Door {
 export function helper(): Helper {
   if (loaded !== undefined) return loaded;
   const path = helperPath();
-  const symbols = {} as Helper;
   const door = openDoor(path);
-  for (const name of Object.keys(HELPER_SYMBOLS) as SymbolName[]) {
-    Object.defineProperty(symbols, name, {
-      configurable: true,
-      get(): Helper[SymbolName] {
+  // What is not bound yet is looked for in the prototype, which binds it.
+  const symbols: Helper = Object.create(
+    new Proxy({}, {
+      get(_, key): Helper[SymbolName] | undefined {
+        if (!Object.hasOwn(HELPER_SYMBOLS, key)) return undefined;
+        const name = key as SymbolName;
         const index = BEHIND_DOOR.indexOf(name as typeof BEHIND_DOOR[number]);
         const value = index < 0
           ? bind(path, [name])[name]
@@ -612,8 +613,8 @@ export function helper(): Helper {
         Object.defineProperty(symbols, name, { value });
         return value as Helper[SymbolName];
       },
-    });
-  }
+    }),
+  );
   requireVersion(path, symbols);
   loaded = symbols;
   return symbols;
@@ -631,8 +632,13 @@ const encoder = new TextEncoder();
 
 /** A string as C takes it. A zero byte inside would cut it: refused. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
-  if (text.includes("\0")) {
+  return cStrings([text]);
+}
+
+/** {@linkcode cString} of several, one behind the other. */
+export function cStrings(texts: readonly string[]): Uint8Array<ArrayBuffer> {
+  if (texts.some((text) => text.includes("\0"))) {
     throw new RangeError("A path cannot hold a zero byte");
   }
-  return encoder.encode(text + "\0");
+  return encoder.encode(texts.join("\0") + "\0");
 }

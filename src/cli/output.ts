@@ -13,8 +13,10 @@ const encoder = new TextEncoder();
 
 /** Columns of a text: one for each character. */
 function textWidth(text: string): number {
-  return [...text].length;
+  return ASCII.test(text) ? text.length : [...text].length;
 }
+
+const ASCII = /^[ -~]*$/;
 
 function writeAll(
   to: { writeSync(bytes: Uint8Array): number },
@@ -144,6 +146,7 @@ export function jsonValue(_key: string, value: unknown): unknown {
  * move its cursor or worse, become "?".
  */
 export function printable(text: string): string {
+  if (ASCII.test(text)) return text;
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }

@@ -1,5 +1,6 @@
 /**
- * Options that several commands have in common.
+ * Options that several commands have in common; those of waiting lie in
+ * `wait_options.ts`.
  * @module
  */
 
@@ -8,13 +9,9 @@ import type { AxisOrder } from "../stream/format.ts";
 import { FORMAT_NAMES, type FormatName } from "../stream/formats.ts";
 import { isStreamPath, requireName, SUFFIX } from "../stream/names.ts";
 import { localTime } from "../stream/times.ts";
-import { WAIT_MODES, type WaitMode, type WaitOptions } from "../stream/wait.ts";
 import type { Arguments, OptionSpec } from "./args.ts";
 import { integerFrom } from "./args.ts";
 import { UsageError } from "./errors.ts";
-import type { Schedule } from "../../ffi/pump.ts";
-
-export { waitWrites } from "../stream/wait.ts";
 
 /** `--dir`. */
 export const DIR: OptionSpec = {
@@ -57,31 +54,6 @@ export function timesOf(args: Arguments): (iso: string) => string {
   }
   return localTime;
 }
-
-/** `--wait` and what belongs to it. */
-export const WAIT: readonly OptionSpec[] = [
-  {
-    name: "wait",
-    value: "MODE",
-    help: "semaphore, spin, poll or adaptive",
-  },
-  {
-    name: "semaphore",
-    value: "N",
-    help: "semaphore wanted (default: a free one)",
-  },
-];
-
-/** `--priority` and `--cpu`. */
-export const SCHEDULE: readonly OptionSpec[] = [
-  { name: "priority", value: "N", help: "real-time priority, 1 to 99" },
-  {
-    name: "cpu",
-    value: "LIST",
-    many: true,
-    help: "cores to run on, as in 2,3",
-  },
-];
 
 /** Where streams are, and how their axes are to be understood. */
 export interface Place {
@@ -129,25 +101,6 @@ export interface NamedStream {
 export function namedStream(args: Arguments): NamedStream {
   const [name = ""] = args.exactly("NAME");
   return { name: streamArgument(name), open: dirOf(args) };
-}
-
-/** How to wait; `undefined` where nothing was said. */
-export function waitOf(args: Arguments): WaitOptions | undefined {
-  const mode = args.choice<WaitMode>("wait", WAIT_MODES);
-  const semaphore = args.integer("semaphore", 0, 65535);
-  if (mode === undefined && semaphore === undefined) return undefined;
-  return {
-    mode: mode ?? "semaphore",
-    ...semaphore === undefined ? {} : { semaphore },
-  };
-}
-
-/** Priority and cores. */
-export function scheduleOf(args: Arguments): Schedule {
-  return {
-    priority: args.integer("priority", 1, 99) ?? 0,
-    cpus: args.list("cpu").map((cpu) => integerFrom("--cpu", cpu, 0, 63)),
-  };
 }
 
 /** Reads `50x40`, fastest axis first. */

@@ -13,10 +13,8 @@ import {
   JSON_OPTION,
   type Place,
   streamArgument,
-  WAIT,
-  waitOf,
-  waitWrites,
 } from "../cli/shared_options.ts";
+import { WAIT, waitOf, waitWrites } from "../cli/wait_options.ts";
 import { StreamExistsError } from "../stream/format.ts";
 import { type FormatName, otherFormat } from "../stream/formats.ts";
 import { streamPlace } from "../stream/names.ts";

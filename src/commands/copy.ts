@@ -8,10 +8,8 @@ import {
   dirOf,
   JSON_OPTION,
   streamArgument,
-  WAIT,
-  waitOf,
-  waitWrites,
 } from "../cli/shared_options.ts";
+import { WAIT, waitOf, waitWrites } from "../cli/wait_options.ts";
 import {
   copyKeywords,
   openTarget,

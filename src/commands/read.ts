@@ -12,10 +12,8 @@ import {
   type NamedStream,
   namedStream,
   timesOf,
-  WAIT,
-  waitOf,
-  waitWrites,
 } from "../cli/shared_options.ts";
+import { WAIT, waitOf, waitWrites } from "../cli/wait_options.ts";
 import { openSink, partName, type Sink } from "../cli/sink.ts";
 import { npyHeader } from "../image/npy.ts";
 import { pixelStatistics } from "../image/stats.ts";

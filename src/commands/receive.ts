@@ -13,9 +13,8 @@ import {
   dirOf,
   FORMAT,
   formatOf,
-  SCHEDULE,
-  scheduleOf,
 } from "../cli/shared_options.ts";
+import { SCHEDULE, scheduleOf } from "../cli/wait_options.ts";
 import type { WireChoice } from "../bridge/greet.ts";
 import { type ReceiveOptions, Receiver } from "../bridge/receive.ts";
 import { requireName, SUFFIX } from "../stream/names.ts";

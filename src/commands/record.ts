@@ -9,13 +9,15 @@ import {
   DIR,
   dirOf,
   JSON_OPTION,
+  streamArgument,
+} from "../cli/shared_options.ts";
+import {
   SCHEDULE,
   scheduleOf,
-  streamArgument,
   WAIT,
   waitOf,
   waitWrites,
-} from "../cli/shared_options.ts";
+} from "../cli/wait_options.ts";
 import type { RecordProgress } from "../record/record.ts";
 import type { Recorded } from "../record/recorder.ts";
 import {

@@ -9,10 +9,9 @@ import {
   DIR,
   dirOf,
   JSON_OPTION,
-  SCHEDULE,
-  scheduleOf,
   streamArgument,
 } from "../cli/shared_options.ts";
+import { SCHEDULE, scheduleOf } from "../cli/wait_options.ts";
 import {
   FRAME_CLOCKS,
   type FrameClock,

@@ -10,10 +10,8 @@ import {
   dirOf,
   JSON_OPTION,
   type Place,
-  WAIT,
-  waitOf,
-  waitWrites,
 } from "../cli/shared_options.ts";
+import { WAIT, waitOf, waitWrites } from "../cli/wait_options.ts";
 import { saveFrames, type SaveOptions } from "../load/save.ts";
 import { Stream } from "../stream/stream.ts";
 

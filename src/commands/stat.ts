@@ -10,13 +10,16 @@ import {
   JSON_OPTION,
   type NamedStream,
   namedStream,
-  WAIT,
-  waitOf,
-  waitWrites,
 } from "../cli/shared_options.ts";
+import { WAIT, waitOf, waitWrites } from "../cli/wait_options.ts";
 import { histogramLines } from "../image/plot.ts";
-import { type Observation, observeStream } from "../stream/observe.ts";
+import {
+  type FramesStatistics,
+  type Observation,
+  observeStream,
+} from "../stream/observe.ts";
 import { Stream } from "../stream/stream.ts";
+import { pixelCount } from "../stream/types.ts";
 import type { WaitOptions } from "../stream/wait.ts";
 
 interface Options extends NamedStream {
@@ -33,7 +36,21 @@ function shown(value: number | null): string {
   return value === null ? "-" : String(Number(value.toPrecision(7)));
 }
 
-function lines(seen: Observation, width: number): string[] {
+/** Of what the pixels were looked at. */
+function looked(
+  { frames, values }: FramesStatistics,
+  size: readonly number[],
+): string {
+  if (values === 0) return "no frame: they are too large";
+  const sliced = values < Number(pixelCount(size));
+  return `${frames} ${sliced ? "slices: the frames are too large" : "frames"}`;
+}
+
+function lines(
+  seen: Observation,
+  size: readonly number[],
+  width: number,
+): string[] {
   const { intervals, pixels } = seen;
   const rows = [
     ["watched", `${seen.seconds.toFixed(2)} s`],
@@ -47,7 +64,7 @@ function lines(seen: Observation, width: number): string[] {
       "jitter",
       seen.jitter === null ? "-" : `${(seen.jitter * 100).toFixed(1)} %`,
     ],
-    ["pixels of", `${pixels.frames} frames`],
+    ["pixels of", looked(pixels, size)],
     ["min", shown(pixels.min)],
     ["max", shown(pixels.max)],
     ["mean", shown(pixels.mean)],
@@ -110,7 +127,7 @@ export const command = defineCommand<Options>({
         histogram: intervals.buckets(),
       });
     } else {
-      for (const line of lines(seen, Math.min(out.columns, 100))) {
+      for (const line of lines(seen, stream.size, Math.min(out.columns, 100))) {
         out.line(line);
       }
     }

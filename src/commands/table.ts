@@ -15,7 +15,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "ls",
-    summary: "list streams with rate, age, writer and readers",
+    summary: "list streams with type, size, frames, writer and readers",
     load: () => import("./ls.ts"),
   },
   {

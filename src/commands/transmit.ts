@@ -11,13 +11,15 @@ import {
   AXIS_ORDER,
   DIR,
   dirOf,
+  streamArgument,
+} from "../cli/shared_options.ts";
+import {
   SCHEDULE,
   scheduleOf,
-  streamArgument,
   WAIT,
   waitOf,
   waitWrites,
-} from "../cli/shared_options.ts";
+} from "../cli/wait_options.ts";
 import {
   type KeywordMode,
   type SliceMode,

@@ -4,6 +4,7 @@
  */
 
 import type { PixelArray } from "../stream/types.ts";
+import { partsOf } from "./parts.ts";
 
 /** How two frames differ. */
 export interface Difference {
@@ -36,25 +37,30 @@ export function comparePixels(
   let squares = 0;
   let numbers = 0;
   let first: number | null = null;
-  for (let i = 0; i < a.length; i++) {
-    const x = a[i] as number | bigint;
-    const y = b[i] as number | bigint;
-    if (x === y || (x !== x && y !== y)) {
-      numbers++;
-      continue;
+  const compare = (a: PixelArray, b: PixelArray, start: number): void => {
+    for (let i = 0; i < a.length; i++) {
+      const x = a[i] as number | bigint;
+      const y = b[i] as number | bigint;
+      if (x === y || (x !== x && y !== y)) {
+        numbers++;
+        continue;
+      }
+      const d = typeof x === "bigint" && typeof y === "bigint"
+        ? Number(x > y ? x - y : y - x)
+        : Math.abs(Number(x) - Number(y));
+      if (d === d) {
+        numbers++;
+        squares += d * d;
+        if (d > maxAbs) maxAbs = d;
+      }
+      if (!(d <= tolerance)) {
+        different++;
+        first ??= start + i;
+      }
     }
-    const d = typeof x === "bigint" && typeof y === "bigint"
-      ? Number(x > y ? x - y : y - x)
-      : Math.abs(Number(x) - Number(y));
-    if (d === d) {
-      numbers++;
-      squares += d * d;
-      if (d > maxAbs) maxAbs = d;
-    }
-    if (!(d <= tolerance)) {
-      different++;
-      first ??= i;
-    }
+  };
+  for (const { start, pixels } of partsOf(a)) {
+    compare(pixels, b.subarray(start, start + pixels.length), start);
   }
   return {
     different,

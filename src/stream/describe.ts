@@ -99,7 +99,13 @@ export interface StreamDescription {
 /** Who wrote a stream last; `undefined` = nobody yet. */
 export function lastWriter(stream: Stream): number | undefined {
   const posters = stream.semaphores().map(({ writerPid }) => writerPid);
-  return writerOf(stream.trace(), posters);
+  return writerOf(stream.trace()[0]?.pid, posters);
+}
+
+/** The slice of a cube that was written last, as far as its header tells. */
+export function newestSlice(stream: Stream): number {
+  const last = Number(stream.fields().cnt1);
+  return last < stream.slices ? last : 0;
 }
 
 /** The target of a stream's file where it is a link. */

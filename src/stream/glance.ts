@@ -12,9 +12,9 @@ import type { AxisOrder, Layout } from "./format.ts";
 import { viewOf } from "./header_bytes.ts";
 import type { DamagedStream, ListedStream, ListOptions } from "./list.ts";
 import { namesIn, placeIn, streamFolder, SUFFIX } from "./names.ts";
-import { type Rate, watchCounters } from "./rates.ts";
+import type { Rate } from "./rates.ts";
 import { fromStart, recognise, requireSize, START_BYTES } from "./recognise.ts";
-import { decodeTrace, ENTRY_BYTES, writerOf } from "./trace.ts";
+import { ENTRY_BYTES, newestPid, writerOf } from "./trace.ts";
 
 /** What a table shows of a stream. */
 export interface GlancedStream extends Rate {
@@ -110,14 +110,14 @@ function glanced(
   lives: (pid: number) => boolean,
 ): Omit<GlancedStream, keyof Rate> {
   const { name, cnt0, layout: { type, size, table } } = header;
-  const view = viewOf(bytes);
-  const pidsAt = (offset: number): number[] =>
-    Array.from(
-      { length: table.semCount },
-      (_, i) => view.getInt32(offset - table.readerPids + 4 * i, true),
+  const pidsAt = (offset: number): Int32Array =>
+    new Int32Array(
+      bytes.buffer,
+      bytes.byteOffset + offset - table.readerPids,
+      table.semCount,
     );
-  const trace = decodeTrace(bytes.subarray(table.trace - table.readerPids));
-  const writer = writerOf(trace, pidsAt(table.writerPids));
+  const trace = viewOf(bytes.subarray(table.trace - table.readerPids));
+  const writer = writerOf(newestPid(trace), pidsAt(table.writerPids));
   return {
     name,
     type,
@@ -147,6 +147,12 @@ async function glanceAll(
       found.bytes.length === peopleOf(header.layout).bytes;
     return whole ? [{ header, ...glanced(header, found.bytes, lives) }] : [];
   });
+  if (options.watchMs === 0) {
+    return new Map(all.map(({ header, ...stream }) => [
+      header.name,
+      { ...stream, rateHz: null, ageSeconds: null },
+    ]));
+  }
   const counters = all.map(({ header: { file, layout } }) => ({
     name: file,
     offset: layout.table.cnt0,
@@ -158,9 +164,8 @@ async function glanceAll(
         ? viewOf(found.bytes).getBigUint64(0, true)
         : undefined
     );
-  const rates = options.watchMs === 0
-    ? []
-    : await watchCounters(look, options.watchMs ?? 300);
+  const { watchCounters } = await import("./rates.ts");
+  const rates = await watchCounters(look, options.watchMs ?? 300);
   return new Map(all.map(({ header, ...stream }, index) => [
     header.name,
     { ...stream, ...rates[index] ?? { rateHz: null, ageSeconds: null } },

@@ -14,11 +14,15 @@ export function text(
 ): string {
   const field = bytes.subarray(offset, offset + length);
   const end = field.indexOf(0);
-  const used = end < 0 ? field : field.subarray(0, end);
-  // Names nearly always are ASCII, and asking Deno costs 10 us a field.
-  return used.every((byte) => byte < 0x80)
-    ? String.fromCharCode(...used)
-    : decoder.decode(used);
+  const used = end < 0 ? field.length : end;
+  let ascii = "";
+  for (let i = 0; i < used; i++) {
+    const byte = field[i] ?? 0;
+    // Texts nearly always are ASCII, and asking Deno costs 10 us a field.
+    if (byte >= 0x80) return decoder.decode(field.subarray(0, used));
+    ascii += String.fromCharCode(byte);
+  }
+  return ascii;
 }
 
 /** Stores a text; what does not fit is cut off. */

@@ -21,9 +21,13 @@ export const DEFAULT_FOLDERS: readonly string[] = ["/milk/shm", "/tmp"];
 
 const encoder = new TextEncoder();
 
-function byteLength(text: string): number {
-  return encoder.encode(text).length;
+/** Whether a text has more bytes; encoding it is the slow way to know. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && encoder.encode(text).length > bytes;
 }
+
+// deno-lint-ignore no-control-regex
+const BAD = /[\x00-\x1f\x7f-\x9f\ufffd]/g;
 
 /**
  * Checks a stream's bare name, wherever it comes from.
@@ -34,16 +38,17 @@ function byteLength(text: string): number {
  * or holds a character that does not belong into a name.
  */
 export function requireName(name: string): string {
-  // deno-lint-ignore no-control-regex
-  const shown = name.toWellFormed().replace(/[\x00-\x1f\x7f-\x9f\ufffd]/g, "?");
   const refuse = (reason: string): never => {
+    const shown = name.toWellFormed().replaceAll(BAD, "?");
     throw new SyntaxError(`Not a stream name: "${shown}" ${reason}`);
   };
   if (name === "") refuse("is empty");
-  if (shown !== name) refuse("holds a control character or broken text");
+  if (!name.isWellFormed() || name.search(BAD) >= 0) {
+    refuse("holds a control character or broken text");
+  }
   if (name.includes("/")) refuse('holds a "/"');
   if (name === "." || name.includes("..")) refuse("leads out of the folder");
-  if (byteLength(name) > MAX_NAME_BYTES) {
+  if (isLonger(name, MAX_NAME_BYTES)) {
     refuse(`is longer than ${MAX_NAME_BYTES} bytes`);
   }
   return name;
@@ -131,7 +136,7 @@ export function placeIn(folder: string, name: string): StreamPlace {
 }
 
 function place(name: string, path: string): StreamPlace {
-  if (byteLength(path) > MAX_PATH_BYTES) {
+  if (isLonger(path, MAX_PATH_BYTES)) {
     throw new SyntaxError(
       `Path "${path}" is longer than the ${MAX_PATH_BYTES} bytes that other ` +
         "programs of these streams can open",

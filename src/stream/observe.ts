@@ -5,7 +5,10 @@
  */
 
 import { type Latencies, startObserve } from "../../ffi/pump.ts";
+import { newestSlice } from "./describe.ts";
+import type { Frame } from "./frames.ts";
 import type { Stream } from "./stream.ts";
+import { pixelCount, TYPES } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
 
 /** How long to watch, and how. */
@@ -24,6 +27,11 @@ export interface ObserveOptions {
 export interface FramesStatistics {
   /** Frames that were looked at. */
   readonly frames: number;
+  /**
+   * Values of each that were looked at. Of a cube of more than 64 Mi values it
+   * is those of the slice written last, of an image of as many none.
+   */
+  readonly values: number;
   /** Smallest pixel. */
   readonly min: number | null;
   /** Largest pixel. */
@@ -55,6 +63,8 @@ export interface Observation {
 }
 
 const SAMPLE_MS = 100;
+/** Sums of as many take a GiB, and looking at them ten times a second a core. */
+const MOST_VALUES = 2 ** 26;
 
 /** Sums over frames: for each pixel, and over all. */
 class PixelSums {
@@ -98,6 +108,7 @@ class PixelSums {
       n > 0 && !Number.isNaN(value) ? value : null;
     return {
       frames: n,
+      values: pixels,
       min: n > 0 && this.#min <= this.#max ? this.#min : null,
       max: n > 0 && this.#min <= this.#max ? this.#max : null,
       mean: known(mean),
@@ -105,6 +116,18 @@ class PixelSums {
       temporalStd: known(temporal / pixels),
     };
   }
+}
+
+/** Takes what the statistics of pixels look at: frames, or slices of them. */
+function samplerOf(stream: Stream): { values: number; take: () => Frame } {
+  const { slices } = stream;
+  const all = Number(pixelCount(stream.size)) * TYPES[stream.type].parts;
+  if (all <= MOST_VALUES) return { values: all, take: () => stream.read() };
+  const values = all / slices;
+  return {
+    values: values <= MOST_VALUES && slices > 1 ? values : 0,
+    take: () => stream.read({ slice: newestSlice(stream) }),
+  };
 }
 
 function jitterOf(intervals: Latencies): number | null {
@@ -143,7 +166,8 @@ export async function observeStream(
       await pump.done;
     },
   };
-  const sums = new PixelSums(stream.read().pixels.length);
+  const sampler = samplerOf(stream);
+  const sums = new PixelSums(sampler.values);
   let looked = -1n;
   const elapsed = (): number => performance.now() - started;
   while (elapsed() < options.durationMs && !options.signal?.aborted) {
@@ -151,9 +175,11 @@ export async function observeStream(
     await new Promise((resolve) =>
       setTimeout(resolve, Math.min(SAMPLE_MS, left))
     );
-    const frame = stream.read();
-    if (!frame.torn && frame.cnt0 !== looked) sums.add(frame.pixels);
-    looked = frame.cnt0;
+    if (sampler.values > 0) {
+      const frame = sampler.take();
+      if (!frame.torn && frame.cnt0 !== looked) sums.add(frame.pixels);
+      looked = frame.cnt0;
+    }
     options.onProgress?.(elapsed(), pump.counters().frames);
   }
   const seconds = elapsed() / 1000;

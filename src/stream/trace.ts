@@ -24,12 +24,23 @@ export interface TraceEntry {
 /** Bytes of an entry. */
 export const ENTRY_BYTES = 64;
 
+const PID_AT = 4;
+
+/** The process of the newest entry, without decoding the others. */
+export function newestPid(view: DataView<ArrayBuffer>): number | undefined {
+  for (let at = 0; at + ENTRY_BYTES <= view.byteLength; at += ENTRY_BYTES) {
+    const pid = view.getInt32(at + PID_AT, true);
+    if (pid !== 0) return pid;
+  }
+  return undefined;
+}
+
 /** Reads the trace; entries without a process are left out. */
 export function decodeTrace(bytes: Uint8Array<ArrayBuffer>): TraceEntry[] {
   const entries: TraceEntry[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
-    const pid = view.getInt32(at + 4, true);
+    const pid = view.getInt32(at + PID_AT, true);
     if (pid === 0) continue;
     const time = (offset: number): bigint =>
       view.getBigInt64(at + offset, true) * 1_000_000_000n +
@@ -50,12 +61,17 @@ export function decodeTrace(bytes: Uint8Array<ArrayBuffer>): TraceEntry[] {
 /**
  * Who wrote last: the newest entry's process, else whoever posted a semaphore.
  *
+ * @param newest The process of the trace's first entry.
  * @param posters Who posted last, semaphore by semaphore; 0 and less: nobody.
  * @returns The pid; `undefined` = nobody yet.
  */
 export function writerOf(
-  trace: readonly TraceEntry[],
-  posters: readonly number[],
+  newest: number | undefined,
+  posters: Iterable<number>,
 ): number | undefined {
-  return [trace[0]?.pid ?? 0, ...posters].find((pid) => pid > 0);
+  if (newest !== undefined && newest > 0) return newest;
+  for (const pid of posters) {
+    if (pid > 0) return pid;
+  }
+  return undefined;
 }

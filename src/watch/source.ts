@@ -5,6 +5,7 @@
  */
 
 import { isSystemError } from "../../ffi/errno.ts";
+import { newestSlice } from "../stream/describe.ts";
 import type { Frame } from "../stream/frames.ts";
 import { type OpenOptions, Stream } from "../stream/stream.ts";
 import { JitterMeter, RateMeter } from "./meter.ts";
@@ -95,8 +96,7 @@ export class Source implements Disposable {
     const { size, slices } = this.#stream;
     if (size.length < 3) return undefined;
     if (choice !== "newest") return Math.min(choice, slices - 1);
-    const last = Number(this.#stream.fields().cnt1);
-    return last < slices ? last : 0;
+    return newestSlice(this.#stream);
   }
 
   /**
