@@ -42,10 +42,14 @@ export function pidFacts(): PidFacts {
   };
 }
 
-/** The pids that a process has in its own namespace and those above. */
+/**
+ * The pids that a process has in its own namespace and those above. One that
+ * ends at this moment is 0 there, which is nobody: a segment that was never
+ * attached says so of its last user.
+ */
 function pidsOf({ pid, status }: ProcessFacts): number[] {
   const all = /^NSpid:\s*([\d\s]+)$/m.exec(status ?? "")?.[1] ?? "";
-  return [pid, ...all.trim().split(/\s+/).filter((one) => one).map(Number)];
+  return [pid, ...all.trim().split(/\s+/).map(Number)].filter((one) => one > 0);
 }
 
 /** Who lives, and whether that is all there are. */

@@ -31,6 +31,16 @@ function libraries(file: string): string[] {
     .map(([, path = ""]) => path);
 }
 
+/** What is in a folder; nothing where it is removed meanwhile. */
+function entries(folder: string): Deno.DirEntry[] {
+  try {
+    return [...Deno.readDirSync(folder)];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
 /** An empty root. */
 export class EmptyRoot extends Folder {
   /** @param host A program whose shared libraries are put there. */
@@ -50,9 +60,7 @@ export class EmptyRoot extends Folder {
   files(but: readonly string[] = []): string[] {
     const found: string[] = [];
     const look = (folder: string): void => {
-      for (
-        const { name, isDirectory } of Deno.readDirSync(this.path + folder)
-      ) {
+      for (const { name, isDirectory } of entries(this.path + folder)) {
         const path = `${folder}/${name}`;
         if (but.includes(path)) continue;
         if (isDirectory) look(path);

@@ -74,7 +74,7 @@ testWhere(
     assertEquals(
       stdout.match(/^removed .*100 bytes/gm)?.length,
       2,
-      "the orphans beside it",
+      `the orphans beside it: ${said}`,
     );
     assertMatch(stdout, /"removed":\s*\[\]/);
     assertMatch(stdout, /"reason":\s*"partition 0 of /);

@@ -24,6 +24,14 @@ Deno.test("census() counts every pid that a process has anywhere", () => {
   assertEquals([...alive].sort((a, b) => a - b), [1, 7, 900]);
 });
 
+Deno.test("census() counts nobody where a process ends while it is looked at", () => {
+  const { alive } = census({
+    namespace: INITIAL,
+    processes: [seen(1), seen(900, "0")],
+  });
+  assertEquals([...alive], [1, 900]);
+});
+
 Deno.test("census() says where the living may be hidden", () => {
   const processes = [seen(1), seen(2)];
   const inside = { namespace: "pid:[4026532449]", processes };
