@@ -2,7 +2,8 @@
  * Who may knock: connections of peers that have not shown yet who they are.
  * They are few at a time, each for a limited time, and each address has so
  * many in a second, so that a crowd takes neither memory nor the turn of
- * others. A peer that is slow makes room for one that comes.
+ * others. Where all places are taken the address that has most of them makes
+ * room, so that a crowd pushes its own out and not a peer that is slow.
  * @module
  */
 
@@ -29,6 +30,7 @@ export interface Guest extends Disposable {
 }
 
 interface Waiting {
+  readonly address: string;
   readonly close: () => void;
   evicted: boolean;
 }
@@ -78,9 +80,26 @@ export class Admission {
     return count <= this.#limits.perSecond;
   }
 
+  /** Of the address with the most places, the one that has waited longest. */
+  #crowding(): Waiting | undefined {
+    const firsts = new Map<string, { one: Waiting; count: number }>();
+    let most: { one: Waiting; count: number } | undefined;
+    for (const one of this.#waiting) {
+      const found = firsts.getOrInsertComputed(
+        one.address,
+        () => ({ one, count: 0 }),
+      );
+      found.count++;
+    }
+    for (const found of firsts.values()) {
+      if (most === undefined || found.count > most.count) most = found;
+    }
+    return most?.one;
+  }
+
   /**
-   * Lets a connection in; where all places are taken the one that has waited
-   * longest goes.
+   * Lets a connection in; where all places are taken one goes: of the address
+   * that has most of them, the one that has waited longest.
    *
    * @param address Where it comes from.
    * @param close Closes it.
@@ -92,15 +111,15 @@ export class Admission {
       return undefined;
     }
     if (this.#waiting.size >= this.#limits.open) {
-      const [oldest] = this.#waiting;
-      if (oldest !== undefined) {
-        this.#waiting.delete(oldest);
+      const one = this.#crowding();
+      if (one !== undefined) {
+        this.#waiting.delete(one);
         this.evicted++;
-        oldest.evicted = true;
-        oldest.close();
+        one.evicted = true;
+        one.close();
       }
     }
-    const waiting: Waiting = { close, evicted: false };
+    const waiting: Waiting = { address, close, evicted: false };
     this.#waiting.add(waiting);
     const known = (): void => void this.#waiting.delete(waiting);
     return {

@@ -33,6 +33,13 @@ const NO_KEY = new Uint8Array(32);
 export class HandshakeError extends Error {
   /** Name of the class. */
   override name = "HandshakeError";
+  /** What it was to say when it closed the connection instead. */
+  readonly unsaid: "greeting" | "proof" | undefined;
+
+  constructor(message: string, unsaid?: "greeting" | "proof") {
+    super(message);
+    this.unsaid = unsaid;
+  }
 }
 
 /** What both ends need of a connection. */
@@ -72,13 +79,14 @@ interface Hello {
 export async function readExactly(
   connection: Duplex,
   into: Uint8Array<ArrayBuffer>,
-  what: string,
+  what: "greeting" | "proof" | "message",
 ): Promise<Uint8Array<ArrayBuffer>> {
   for (let at = 0; at < into.length;) {
     const n = await connection.read(into.subarray(at));
     if (n === null) {
       throw new HandshakeError(
         `it closed after ${at} of ${into.length} bytes of its ${what}`,
+        at === 0 && what !== "message" ? what : undefined,
       );
     }
     at += n;
@@ -330,7 +338,7 @@ export async function initiate(
     const hangsUp = error instanceof HandshakeError ||
       error instanceof Deno.errors.ConnectionReset;
     if (!hangsUp || !mine.keyed) throw error;
-    throw new HandshakeError("it does not accept our key (--key)");
+    throw new HandshakeError("it does not accept our key (--key)", "proof");
   }
   const good = await agrees(
     key,

@@ -39,8 +39,10 @@ const PATIENCE_MS = 5000;
 const NEVER = new AbortController().signal;
 /** Requests that are answered at once, of peers that have the key. */
 const MAX_ANSWERING = 64;
-/** How often one that was turned away at the door knocks again. */
+/** How often one that was turned away at the door knocks. */
 const KNOCKS = 5;
+/** How often where it may be the key that is not accepted. */
+const KEY_KNOCKS = 3;
 const KNOCK_MS = 300;
 
 function options(
@@ -62,13 +64,19 @@ function decode(bytes: Uint8Array): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Closed before anything was said: the door was crowded. */
-function turnedAway(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.BrokenPipe ||
-    error instanceof HandshakeError && / 0 of \d+ bytes of its greeting/.test(
-        error.message,
-      );
+/**
+ * How often to knock where this was the answer. What is closed before anything
+ * was said was turned away: the door was crowded. Closed later it may have made
+ * room for others, or shown a wrong key: that looks the same.
+ */
+function knocksFor(error: unknown): number {
+  if (error instanceof HandshakeError) {
+    if (error.unsaid === undefined) return 1;
+    return error.unsaid === "proof" ? KEY_KNOCKS : KNOCKS;
+  }
+  const closed = error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.BrokenPipe;
+  return closed ? KNOCKS : 1;
 }
 
 async function exchange(
@@ -92,7 +100,7 @@ async function exchange(
     } catch (error) {
       const waitMs = KNOCK_MS * knock * (0.5 + Math.random());
       if (
-        !turnedAway(error) || knock === KNOCKS ||
+        knock >= knocksFor(error) ||
         performance.now() + waitMs > end
       ) throw error;
       await new Promise((resolve) => setTimeout(resolve, waitMs));

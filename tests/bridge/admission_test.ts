@@ -60,3 +60,16 @@ Deno.test("Admission.enter() makes room: who has waited longest goes, who is kno
   enter("fourth");
   assertEquals([closed, door.open, door.evicted], [["first"], 2, 1]);
 });
+
+Deno.test("Admission.enter() makes room at the cost of the address with most places", () => {
+  const door = new Admission({ open: 4, perSecond: 100 }, () => 0);
+  const closed: string[] = [];
+  const enter = (address: string, name: string): void =>
+    void door.enter(address, () => closed.push(name));
+  enter("honest", "slow"); // the oldest of all
+  for (const n of [1, 2, 3]) enter("crowd", `crowd ${n}`);
+  for (const n of [4, 5, 6]) enter("crowd", `crowd ${n}`);
+  assertEquals(closed, ["crowd 1", "crowd 2", "crowd 3"]);
+  for (const n of [1, 2, 3]) enter(`other ${n}`, `other ${n}`);
+  assertEquals(closed.slice(3), ["crowd 4", "crowd 5", "slow"]);
+});
