@@ -8,7 +8,6 @@ import { basename } from "@std/path";
 import type { AxisOrder } from "../stream/format.ts";
 import { FORMAT_NAMES, type FormatName } from "../stream/formats.ts";
 import { isStreamPath, requireName, SUFFIX } from "../stream/names.ts";
-import { localTime } from "../stream/times.ts";
 import type { Arguments, OptionSpec } from "./args.ts";
 import { integerFrom } from "./args.ts";
 import { UsageError } from "./errors.ts";
@@ -39,21 +38,6 @@ export const JSON_OPTION: OptionSpec = {
   name: "json",
   help: "print JSON",
 };
-
-/** `--local`. */
-export const LOCAL_OPTION: OptionSpec = {
-  name: "local",
-  help: "times in this host's zone instead of UTC",
-};
-
-/** How times are shown: as they are, or in the host's zone. */
-export function timesOf(args: Arguments): (iso: string) => string {
-  if (!args.flag("local")) return (iso) => iso;
-  if (args.flag("json")) {
-    throw new UsageError("--json is always in UTC: it takes no --local");
-  }
-  return localTime;
-}
 
 /** Where streams are, and how their axes are to be understood. */
 export interface Place {

@@ -4,14 +4,13 @@ import { defineCommand } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns, jsonValue } from "../cli/output.ts";
+import { LOCAL_OPTION, timesOf } from "../cli/local_time.ts";
 import {
   AXIS_ORDER,
   DIR,
   JSON_OPTION,
-  LOCAL_OPTION,
   type NamedStream,
   namedStream,
-  timesOf,
 } from "../cli/shared_options.ts";
 import { describeStream, type StreamDescription } from "../stream/describe.ts";
 import { Stream } from "../stream/stream.ts";

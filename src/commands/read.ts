@@ -4,14 +4,13 @@ import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { jsonValue } from "../cli/output.ts";
+import { LOCAL_OPTION, timesOf } from "../cli/local_time.ts";
 import {
   AXIS_ORDER,
   DIR,
   JSON_OPTION,
-  LOCAL_OPTION,
   type NamedStream,
   namedStream,
-  timesOf,
 } from "../cli/shared_options.ts";
 import { WAIT, waitOf, waitWrites } from "../cli/wait_options.ts";
 import { openSink, partName, type Sink } from "../cli/sink.ts";

@@ -5,12 +5,8 @@ import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import { columns as aligned, printable } from "../cli/output.ts";
-import {
-  DIR,
-  JSON_OPTION,
-  LOCAL_OPTION,
-  timesOf,
-} from "../cli/shared_options.ts";
+import { LOCAL_OPTION, timesOf } from "../cli/local_time.ts";
+import { DIR, JSON_OPTION } from "../cli/shared_options.ts";
 import { COLOR_DEPTHS, type ColorDepth } from "../image/canvas.ts";
 import { Board, type BoardOptions } from "../top/board.ts";
 import { STATE_VARIABLE, stateFolder } from "../channels/place.ts";

@@ -16,6 +16,7 @@ import {
   type StreamFormat,
 } from "./format.ts";
 import { formatNamed } from "./formats.ts";
+import { encodeKeywords } from "./keywords.ts";
 import { MAX_PATH_BYTES, SUFFIX } from "./names.ts";
 import type { CreateOptions } from "./stream_options.ts";
 import { kindOf, MAX_PIXELS, pixelCount, TYPES } from "./types.ts";
@@ -188,6 +189,10 @@ export function createFile(
     try {
       mapping.useTable(layout.table);
       if (layout.semaphoreNames.length === 0) mapping.semaphores.init();
+      mapping.store(
+        layout.table.keywords,
+        encodeKeywords([], layout.keywordCount, layout.keywordRecord),
+      );
       format.initialise(
         layout,
         spec,

@@ -35,7 +35,6 @@ import {
 } from "./format.ts";
 import { isFault } from "./checked_size.ts";
 import { putText, text, viewOf } from "./header_bytes.ts";
-import { encodeKeywords } from "./keywords.ts";
 import { pixelCount, slicesOf } from "./types.ts";
 
 const SEMAPHORES = 10;
@@ -298,14 +297,11 @@ export const dao: StreamFormat = {
   },
 
   initialise(
-    layout: Layout,
+    _layout: Layout,
     spec: CreateSpec,
     store: (offset: number, bytes: Uint8Array<ArrayBuffer>) => void,
     facts: CreateFacts,
   ): void {
-    const { table } = layout;
-    const count = table.keywordBytes / KEYWORD_BYTES;
-    store(table.keywords, encodeKeywords([], count, KEYWORD_BYTES));
     const claims = claimsOf(facts.path, spec);
     for (let k = spec.depth - 1; k >= 0; k--) {
       store(k * RECORD_BYTES, recordBytes(claims, spec, facts, k === 0));

@@ -185,7 +185,8 @@ export interface StreamFormat {
    */
   incarnation?(load: LoadBytes): string;
   /**
-   * Writes a new stream's blocks; the file is all zeros.
+   * Writes a new stream's blocks but for its keywords, which are free already;
+   * else the file is all zeros.
    *
    * @param store Stores bytes at an offset.
    * @param facts Facts of the moment.

@@ -17,7 +17,6 @@ import {
   type StreamFormat,
   StreamFormatError,
 } from "./format.ts";
-import { encodeKeywords } from "./keywords.ts";
 import { printable, putText, text, timeAt, viewOf } from "./header_bytes.ts";
 import { checkedSize, type Fault, fault, isFault } from "./checked_size.ts";
 import {
@@ -436,7 +435,6 @@ export const imageStreamIo: StreamFormat = {
     facts: CreateFacts,
   ): void {
     const { table } = layout;
-    store(table.keywords, encodeKeywords([], spec.keywords, KEYWORD_BYTES));
     const nobody = new Uint8Array(4 * table.semCount).fill(0xFF); // -1
     store(table.readerPids, nobody);
     store(table.writerPids, nobody);
