@@ -87,11 +87,10 @@ export interface TerminalOptions {
   readonly cwd: string;
 }
 
-let count = 0;
-
 /** A terminal with a shell in it; disposing ends both. */
 export class Terminal implements AsyncDisposable {
-  readonly #socket = `shmim-${Deno.pid}-${count++}`;
+  // Test files that run side by side are threads of one process.
+  readonly #socket = `shmim-test-${crypto.randomUUID()}`;
 
   /** Opens a terminal. */
   static async open(options: TerminalOptions): Promise<Terminal> {

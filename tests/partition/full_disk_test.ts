@@ -8,10 +8,16 @@ import { until } from "../_support/cli.ts";
 import { Host } from "./_support.ts";
 import { Sites } from "./_site.ts";
 
-/** Segments that a process made, but for a bell: that goes with its users. */
+/** No other test of this process makes segments of this size. */
+const BYTES = 76_543;
+const MOST_BESIDE = 10_000;
+
+/** Segments of the size that a process made. */
 function madeBy(pid: number): number {
-  return listSegments()
-    .filter(({ creatorPid, removed }) => creatorPid === pid && !removed).length;
+  return listSegments().filter(({ creatorPid, size, removed }) =>
+    creatorPid === pid && !removed && size >= BYTES &&
+    size < BYTES + MOST_BESIDE
+  ).length;
 }
 
 /** While it is there a process cannot write the list: as on a full disk. */
@@ -30,10 +36,10 @@ Deno.test("Xp: no segment is left that nobody knows of, and none attached", () =
   const key = xp.ftok(null, 1);
   {
     using _ = full(host.run, Deno.pid);
-    assertThrows(() => xp.shmget(key, 4096, IPC_CREAT));
+    assertThrows(() => xp.shmget(key, BYTES, IPC_CREAT));
     assertEquals(madeBy(Deno.pid), before);
   }
-  const id = xp.shmget(key, 4096, IPC_CREAT);
+  const id = xp.shmget(key, BYTES, IPC_CREAT);
   {
     using _ = full(host.run, Deno.pid);
     assertThrows(() => xp.shmat(id));
@@ -49,7 +55,7 @@ Deno.test("a copy that cannot be written down is not made, and made once later",
   await sites.up();
   const [one, two] = [sites.at(1), sites.at(2)];
   const key = one.xp.ftok(null, 1);
-  one.xp.shmget(key, 4096, IPC_CREAT);
+  one.xp.shmget(key, BYTES, IPC_CREAT);
   await using program = two.program();
   // What carries is there before the disk is full.
   assertEquals(await program.says(`xp.shmget(${key + 1}, 8)`), {
@@ -61,7 +67,7 @@ Deno.test("a copy that cannot be written down is not made, and made once later",
   const pid = ferry?.pid ?? 0;
   {
     using _ = full(two.run, pid);
-    await program.begin(`return xp.shmget(${key}, 4096)`);
+    await program.begin(`return xp.shmget(${key}, ${BYTES})`);
     await two.daemon?.says(/segments\.json/);
     await until("none is left", () => madeBy(pid) === 0);
   }

@@ -23,7 +23,7 @@ import { Folder } from "../_support/folder.ts";
 import { Foreign } from "../_support/foreign.ts";
 import { flush } from "../_support/semaphores.ts";
 import { all, program, reportSkip, root, testWhere } from "../_support/skip.ts";
-import { run } from "../_support/child.ts";
+import { moduleUrl, run, runCode } from "../_support/child.ts";
 
 function params(file: ManifestFile): NonNullable<ManifestFile["params"]> {
   if (file.params === undefined) throw new Error(`${file.path}: no params`);
@@ -194,20 +194,18 @@ Deno.test("Stream.create() makes the log semaphore shared between processes", ()
   assertEquals(file.int32(stream.layout.table.logSem + offset), 128);
 });
 
-Deno.test("Stream.create() leaves the umask alone and sets the mode itself", () => {
+Deno.test("Stream.create() leaves the umask alone and sets the mode itself", async () => {
   using folder = new Folder();
-  const old = Deno.umask(0o077);
-  try {
-    using stream = Stream.create("cam", {
-      dir: folder.path,
-      size: [4],
-      type: "u8",
-    });
-    assertEquals((Deno.statSync(stream.path).mode ?? 0) & 0o777, 0o666);
-    assertEquals(Deno.umask(), 0o077);
-  } finally {
-    Deno.umask(old);
-  }
+  // In a process of its own: this one's is that of other tests, too.
+  const { code, stdout, stderr } = await runCode(`
+    import { Stream } from "${moduleUrl("src/stream/stream.ts")}";
+    Deno.umask(0o077);
+    const of = { dir: "${folder.path}", size: [4], type: "u8" };
+    using stream = Stream.create("cam", of);
+    const { mode } = Deno.statSync(stream.path);
+    console.log((mode & 0o777).toString(8), Deno.umask().toString(8));
+  `);
+  assertEquals([code, stdout], [0, "666 77\n"], stderr);
 });
 
 Deno.test("Stream.create() leaves nothing but the stream behind", () => {
