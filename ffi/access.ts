@@ -65,12 +65,23 @@ export function requireVariable(name: string): void {
 /** Variables that were looked at, permitted or not. */
 export const lookedAt: Set<string> = new Set();
 
+/** Variables that must be permitted where they are looked at. */
+const insisted: Set<string> = new Set();
+
+/** From now on {@linkcode variable} refuses where this one is not permitted. */
+export function insistOn(name: string): void {
+  insisted.add(name);
+}
+
 /**
  * Reads a variable that may not be permitted: then it counts as not set, and
  * nobody is asked.
+ *
+ * @throws {Deno.errors.NotCapable} where somebody insists on it.
  */
 export function variable(name: string): string | undefined {
   lookedAt.add(name);
+  if (insisted.has(name)) requireVariable(name);
   const descriptor = { name: "env", variable: name } as const;
   return Deno.permissions.querySync(descriptor).state === "granted"
     ? Deno.env.get(name)

@@ -11,7 +11,7 @@
  */
 
 import { basename } from "@std/path";
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../std/path/from_file_url.ts";
 
 const CLI = fromFileUrl(new URL("../cli.ts", import.meta.url));
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../std/path/from_file_url.ts";
 import { Arguments } from "../src/cli/args.ts";
 import { GENERAL, permissionSet, union } from "../src/cli/needs.ts";
 import { COMMANDS } from "../src/commands/table.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../std/path/from_file_url.ts";
 import { ChannelFiles } from "../src/channels/state.ts";
 import { Stream } from "../src/stream/stream.ts";
 import type { DataType } from "../src/stream/types.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../../std/path/from_file_url.ts";
 import {
   type Bench,
   compare,

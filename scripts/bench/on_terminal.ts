@@ -1,6 +1,6 @@
 /** What a command costs that draws on a terminal. @module */
 
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../../std/path/from_file_url.ts";
 import type { Bench } from "./figure.ts";
 
 const CLI = fromFileUrl(new URL("../../cli.ts", import.meta.url));

@@ -6,7 +6,7 @@
  */
 
 import { basename, dirname, join } from "@std/path";
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../../std/path/from_file_url.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 const TABLE = "src/commands/table.ts";

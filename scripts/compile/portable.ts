@@ -6,7 +6,7 @@
  */
 
 import { crc32, deflateRawSync } from "node:zlib";
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../../std/path/from_file_url.ts";
 import { compile } from "../build.ts";
 import type { Target } from "./targets.ts";
 

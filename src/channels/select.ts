@@ -3,7 +3,7 @@
  * @module
  */
 
-import { globToRegExp } from "@std/path/glob-to-regexp";
+import { globToRegExp } from "../../std/path/glob_to_regexp.ts";
 import { type Channel, type ChannelTable, type Host, hostOf } from "./table.ts";
 import type { Task } from "./serve.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { parse } from "@std/toml";
+import { parse } from "../../std/toml.ts";
 
 /** A place in a text, both counted from 1. */
 export interface Place {

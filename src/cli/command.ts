@@ -22,6 +22,11 @@ export interface Command<Options = unknown> {
   readonly usage: readonly string[];
   /** What it does, in a few sentences. */
   readonly description: string;
+  /**
+   * It changes nothing, whatever it is told: a missing permission is named
+   * where it is met, and what it needs is not worked out before.
+   */
+  readonly readsOnly?: true;
   /** Its options, in the order of the help. */
   readonly options: readonly OptionSpec[];
   /** Examples: what to type, and what for. */

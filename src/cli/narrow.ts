@@ -9,37 +9,11 @@ import { basename, resolve } from "@std/path";
 import { LIBC_PATHS, processExists } from "../../ffi/libc.ts";
 import { helperPath } from "../../ffi/helper.ts";
 import { NARROWED, PROGRAM } from "./program.ts";
+import { granted, unscoped } from "./surplus.ts";
 import type { NarrowCall } from "./serve.ts";
 import { allVariables, libraries, type Needs } from "./needs.ts";
 
 type Descriptor = Deno.PermissionDescriptor;
-
-function granted(descriptor: Descriptor): boolean {
-  return Deno.permissions.querySync(descriptor).state === "granted";
-}
-
-/** No command needs any of these: a scoped permission takes its place. */
-const UNSCOPED: readonly Descriptor[] = [
-  { name: "write", path: "/" },
-  { name: "read", path: "/" },
-  { name: "net" },
-  { name: "run" },
-  { name: "env" },
-  { name: "sys" },
-  { name: "import" },
-  // A compiled program carries the helper: there is no path to name.
-  ...Deno.build.standalone ? [] : [{ name: "ffi", path: "/" } as const],
-];
-
-/**
- * How much the program was started with: `some` unscoped permission, `all`
- * of them, or `none`. Scopes that somebody chose count as meant.
- */
-export function unscoped(): "none" | "some" | "all" {
-  const count = UNSCOPED.filter(granted).length;
-  if (count === 0) return "none";
-  return count === UNSCOPED.length ? "all" : "some";
-}
 
 function pathsOf(
   name: "read" | "write",

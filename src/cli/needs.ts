@@ -5,16 +5,21 @@
  * @module
  */
 
-import { dirname, resolve } from "@std/path";
+import { dirname, join, resolve } from "@std/path";
 import { lookedAt, requireVariable, variable } from "../../ffi/access.ts";
 import { helperPath } from "../../ffi/helper.ts";
-import { realPath } from "../../ffi/files.ts";
+import { listLinks, realPath } from "../../ffi/files.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
 import { SEMAPHORE_FOLDER } from "../../ffi/named_semaphores.ts";
 import { showEndpoint } from "../bridge/endpoint.ts";
 import { type FormatName, formatNamed } from "../stream/formats.ts";
 import { semaphoreFiles } from "../stream/semaphore_files.ts";
-import { DEFAULT_FOLDERS, streamFolder, streamPlace } from "../stream/names.ts";
+import {
+  DEFAULT_FOLDERS,
+  streamFolder,
+  streamPlace,
+  SUFFIX,
+} from "../stream/names.ts";
 import type { Command } from "./command.ts";
 import { CommandError } from "./errors.ts";
 import { PROGRAM } from "./program.ts";
@@ -51,6 +56,8 @@ export interface Scope {
   companions(format: FormatName | undefined): string[];
   /** The folder of a stream, where files are made or listed. */
   folder(name: string | undefined, dir?: string): string[];
+  /** What the links of streams in a folder lead to, where that may be read. */
+  links(folder: string): string[];
   /** A file of the user's. */
   file(path: string): string[];
   /** A host to connect to, or an address to listen on. */
@@ -70,6 +77,19 @@ export function withTarget(path: string): string[] {
   }
 }
 
+/** What links of a folder lead to elsewhere. */
+function linkTargets(folder: string): string[] {
+  try {
+    const paths = listLinks(folder)
+      .filter((name) => name.endsWith(SUFFIX))
+      .flatMap((name) => withTarget(join(folder, name)));
+    return readable(paths.filter((path) => dirname(path) !== folder));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return []; // listing it will say why
+  }
+}
+
 /** Just what one call needs. */
 export const EXACT: Scope = {
   stream: (name, dir) => {
@@ -85,6 +105,7 @@ export const EXACT: Scope = {
       ? streamFolder(dir)
       : dirname(streamPlace(name, dir).path),
   ],
+  links: linkTargets,
   file: (path) => [path],
   host: (hostname, port) => [showEndpoint(hostname, port)],
   self: () => [Deno.execPath()],
@@ -95,6 +116,7 @@ export const GENERAL: Scope = {
   stream: () => [...DEFAULT_FOLDERS, SEMAPHORE_FOLDER],
   companions: () => [SEMAPHORE_FOLDER],
   folder: () => [...DEFAULT_FOLDERS],
+  links: () => [],
   file: () => [],
   host: () => ["*"],
   self: () => ["deno"],

@@ -110,6 +110,7 @@ export const command = defineCommand<Options>({
   description: "Prints everything that a stream's file says: metadata, " +
     "semaphores, keywords, process trace. Times are UTC, with --local those of " +
     "this host's zone. Changes nothing.",
+  readsOnly: true,
   options: [AXIS_ORDER, LOCAL_OPTION, DIR, JSON_OPTION],
   examples: [["info dm01disp03", "one stream"]],
   samples: [["cam"]],

@@ -1,7 +1,7 @@
 /** `shmim install-names`: the names that people know. @module */
 
 import { join, resolve } from "@std/path";
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../../std/path/from_file_url.ts";
 import { variable } from "../../ffi/access.ts";
 import { makeLink } from "../../ffi/files.ts";
 import { defineCommand, type Io } from "../cli/command.ts";

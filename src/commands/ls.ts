@@ -14,7 +14,6 @@ import {
 import { type GlancedStream, glanceStreams } from "../stream/glance.ts";
 import type { DamagedStream } from "../stream/list.ts";
 import { streamFolder } from "../stream/names.ts";
-import { linkTargets } from "./_link_targets.ts";
 
 interface Options {
   readonly pattern: string | undefined;
@@ -96,6 +95,7 @@ export const command = defineCommand<Options>({
     "semaphores in use, the writer's pid and whether it lives, and where " +
     "links lead; with --watch also rate and age of the last frame, as seen " +
     "while watching. A file that cannot be opened is a row with its reason.",
+  readsOnly: true,
   options: [
     {
       name: "watch",
@@ -125,7 +125,7 @@ export const command = defineCommand<Options>({
   needs({ place: { dir } }, scope): Needs {
     const folders = scope.folder(undefined, dir);
     return {
-      read: [...folders, ...linkTargets(folders, scope)],
+      read: [...folders, ...folders.flatMap(scope.links)],
       libc: true,
     };
   },

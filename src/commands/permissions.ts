@@ -1,6 +1,6 @@
 /** `shmim permissions`: the exact `deno run` line of a call. @module */
 
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../../std/path/from_file_url.ts";
 import { Arguments } from "../cli/args.ts";
 import { type Command, defineCommand } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";

@@ -3,17 +3,12 @@
  * @module
  */
 
+import { insistOn } from "../../ffi/access.ts";
 import { Arguments } from "../cli/args.ts";
 import type { Command, Io } from "../cli/command.ts";
 import { EXIT, UsageError } from "../cli/errors.ts";
-import {
-  canNarrow,
-  requireNeeds,
-  runNarrowed,
-  unscoped,
-} from "../cli/narrow.ts";
-import { exactNeeds } from "../cli/needs.ts";
 import { isNarrowed } from "../cli/program.ts";
+import { unscoped } from "../cli/surplus.ts";
 import { findCommand } from "./find.ts";
 
 /** A word that does not parse is wrong usage, whoever says so. */
@@ -45,6 +40,14 @@ async function elsewhere(
   const surplus = unscoped();
   const stays = module === undefined || args.flag("no-narrow");
   if (stays && surplus === "all") return undefined; // nothing can be missing
+  if (command.readsOnly && surplus === "none") {
+    insistOn("MILK_SHM_DIR");
+    return undefined;
+  }
+  const { exactNeeds } = await import("../cli/needs.ts");
+  const { canNarrow, requireNeeds, runNarrowed } = await import(
+    "../cli/narrow.ts"
+  );
   const needs = await exactNeeds(command, options);
   requireNeeds(needs);
   if (stays || surplus === "none" || !canNarrow(needs, module)) {

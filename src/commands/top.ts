@@ -13,7 +13,6 @@ import { STATE_VARIABLE, stateFolder } from "../channels/place.ts";
 import { type CellContext, COLUMN_IDS, columnOf } from "../top/columns.ts";
 import { showTop, watchOnce } from "../top/live.ts";
 import { Survey } from "../top/survey.ts";
-import { linkTargets } from "./_link_targets.ts";
 
 interface Options {
   readonly board: BoardOptions;
@@ -140,7 +139,7 @@ export const command = defineCommand<Options>({
     return {
       read: [
         ...folders,
-        ...linkTargets(folders, scope),
+        ...folders.flatMap(scope.links),
         ...bridges,
         "/proc",
       ],

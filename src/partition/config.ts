@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parse } from "@std/toml";
+import { parse } from "../../std/toml.ts";
 import { type Endpoint, readEndpoint } from "../bridge/endpoint.ts";
 import { flag, list, positive, text, whole } from "./check.ts";
 import { PartitionError } from "./errors.ts";

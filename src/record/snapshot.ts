@@ -5,7 +5,7 @@
  */
 
 import { join } from "@std/path";
-import { globToRegExp } from "@std/path/glob-to-regexp";
+import { globToRegExp } from "../../std/path/glob_to_regexp.ts";
 import { writeWhole } from "../files/whole_file.ts";
 import { writeFits } from "../fits/mod.ts";
 import { frameInfo } from "../load/frame_info.ts";

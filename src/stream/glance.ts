@@ -208,7 +208,7 @@ export async function glanceStreams(
   const folder = streamFolder(options.dir);
   let names = namesIn(folder);
   if (options.pattern !== undefined) {
-    const { globToRegExp } = await import("@std/path/glob-to-regexp");
+    const { globToRegExp } = await import("../../std/path/glob_to_regexp.ts");
     const glob = globToRegExp(options.pattern);
     names = names.filter((name) => glob.test(name));
   }

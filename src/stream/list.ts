@@ -5,7 +5,7 @@
  */
 
 import { join } from "@std/path";
-import { globToRegExp } from "@std/path/glob-to-regexp";
+import { globToRegExp } from "../../std/path/glob_to_regexp.ts";
 import { describeStream, type StreamDescription } from "./describe.ts";
 import type { AxisOrder } from "./format.ts";
 import { namesIn, streamFolder, SUFFIX } from "./names.ts";

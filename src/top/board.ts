@@ -4,7 +4,7 @@
  * @module
  */
 
-import { globToRegExp } from "@std/path/glob-to-regexp";
+import { globToRegExp } from "../../std/path/glob_to_regexp.ts";
 import { COLUMN_IDS, columnOf, SORT_KEYS, VIEWS } from "./columns.ts";
 import type { TopRow } from "./row.ts";
 

@@ -1,6 +1,6 @@
 /** What was perhaps meant by an unknown word. @module */
 
-import { closestString, levenshteinDistance } from "@std/text";
+import { closestString, levenshteinDistance } from "../../std/text.ts";
 
 /** Says what was perhaps meant, or nothing. */
 export function didYouMean(word: string, known: readonly string[]): string {

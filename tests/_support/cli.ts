@@ -6,7 +6,7 @@
 
 import { COMMANDS } from "../../src/commands/table.ts";
 import { assertEquals } from "@std/assert";
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../../std/path/from_file_url.ts";
 import { Folder } from "./folder.ts";
 
 export { Folder };

@@ -5,7 +5,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join, normalize } from "@std/path";
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../../std/path/from_file_url.ts";
 
 const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 

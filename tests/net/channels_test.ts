@@ -1,7 +1,7 @@
 /** `shmim bridge` between two hosts, by MagAO-X's own table. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { fromFileUrl } from "@std/path/from-file-url";
+import { fromFileUrl } from "../../std/path/from_file_url.ts";
 import { Stream } from "../../src/stream/stream.ts";
 import { ChannelHost } from "../_support/channels.ts";
 import { CLI, Folder, until } from "../_support/cli.ts";

@@ -1,7 +1,7 @@
 /** docs/examples: what systemd and the daemon are to read, they can read. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { parse } from "@std/toml";
+import { parse } from "../../std/toml.ts";
 import { Arguments } from "../../src/cli/args.ts";
 import { COMMANDS } from "../../src/commands/table.ts";
 import { CONFIG_KEYS, readConfig } from "../../src/partition/config.ts";
