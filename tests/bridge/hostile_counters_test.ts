@@ -138,7 +138,8 @@ Deno.test("Receiver.listen() refuses an announcement of 10 TB", async () => {
   assertMatch(receiving.events.text, /allowed \(--max-bytes\)/);
   assertMatch(receiving.events.text, /at most 10000000000/);
   assertEquals(folder.names(), []);
-  assert(Deno.memoryUsage().rss - before < 100 * 2 ** 20);
+  // The least of them is 40 GB; tests beside this one are in this process, too.
+  assert(Deno.memoryUsage().rss - before < 4 * 2 ** 30);
 });
 
 Deno.test("Receiver.listen() takes a frame that comes byte by byte", async () => {
