@@ -15,6 +15,7 @@ import {
   wireFrame,
 } from "../_support/bridge.ts";
 import { Folder, PATIENCE_MS, ROOT, Running, until } from "../_support/cli.ts";
+import { Meanwhile } from "../_support/meanwhile.ts";
 import type { LoopResult, LoopTask } from "./_closed_loop.ts";
 
 async function runLoop(task: LoopTask): Promise<LoopResult> {
@@ -275,17 +276,11 @@ Deno.test("the second of two transmitters to one destination is refused", async 
   await using receiving = new Receiving(there);
   await using _first = new Transmitting(one, "cam", receiving.port);
   await receiving.frames(1);
-  const done = new AbortController();
-  const busy = (async () => { // a silent one would have to make room
-    while (!done.signal.aborted) {
-      first.write(flat(1));
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  })();
+  // A silent one would have to make room.
+  await using busy = new Meanwhile(50, () => first.write(flat(1)));
   await using _second = new Transmitting(two, "cam", receiving.port);
   await receiving.events.said(/refused: "cam" is fed by/);
-  done.abort();
-  await busy;
+  await busy.end();
   using destination = Stream.open("cam", { dir: there.path });
   assertEquals(destination.read().pixels, flat(1));
 });

@@ -21,6 +21,7 @@ import {
   Transmitting,
 } from "../_support/bridge.ts";
 import { Folder } from "../_support/cli.ts";
+import { Meanwhile } from "../_support/meanwhile.ts";
 import { Relay } from "../_support/relay.ts";
 
 const OFFER = {
@@ -116,19 +117,19 @@ Deno.test("half a greeting, silence, and a byte now and then end in time", async
   using silent = await Sender.connect(hasty.port);
   await silent.send(hello().slice(0, 20));
   using slow = await Sender.connect(hasty.port);
-  const dripping = (async () => {
-    for (const byte of hello()) {
-      await slow.send(Uint8Array.of(byte));
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  })().catch(() => {});
+  const bytes = hello().values();
+  await using dripping = new Meanwhile(50, async () => {
+    const { value, done } = bytes.next();
+    if (done) return false;
+    return await slow.send(Uint8Array.of(value)).catch(() => false);
+  });
   using early = await Sender.connect(receiving.port);
   await early.send(MAGIC.slice(0, 3));
   early.close();
   await hasty.events.said(/(greeting|announcement) in 0.3 s/, 2);
   await receiving.events.said(/refused: it closed after 3 of 384 bytes/);
   slow.close();
-  await dripping;
+  await dripping.end();
   await assertServes(receiving);
 });
 

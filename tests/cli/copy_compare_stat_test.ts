@@ -126,6 +126,13 @@ Deno.test("shmim stat counts what passes and what is lost", async () => {
     cam.write(new Float32Array(6).fill(n % 2 === 0 ? 1 : 3));
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+  await until(
+    "nothing left to wake for",
+    () =>
+      cam.semaphores().every(({ readerPid, value }) =>
+        readerPid !== running.pid || value === 0
+      ),
+  );
   assertEquals(await running.end("SIGINT"), 130, running.err);
   const seen = json(running.out);
   assertEquals(seen.frames + seen.lost, 20);

@@ -8,6 +8,7 @@ import {
 } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import { done, Folder, json, Running, shmim, until } from "../_support/cli.ts";
+import { Meanwhile } from "../_support/meanwhile.ts";
 
 function cam(folder: Folder): Stream {
   const stream = Stream.create("cam", {
@@ -34,19 +35,12 @@ async function feeding<T>(
   stream: Stream,
   during: () => Promise<T>,
 ): Promise<T> {
-  const stop = new AbortController();
-  const feed = (async () => {
-    for (let n = 1; !stop.signal.aborted; n++) {
-      stream.write(new Uint16Array(12).fill(n));
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  })();
-  try {
-    return await during();
-  } finally {
-    stop.abort();
-    await feed;
-  }
+  let n = 0;
+  await using _feed = new Meanwhile(
+    5,
+    () => stream.write(new Uint16Array(12).fill(++n)),
+  );
+  return await during();
 }
 
 Deno.test("shmim read prints statistics of the frame that is there", async () => {

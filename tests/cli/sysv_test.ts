@@ -159,8 +159,12 @@ testWhere(
       shmim device SIN 2 --key ${keys.path}:2 --background >/dev/null
       kill -9 $(shmim client --key ${keys.path}:2 --count 1 --json |
         sed 's/.*"pid":\\([0-9]*\\).*/\\1/')
-      sleep 0.1
-      shmim sysv rm --orphans --dry-run
+      for n in $(seq 100); do # it is gone when it is gone
+        said=$(shmim sysv rm --orphans --dry-run)
+        [ $(echo "$said" | grep -c '^would remove') = 2 ] && break
+        sleep 0.1
+      done
+      echo "$said"
       echo left $(ipcs -m | grep -c ^0x)
       shmim sysv rm --orphans
       echo left $(ipcs -m | grep -c ^0x)

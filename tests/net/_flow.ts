@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import type { Stream } from "../../src/stream/stream.ts";
 import { json, type Running, until } from "../_support/cli.ts";
-import { Arrivals, Source } from "./_frames.ts";
+import { Arrivals, pause, Source } from "./_frames.ts";
 import type { NetHost, NetPair, WireCase } from "./_hosts.ts";
 
 /** The port that receivers listen on. */
@@ -135,6 +135,19 @@ export class Flow implements AsyncDisposable {
   /** Stops publishing. */
   async rest(): Promise<void> {
     await this.#source.rest();
+  }
+
+  /** Both ends on a line that is away until they notice, and then back. */
+  async pulledForLong(): Promise<{ tx: NetEnd; rx: NetEnd }> {
+    const { rtc } = this.pair;
+    const { tx, rx } = await this.connect();
+    this.run(100);
+    await pause(300);
+    await rtc.cable("down");
+    await tx.running.says(/warning: [^\n]*(trying again|is silent)/);
+    await rtc.cable("up");
+    await tx.running.says(/connected to [^]*connected to/);
+    return { tx, rx };
   }
 
   /** Starts a receiver, and waits until it listens. */

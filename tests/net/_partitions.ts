@@ -265,6 +265,10 @@ export class Partition implements AsyncDisposable {
   }
 }
 
+/** The camera of {@linkcode Two}, as a file shares and mounts it. */
+export const SHARE = '[[share]]\nstream = "cam"';
+export const MOUNT = '[[mount]]\npartition = 1\nstream = "cam"';
+
 /** Two partitions: 1 on ICC, which has the camera, and 2 on RTC. */
 export class Two implements AsyncDisposable {
   readonly one: Partition;
@@ -290,6 +294,14 @@ export class Two implements AsyncDisposable {
     await Promise.all([this.one.up(), this.two.up()]);
     await this.one.done("share", "cam");
     await this.two.done("mount", "1:cam");
+    await this.crosses();
+  }
+
+  /** Both, told of share and mount by their files; a frame has arrived. */
+  async configured(): Promise<void> {
+    this.one.configure([this.two], [SHARE]);
+    this.two.configure([this.one], [MOUNT]);
+    await Promise.all([this.one.up(), this.two.up()]);
     await this.crosses();
   }
 

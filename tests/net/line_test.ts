@@ -96,13 +96,7 @@ wireTest(
   "a cable pulled for long: both ends find each other again",
   async (pair, wire) => {
     await using flow = new Flow(pair, wire);
-    const { tx, rx } = await flow.connect();
-    flow.run(100);
-    await pause(300);
-    await pair.rtc.cable("down");
-    await tx.running.says(/warning: [^\n]*(trying again|is silent)/);
-    await pair.rtc.cable("up");
-    await tx.running.says(/connected to [^]*connected to/);
+    const { tx, rx } = await flow.pulledForLong();
     const [{ reconnects }] = await flow.finish(tx, rx);
     assertEquals(reconnects, 1);
   },

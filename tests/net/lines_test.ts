@@ -24,6 +24,12 @@ interface Around extends StageOptions {
   readonly says?: readonly RegExp[];
 }
 
+/** A receiver, once it listens: 8803 is 2263 to the kernel. */
+const RECEIVER = [
+  "shmim receive 8803 --bind 192.168.2.3 --allow 192.168.2.2 &",
+  "for n in $(seq 300); do grep -q ':2263 ' /proc/net/tcp && break; sleep 0.1; done",
+];
+
 const CHECKOUT = { cwd: "/path/to/shmim" } as const;
 
 /** What pages take for granted: streams, a file, a host that answers. */
@@ -58,7 +64,7 @@ const AROUND: Readonly<Record<string, Around>> = {
   },
   "docs/doctor.md": {
     before: [
-      "shmim receive 8803 --bind 192.168.2.3 --allow 192.168.2.2 & sleep 1",
+      ...RECEIVER,
       "(umask 077; echo sixteen bytes at least > bridge.key)",
     ],
     says: [/, 0 broken$/m],
@@ -78,7 +84,7 @@ const AROUND: Readonly<Record<string, Around>> = {
       "shmim create cam 50x40 f32",
       ": > /milk/shm/broken.im.shm",
       "echo sixteen bytes at least > ~/.shmim-key",
-      "shmim receive 8803 --bind 192.168.2.3 --allow 192.168.2.2 & sleep 1",
+      ...RECEIVER,
     ],
   },
   "docs/top.md": { before: ["shmim create dm01disp06 50x50 f32"] },

@@ -36,13 +36,7 @@ wireTest(
   "a cable pulled for long: what was missed is counted exactly, on both sides",
   async (pair, wire) => {
     await using flow = new Flow(pair, wire);
-    const { tx, rx } = await flow.connect();
-    flow.run(100);
-    await pause(300);
-    await pair.rtc.cable("down");
-    await tx.running.says(/warning: [^\n]*(trying again|is silent)/);
-    await pair.rtc.cable("up");
-    await tx.running.says(/connected to [^]*connected to/);
+    const { tx, rx } = await flow.pulledForLong();
     await pause(300);
     const [sent, received] = await flow.finish(tx, rx);
     assertEquals(sent.reconnects, 1);

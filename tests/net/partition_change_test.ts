@@ -3,20 +3,14 @@
 import { assertEquals } from "@std/assert";
 import { until } from "../_support/cli.ts";
 import { must, netTest } from "./_hosts.ts";
-import { Two } from "./_partitions.ts";
-
-const SHARE = '[[share]]\nstream = "cam"';
-const MOUNT = '[[mount]]\npartition = 1\nstream = "cam"';
+import { MOUNT, SHARE, Two } from "./_partitions.ts";
 
 netTest(
   "partitions: one comes back at another port, and without what it shared",
   async (pair) => {
     await using both = new Two(pair);
     const { one, two } = both;
-    one.configure([two], [SHARE]);
-    two.configure([one], [MOUNT]);
-    await Promise.all([one.up(), two.up()]);
-    await both.crosses();
+    await both.configured();
     await one.kill();
     one.port = 7101;
     one.configure([two], [SHARE]);
@@ -41,10 +35,7 @@ netTest(
   async (pair) => {
     await using both = new Two(pair);
     const { one, two } = both;
-    one.configure([two], [SHARE]);
-    two.configure([one], [MOUNT]);
-    await Promise.all([one.up(), two.up()]);
-    await both.crosses();
+    await both.configured();
     await two.kill();
     two.configure([one], [`${MOUNT}\nas = "other"`]);
     await two.up();

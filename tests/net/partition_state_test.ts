@@ -5,18 +5,12 @@ import { json, until } from "../_support/cli.ts";
 import { netTest } from "./_hosts.ts";
 import { Two } from "./_partitions.ts";
 
-const SHARE = '[[share]]\nstream = "cam"';
-const MOUNT = '[[mount]]\npartition = 1\nstream = "cam"';
-
 netTest(
   "partitions: the state is cut short on both hosts: all comes back once",
   async (pair) => {
     await using both = new Two(pair);
     const { one, two } = both;
-    one.configure([two], [SHARE]);
-    two.configure([one], [MOUNT]);
-    await Promise.all([one.up(), two.up()]);
-    await both.crosses();
+    await both.configured();
     await two.mount("received");
     const before = [one.running(), two.running()];
     assertEquals(before.map((pumps) => pumps.length), [1, 1]);

@@ -26,6 +26,7 @@ import { Stream } from "../../src/stream/stream.ts";
 import { WAIT_MODES } from "../../src/stream/wait.ts";
 import { askSocket, type Request } from "../../src/partition/control.ts";
 import { done, Folder, Running, until } from "../_support/cli.ts";
+import { Meanwhile } from "../_support/meanwhile.ts";
 
 /** Larger than a page, so that the header may stay where the pixels go. */
 const SIZE = [200, 200];
@@ -235,20 +236,11 @@ for (const [name, words] of COMMANDS) {
       words.map((word) => word.replace("DAO", dao)),
       { folder, cwd: folder.path },
     );
-    const stop = new AbortController();
-    const writing = (async () => {
-      while (!stop.signal.aborted) {
-        other.poke();
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    })();
-    try {
+    {
+      await using _writing = new Meanwhile(20, () => other.poke());
       await until("it has the stream mapped", () => maps(child.pid, "cam"));
       Deno.truncateSync(stream.path, 0);
       assertEquals(await child.ended(), 1, child.err);
-    } finally {
-      stop.abort();
-      await writing;
     }
     assertMatch(child.err, /shrank|never pauses|is not whole|empty/);
     assertEquals(child.err.match(/ at .*\.ts:/), null, "no stack");
