@@ -69,6 +69,21 @@ Deno.test("shmim copy --follow goes on where it cannot look after a name, and sa
   assertEquals(running.err.match(/cannot look/g)?.length, 1);
 });
 
+Deno.test("shmim copy copies no stream into itself", async () => {
+  using folder = new Folder();
+  using from = create(folder, "from");
+  from.poke();
+  Deno.symlinkSync("from.im.shm", folder.stream("alias"));
+  for (const source of ["from", "alias"]) {
+    for (const how of [[], ["--force"], ["--follow"]]) {
+      const words = ["copy", source, "from", ...how];
+      const { code, err } = await shmim(words, { folder });
+      assertEquals([code, from.cnt0, from.presence()], [1, 1n, "same"], err);
+      assertStringIncludes(err, "into itself");
+    }
+  }
+});
+
 Deno.test("shmim copy leaves a target of another shape alone", async () => {
   using folder = new Folder();
   using from = create(folder, "from");
