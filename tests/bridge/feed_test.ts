@@ -4,7 +4,6 @@ import { assertEquals } from "@std/assert";
 import { Feed, type House } from "../../src/bridge/feed.ts";
 import { readHandshake } from "../../src/bridge/milk_wire.ts";
 import { Tally } from "../../src/bridge/session.ts";
-import { Stream } from "../../src/stream/stream.ts";
 import { flat, handshake, wireFrame } from "../_support/bridge.ts";
 import { Folder, until } from "../_support/cli.ts";
 
