@@ -53,6 +53,8 @@ export function takeSocket(socket: ConnectedSocket): number {
  */
 export function limitUnsent(socket: ConnectedSocket, bytes: number): void {
   const fd = takeSocket(socket);
-  helper().shmim_socket_unsent(fd, BigInt(bytes));
+  const limited = helper().shmim_socket_unsent(fd, BigInt(bytes));
   helper().shmim_fd_close(fd);
+  const { hostname, port } = tcp(socket.remoteAddr);
+  check(limited, `limit the connection to ${hostname}:${port}`);
 }

@@ -1,5 +1,6 @@
 /** `shmim copy`: one stream into another, once or from now on. @module */
 
+import { every } from "../bridge/session.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { EXIT } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
@@ -56,17 +57,25 @@ export async function follow(
   const stop = (): void => relay.stop();
   signal.addEventListener("abort", stop);
   if (signal.aborted) stop();
+  const look = (): void => {
+    if (from.presence() === "replaced" || to.presence() !== "same") stop();
+  };
+  const unwatch = every(LIVE_MS, look, (reason) =>
+    out.say(
+      `shmim: cannot look whether "${from.name}" or "${to.name}" was ` +
+        `re-created: ${reason}; going on`,
+    ));
   const timer = setInterval(() => {
     const { frames, skipped, torn } = relay.counters();
     out.live(
       `${from.name} -> ${to.name}: ${frames} frames, ${skipped} skipped, ` +
         `${torn} torn (${relay.state})`,
     );
-    if (from.presence() === "replaced" || to.presence() !== "same") stop();
   }, LIVE_MS);
   try {
     await relay.done;
   } finally {
+    unwatch();
     clearInterval(timer);
     signal.removeEventListener("abort", stop);
   }

@@ -3,7 +3,7 @@
 import type { Schedule } from "../../ffi/pump.ts";
 import type { Arguments } from "../cli/args.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
-import { EXIT, UsageError } from "../cli/errors.ts";
+import { CommandError, EXIT, UsageError } from "../cli/errors.ts";
 import type { Needs } from "../cli/needs.ts";
 import {
   DIR,
@@ -18,8 +18,9 @@ import {
   Recording,
 } from "../record/recording.ts";
 import { replay, type ReplayOptions } from "../record/replay.ts";
-import { parseMoment } from "../record/score.ts";
+import { parseMoment, scoreOf } from "../record/score.ts";
 import { openReplayTarget } from "../record/target.ts";
+import { kindOf } from "../stream/types.ts";
 
 const KEEP = ["counters", "times"] as const;
 const CLOCK_NAMES: Readonly<Record<string, FrameClock>> = {
@@ -56,6 +57,14 @@ async function run(
   for (const next of more) {
     recordings.push(open.use(await Recording.open(next)));
   }
+  for (const { path, size, type } of recordings) {
+    if (first.fits({ size, type })) continue;
+    throw new CommandError(
+      `"${path}" holds frames of ${kindOf({ size, type })}, ` +
+        `"${first.path}" of ${kindOf(first)}`,
+    );
+  }
+  scoreOf(recordings, options); // no stream is made that nothing plays into
   const stream = open.use(openReplayTarget(first, target));
   const { frames, underruns, lateness } = await replay(stream, recordings, {
     ...options,

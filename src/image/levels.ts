@@ -59,7 +59,8 @@ export function quantile(sorted: Float64Array, part: number): number {
  *
  * @param rule What they follow; 100 percent is from smallest to largest.
  * @param range Smallest and largest value, exact.
- * @param sorted A sample, for percentiles.
+ * @param sorted A sample of the finite values, for percentiles, and where the
+ * range is infinite.
  * @param symmetric Whether zero is to be in the middle.
  */
 export function findCuts(
@@ -74,8 +75,9 @@ export function findCuts(
     low = quantile(sorted, tail);
     high = quantile(sorted, 1 - tail);
   }
-  if (!Number.isFinite(low)) low = 0;
-  if (!Number.isFinite(high)) high = low;
+  // One pixel that is infinite must not take the shades of all others.
+  if (!Number.isFinite(low)) low = sorted[0] ?? 0;
+  if (!Number.isFinite(high)) high = sorted.at(-1) ?? low;
   if (!symmetric) return { low, high };
   const most = Math.max(Math.abs(low), Math.abs(high));
   return { low: -most, high: most };
@@ -94,6 +96,11 @@ export function stretch(
   symmetric = false,
 ): (value: number) => number {
   const span = high - low;
+  if (span === Infinity && Number.isFinite(low) && Number.isFinite(high)) {
+    // Far apart: half of each is as good, and a number.
+    const place = stretch({ low: low / 2, high: high / 2 }, log, symmetric);
+    return (value) => place(value / 2);
+  }
   if (!(span > 0)) return () => 0.5;
   if (!log) return (value) => (value - low) / span;
   const whole = Math.log1p(DEPTH);
@@ -143,7 +150,7 @@ export function valueAt(
   let below = low;
   let above = high;
   for (let i = 0; i < 50; i++) {
-    const middle = (below + above) / 2;
+    const middle = below / 2 + above / 2;
     if (place(middle) < wanted) below = middle;
     else above = middle;
   }

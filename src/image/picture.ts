@@ -7,7 +7,14 @@
 import type { PixelArray } from "../stream/types.ts";
 import { Canvas, type ColorDepth, DEFAULT, Pen } from "./canvas.ts";
 import { type ColorMap, colorMap, SHADES } from "./colormap.ts";
-import { BAD, FULL, stretch, toShades } from "./levels.ts";
+import {
+  BAD,
+  findCuts,
+  FULL,
+  sampleSorted,
+  stretch,
+  toShades,
+} from "./levels.ts";
 import { resample } from "./resample.ts";
 import { pixelStatistics } from "./stats.ts";
 
@@ -169,7 +176,11 @@ export function drawPicture(
   const plane = { values, saturated: undefined, width, height };
   const small = resample(plane, dots.width, dots.height);
   const { min, max } = pixelStatistics(small.values);
-  const cuts = { low: Number(min ?? 0), high: Number(max ?? 0) };
+  const cuts = findCuts(
+    { kind: "percentile", percent: 100 },
+    { low: Number(min ?? NaN), high: Number(max ?? NaN) },
+    sampleSorted(small.values),
+  );
   const shades = toShades(small.values, undefined, stretch(cuts));
   const lines = Math.ceil(dots.height / dotsPerRow(depth));
   const canvas = new Canvas(dots.width, lines);

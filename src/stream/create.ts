@@ -129,13 +129,15 @@ function exists(path: string): boolean {
   return statFile(path, { follow: false }) !== undefined;
 }
 
+const MODE = 0o666;
+
 /**
  * Makes the semaphores that are files of their own, as far as they are
  * missing.
  *
  * @returns Whether any was there.
  */
-export function makeSemaphores(layout: Layout, mode: number): boolean {
+export function makeSemaphores(layout: Layout, mode = MODE): boolean {
   const made = layout.semaphoreNames.map((name) => makeSemaphore(name, mode));
   return made.includes(false);
 }
@@ -221,7 +223,7 @@ export function createFile(
 
 /**
  * Makes the file of a new stream, or, where one that is there is to be reused,
- * completes its semaphores and says what it must be like.
+ * says what it must be like.
  *
  * @returns The layout to be held against what is there; `undefined`: made.
  * @throws {StreamExistsError} where one is in the way.
@@ -239,14 +241,11 @@ export function makeOrPlan(
   }
   const format = formatNamed(options.format ?? "isio");
   const spec = specOf(name, options);
-  const mode = options.mode ?? 0o666;
   if (there !== undefined && existing === "reuse") {
-    const planned = format.plan(path, spec);
-    makeSemaphores(planned, mode);
-    return planned;
+    return format.plan(path, spec);
   }
   createFile(path, format, spec, {
-    mode,
+    mode: options.mode ?? MODE,
     replace: existing === "replace",
     onWarning: options.onWarning,
   });

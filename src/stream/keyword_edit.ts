@@ -5,9 +5,22 @@
 
 import type { Keyword } from "./keywords.ts";
 
+const WHOLE = /^([+-]?\d+|0x[\da-f]+)$/i;
+const INFINITE = /^[+-]?inf(inity)?$/i;
+
+/** What a text says as a double; `undefined` where it is none. */
+function doubleFrom(text: string): number | undefined {
+  if (/^[+-]?nan$/i.test(text)) return NaN;
+  if (INFINITE.test(text)) return text.startsWith("-") ? -Infinity : Infinity;
+  const number = text.trim() === "" ? NaN : Number(text);
+  return Number.isNaN(number) ? undefined : number;
+}
+
 /**
  * Makes a keyword of a text. Without a type, what reads as a whole number of
- * 64 bits is L, what reads as a number D, everything else S.
+ * 64 bits is L, what reads as a number D, everything else S. Nothing is
+ * rounded unasked: a larger whole number needs a type, and a number beyond
+ * the doubles is none.
  *
  * @param name Its name.
  * @param text Its value as typed.
@@ -21,14 +34,22 @@ export function keywordFrom(
   comment: string,
   type?: Keyword["type"],
 ): Keyword {
-  const whole = /^[+-]?\d+$/.test(text) ? BigInt(text) : undefined;
+  const whole = WHOLE.test(text) ? BigInt(text) : undefined;
   const fits = whole !== undefined && BigInt.asIntN(64, whole) === whole;
-  const number = text.trim() === "" ? NaN : Number(text);
-  const numeric = !Number.isNaN(number) || /^[+-]?nan$/i.test(text);
-  const found = type ?? (fits ? "L" : numeric ? "D" : "S");
+  const number = doubleFrom(text);
+  const found = type ??
+    (whole !== undefined ? "L" : number !== undefined ? "D" : "S");
   if (found === "S") return { name, type: "S", value: text, comment };
   if (found === "L" && fits) return { name, type: "L", value: whole, comment };
-  if (found === "D" && numeric) {
+  if (found === "L" && whole !== undefined && type === undefined) {
+    throw new SyntaxError(
+      `"${text}" has more than 64 bits, keyword "${name}" cannot hold it; ` +
+        "--type D stores the nearest double, --type S its text",
+    );
+  }
+  const beyond = number !== undefined && !Number.isFinite(number) &&
+    !Number.isNaN(number) && !INFINITE.test(text);
+  if (found === "D" && number !== undefined && !beyond) {
     return { name, type: "D", value: number, comment };
   }
   throw new SyntaxError(

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { basename, resolve } from "@std/path";
+import { resolve } from "@std/path";
 import { variable } from "../../ffi/access.ts";
 import { listFolder, statFile } from "../../ffi/files.ts";
 import { isType } from "./types.ts";
@@ -119,9 +119,18 @@ export function streamPlace(argument: string, dir?: string): StreamPlace {
   if (!isStreamPath(argument)) {
     return placeIn(streamFolder(dir), argument);
   }
+  // Of what was typed: resolved, "night/" and "night/x/.." are names, too.
+  const last = argument.slice(argument.lastIndexOf("/") + 1);
+  const name = last.endsWith(SUFFIX) ? last.slice(0, -SUFFIX.length) : last;
+  if (name === "") {
+    const shown = argument.toWellFormed().replaceAll(BAD, "?");
+    throw new SyntaxError(`Not a stream: "${shown}" ends without a name`);
+  }
   const path = resolve(argument);
-  const file = path.endsWith(SUFFIX) ? path : path + SUFFIX;
-  return place(requireName(basename(file, SUFFIX)), file);
+  return place(
+    requireName(name),
+    path.endsWith(SUFFIX) ? path : path + SUFFIX,
+  );
 }
 
 /**

@@ -27,9 +27,13 @@ export interface CopyTarget {
  * @param target Where to.
  * @throws {StreamExistsError} where a link, or a stream of another type or
  * size, is in the way.
+ * @throws {RangeError} where it is the source itself.
  */
 export function openTarget(source: Stream, target: CopyTarget): Stream {
   const { path } = streamPlace(target.name, target.dir);
+  if (path === source.path || path === source.realPath) {
+    throw new RangeError(`"${path}" cannot be copied into itself`);
+  }
   const { stream } = openOrMake({
     path,
     doing: "copying",

@@ -6,7 +6,7 @@
 import { taiOffset } from "../../ffi/clock.ts";
 import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import type { Mapping } from "../../ffi/mapping.ts";
-import { differenceOf, makeOrPlan } from "./create.ts";
+import { differenceOf, makeOrPlan, makeSemaphores } from "./create.ts";
 import {
   type AxisOrder,
   type HeaderFields,
@@ -138,18 +138,18 @@ export class Stream {
    */
   static create(stream: string, options: CreateOptions): Stream {
     const { name, path } = streamPlace(stream, options.dir);
+    const how = { writable: true, axisOrder: options.axisOrder };
     const planned = makeOrPlan(name, path, options);
-    if (planned === undefined) {
-      const { axisOrder } = options;
-      return new Stream(name, path, { writable: true, axisOrder });
-    }
-    const there = new Stream(name, path, { writable: true });
+    if (planned === undefined) return new Stream(name, path, how);
+    const there = new Stream(name, path, how);
     const difference = differenceOf(there.layout, planned, options.depth);
-    if (difference !== undefined) {
-      there.close();
-      throw new StreamExistsError(path, difference);
-    }
-    return there;
+    const complete = difference === undefined &&
+      planned.semaphoreNames.length === 0;
+    if (complete) return there;
+    there.close();
+    if (difference !== undefined) throw new StreamExistsError(path, difference);
+    makeSemaphores(planned, options.mode);
+    return new Stream(name, path, how);
   }
 
   /** Data type of the pixels. */

@@ -48,6 +48,42 @@ Deno.test("shmim copy --follow carries every frame of a patient writer", async (
   assertEquals(to.fields().writing, false);
 });
 
+Deno.test("shmim copy --follow goes on where it cannot look after a name, and says so", async () => {
+  using folder = new Folder();
+  using from = create(folder, "from");
+  using to = create(folder, "to");
+  const running = new Running(["copy", "from", "to", "--follow"], { folder });
+  await using _running = running;
+  await until(
+    "a claim",
+    () => from.semaphores().some(({ readerPid }) => readerPid === running.pid),
+  );
+  Deno.renameSync(folder.stream("from"), folder.file("aside"));
+  Deno.symlinkSync("from.im.shm", folder.stream("from")); // a circle
+  await running.says(/cannot look whether "from".*ELOOP.*; going on/);
+  from.write(new Float32Array(6).fill(5));
+  await until("the frame", () => to.cnt0 === 1n);
+  Deno.removeSync(folder.stream("from"));
+  Deno.renameSync(folder.file("aside"), folder.stream("from"));
+  assertEquals(await running.end("SIGINT"), 130, running.err);
+  assertEquals(running.err.match(/cannot look/g)?.length, 1);
+});
+
+Deno.test("shmim copy copies no stream into itself", async () => {
+  using folder = new Folder();
+  using from = create(folder, "from");
+  from.poke();
+  Deno.symlinkSync("from.im.shm", folder.stream("alias"));
+  for (const source of ["from", "alias"]) {
+    for (const how of [[], ["--force"], ["--follow"]]) {
+      const words = ["copy", source, "from", ...how];
+      const { code, err } = await shmim(words, { folder });
+      assertEquals([code, from.cnt0, from.presence()], [1, 1n, "same"], err);
+      assertStringIncludes(err, "into itself");
+    }
+  }
+});
+
 Deno.test("shmim copy leaves a target of another shape alone", async () => {
   using folder = new Folder();
   using from = create(folder, "from");

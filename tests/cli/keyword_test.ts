@@ -45,6 +45,35 @@ Deno.test("shmim keyword stores 64-bit integers exactly and says them so", async
   assertEquals(cam.keywords()[0]?.value, 9223372036854775807n);
 });
 
+Deno.test("shmim keyword takes what is not finite, and hexadecimal numbers", async () => {
+  using folder = new Folder();
+  using cam = stream(folder);
+  await done(["keyword", "cam", "N=nan", "I=-inf", "P=Infinity", "H=0x10"], {
+    folder,
+  });
+  assertEquals(cam.keywords().map(({ type, value }) => [type, value]), [
+    ["D", NaN],
+    ["D", -Infinity],
+    ["D", Infinity],
+    ["L", 16n],
+  ]);
+});
+
+Deno.test("shmim keyword stores a large whole number as what it is told to", async () => {
+  using folder = new Folder();
+  using cam = stream(folder);
+  await done(["keyword", "cam", "D=18446744073709551615", "--type", "D"], {
+    folder,
+  });
+  await done(["keyword", "cam", "S=1844674407370955", "--type", "S"], {
+    folder,
+  });
+  assertEquals(cam.keywords().map(({ value }) => value), [
+    2 ** 64,
+    "1844674407370955",
+  ]);
+});
+
 Deno.test("shmim keyword deletes one and leaves the others readable", async () => {
   using folder = new Folder();
   using cam = stream(folder);
@@ -70,6 +99,8 @@ const REFUSED: readonly (readonly [string, string[], number, string])[] = [
   ["more than there is room for", ["A=1", "B=2", "C=3"], 1, "room for 2"],
   ["a name of 17 bytes", ["ABCDEFGHIJKLMNOPQ=1"], 1, "16 bytes"],
   ["a text that is no number", ["A=x", "--type", "D"], 1, "no value of type D"],
+  ["a whole number of 65 bits", ["A=9223372036854775808"], 1, "64 bits"],
+  ["a number beyond the doubles", ["A=-1e400"], 1, "no value of type D"],
   ["words of both kinds", ["A=1", "B"], 2, "Either"],
   ["a value without a name", ["=1"], 2, "needs a name"],
   ["a comment without a value", ["A", "--comment", "x"], 2, "--comment"],

@@ -43,6 +43,26 @@ Deno.test("findCuts() of an image without any number", () => {
   assertEquals(findCuts(rule, none, new Float64Array(0)), { low: 0, high: 0 });
 });
 
+Deno.test("findCuts() leaves what is infinite beyond the cuts", () => {
+  const rule = { kind: "percentile", percent: 100 } as const;
+  const sorted = Float64Array.of(2, 3, 9);
+  const cuts = (low: number, high: number) =>
+    findCuts(rule, { low, high }, sorted);
+  assertEquals(cuts(-Infinity, 9), { low: 2, high: 9 });
+  assertEquals(cuts(2, Infinity), { low: 2, high: 9 });
+  assertEquals(cuts(-Infinity, Infinity), { low: 2, high: 9 });
+});
+
+Deno.test("stretch() goes from end to end of the doubles", () => {
+  const whole = { low: -Number.MAX_VALUE, high: Number.MAX_VALUE };
+  for (const log of [false, true]) {
+    const place = stretch(whole, log, true);
+    const marks = [whole.low, 0, whole.high].map(place);
+    assertEquals(marks, [0, 0.5, 1]);
+    assertEquals(Math.abs(valueAt(whole, place, 0.5)) < 1e300, true);
+  }
+});
+
 Deno.test("sampleSorted() is sorted, small, finite, and sees every column", () => {
   const values = Float64Array.from({ length: 512 * 512 }, (_, i) => i % 512);
   values[0] = NaN;

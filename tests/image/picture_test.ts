@@ -46,6 +46,13 @@ Deno.test("drawPicture() draws an even image, NaN and infinities as well", () =>
   assertEquals(new Set(even.join("")).size, 1);
   const odd = new Float32Array([NaN, Infinity, -Infinity, 1, 2, 3, 4, 5]);
   assertEquals(drawPicture(odd, [4, 2], PLAIN).length > 0, true);
+  const hot = new Float32Array([0, 5, Infinity, 9]);
+  const [line = ""] = drawPicture(hot, [4, 1], {
+    columns: 4,
+    rows: 1,
+    depth: "none",
+  });
+  assertEquals(new Set(line).size, 3, `the others keep their shades: ${line}`);
   const nothing = drawPicture(new Float32Array(4).fill(NaN), [2, 2], PLAIN);
   assertEquals([...new Set(nothing.join(""))], ["?"]);
 });

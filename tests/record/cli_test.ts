@@ -425,6 +425,8 @@ Deno.test("record and replay say in one line what is wrong", async () => {
   await done(["save", "cam", file], { folder });
   await done(["create", "other", "3x3", "u16"], { folder });
   await done(["create", "wide", "3x3", "u64"], { folder });
+  const square = folder.file("square.fits");
+  await done(["save", "other", square], { folder });
   const cases: [string[], number, RegExp][] = [
     [["record", "cam"], 2, /DIR is missing/],
     [["record", "cam", "cam", "log"], 2, /named twice/],
@@ -435,6 +437,8 @@ Deno.test("record and replay say in one line what is wrong", async () => {
     [["record", "--recover", folder.file("no")], 1, /No such file/],
     [["replay", "cam"], 2, /STREAM is missing/],
     [["replay", file, "cam"], 1, /--rate says how fast/],
+    [["replay", file, "new"], 1, /--rate says how fast/],
+    [["replay", file, square, "new", "--rate", "1"], 1, /3x3 u16.*3x2 u16/],
     [["replay", file, "other", "--rate", "1"], 1, /3x3 u16.*--force/],
     [["replay", file, "cam", "--from", "noon"], 2, /Not a time: "noon"/],
     [["replay", file, "cam", "--keep", "all"], 2, /counters or times/],
@@ -447,4 +451,6 @@ Deno.test("record and replay say in one line what is wrong", async () => {
     assertMatch(outcome.err, message);
     assertEquals(outcome.err.trimEnd().split("\n").length, 1, outcome.err);
   }
+  const made = [...Deno.readDirSync(folder.path)].map(({ name }) => name);
+  assertEquals(made.includes("new.im.shm"), false, "nothing was played");
 });

@@ -19,6 +19,7 @@ import {
   pixelsFrom,
   typeOfCode,
 } from "../_support/fixtures.ts";
+import { DaoFolder } from "../_support/dao.ts";
 import { Folder } from "../_support/folder.ts";
 import { Foreign } from "../_support/foreign.ts";
 import { flush } from "../_support/semaphores.ts";
@@ -234,6 +235,41 @@ Deno.test("Stream.create() reuses a stream of the same type and size", () => {
   stream.write(new Uint8Array([1, 2, 3, 4]));
   using again = Stream.create("cam", { ...options, existing: "reuse" });
   assertEquals([again.cnt0, stream.presence()], [1n, "same"]);
+});
+
+Deno.test("Stream.create() reuses a DAO stream by the axes that were asked for", () => {
+  using folder = new DaoFolder();
+  const options = {
+    format: "dao",
+    size: [4, 3],
+    type: "u8",
+    axisOrder: "c",
+    existing: "reuse",
+  } as const;
+  const path = folder.dao("order");
+  using made = Stream.create(path, options);
+  using again = Stream.create(path, options);
+  assertEquals([made.size, again.size], [[4, 3], [4, 3]]);
+  using reopened = again.reopen();
+  assertEquals(reopened.size, [4, 3]);
+});
+
+Deno.test("Stream.create() makes no semaphore for a stream that it refuses", () => {
+  using folder = new DaoFolder();
+  const path = folder.dao("refused");
+  Stream.create(path, { size: [4], type: "u8" }).close();
+  assertThrows(
+    () =>
+      Stream.create(path, {
+        format: "dao",
+        size: [4],
+        type: "u8",
+        existing: "reuse",
+      }),
+    StreamExistsError,
+    "of format imagestreamio",
+  );
+  assertEquals(folder.semaphores("refused"), []);
 });
 
 Deno.test("Stream.create() does not reuse a stream of another size", () => {

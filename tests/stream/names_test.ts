@@ -59,6 +59,18 @@ Deno.test("streamPlace() takes a path with or without its ending", () => {
   assertEquals(streamPlace("cam.im.shm").path, `${Deno.cwd()}/cam.im.shm`);
 });
 
+for (const path of ["/", "/x/", "./", "/x/.im.shm", ".im.shm"]) {
+  Deno.test(`streamPlace() refuses "${path}", which ends without a name`, () => {
+    assertThrows(() => streamPlace(path), SyntaxError, "ends without a name");
+  });
+}
+
+for (const path of ["/x/y/..", "/x/.", "../..", "./...im.shm"]) {
+  Deno.test(`streamPlace() refuses "${path}", which is a folder`, () => {
+    assertThrows(() => streamPlace(path), SyntaxError, "leads out");
+  });
+}
+
 Deno.test("streamPlace() refuses a path that the original cannot open", () => {
   using folder = new Folder();
   const deep = `${folder.path}/${"d".repeat(150)}`;
