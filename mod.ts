@@ -107,16 +107,16 @@ export {
   shm,
   type ShmOptions,
 } from "./src/stream/shm.ts";
-export {
-  type CreateOptions,
-  type OpenOptions,
-  type PacketOptions,
-  type Presence,
-  type ReadOptions,
-  type SemaphoreInfo,
-  Stream,
-  type WriteOptions,
-} from "./src/stream/stream.ts";
+export { Stream } from "./src/stream/stream.ts";
+export type {
+  CreateOptions,
+  OpenOptions,
+  PacketOptions,
+  Presence,
+  ReadOptions,
+  SemaphoreInfo,
+  WriteOptions,
+} from "./src/stream/stream_options.ts";
 export { isoTime } from "./src/stream/times.ts";
 export type { TraceEntry } from "./src/stream/trace.ts";
 export {

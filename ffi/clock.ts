@@ -57,6 +57,13 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+
+/** Keeps the calling thread asleep: nothing else runs on it meanwhile. */
+export function standStill(ms: number): void {
+  Atomics.wait(NEVER, 0, 0, ms);
+}
+
 /** Resident memory of this process in bytes. */
 export function processMemory(): number {
   return check(helper().shmim_process_memory(), "read the memory in use");

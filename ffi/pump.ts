@@ -8,7 +8,8 @@ import { SystemError } from "./errno.ts";
 import { helper } from "./helper.ts";
 import type { Mapping } from "./mapping.ts";
 import { type ConnectedSocket, takeSocket } from "./socket.ts";
-import { putWait, type WaitSettings } from "./wait.ts";
+import { putWait, WAIT_WORDS, type WaitSettings } from "./wait.ts";
+import { newWords, wordsOf } from "./words.ts";
 
 /** Buckets of the latency histogram: 16 for each power of two, from 1 ns. */
 const BUCKETS = 640;
@@ -24,13 +25,8 @@ export const END = {
   breach: 7,
 } as const;
 
-/** The words of `struct shmim_control`, in order, before the histogram. */
-const CONTROL = [
-  "stop",
-  "state",
-  "end",
-  "error",
-  "detail",
+/** The counters among the words of a control block. */
+export const COUNTERS = [
   "frames",
   "bytes",
   "skipped",
@@ -39,6 +35,16 @@ const CONTROL = [
   "empty",
   "droppedKeywords",
   "foreign",
+] as const satisfies readonly (keyof PumpCounters)[];
+
+/** The words of `struct shmim_control`, in order, before the histogram. */
+const CONTROL = [
+  "stop",
+  "state",
+  "end",
+  "error",
+  "detail",
+  ...COUNTERS,
   "lastCnt0",
   "lastCnt1",
   "lastNs",
@@ -147,17 +153,6 @@ export interface PumpCounters {
   readonly foreign: number;
 }
 
-const COUNTERS: readonly (keyof PumpCounters)[] = [
-  "frames",
-  "bytes",
-  "skipped",
-  "torn",
-  "repeats",
-  "empty",
-  "droppedKeywords",
-  "foreign",
-];
-
 /** The lower bound of a histogram bucket in ns. */
 function bucketNs(index: number): number {
   if (index < 16) return index;
@@ -242,9 +237,7 @@ export class Pump {
     run: (control: BigUint64Array<ArrayBuffer>) => Promise<number>,
     more = 0,
   ) {
-    this.#words = new BigUint64Array(
-      new ArrayBuffer((CONTROL.length + BUCKETS + more) * 8),
-    );
+    this.#words = newWords(CONTROL.length + BUCKETS + more);
     this.done = run(this.#words).then((result) => this.#ended(result));
   }
 
@@ -342,9 +335,14 @@ export interface Schedule {
 /** Neither priority nor cores are asked for. */
 export const NO_SCHEDULE: Schedule = { priority: 0, cpus: [] };
 
-/** Cores as a mask; inside `ffi/` only. */
-export function mask(cpus: readonly number[]): bigint {
-  return cpus.reduce((bits, cpu) => bits | 1n << BigInt(cpu), 0n);
+/** Priority, and cores as a mask; inside `ffi/` only. */
+export function scheduleWords(
+  { priority, cpus }: Schedule,
+): [priority: bigint, cpus: bigint] {
+  return [
+    BigInt(priority),
+    cpus.reduce((bits, cpu) => bits | 1n << BigInt(cpu), 0n),
+  ];
 }
 
 /**
@@ -353,13 +351,22 @@ export function mask(cpus: readonly number[]): bigint {
  * @returns The error where it may not.
  */
 export function trySchedule(schedule: Schedule): SystemError | undefined {
-  const result = helper().shmim_schedule_try(
-    BigInt(schedule.priority),
-    mask(schedule.cpus),
-  );
+  const result = helper().shmim_schedule_try(...scheduleWords(schedule));
   return result < 0
     ? new SystemError(-result, "set priority and cores")
     : undefined;
+}
+
+/**
+ * Puts a connection among a pump's settings, the last of them: the pump
+ * closes what it was given, so nothing may throw behind it.
+ */
+export function giveSocket(
+  words: BigUint64Array,
+  at: number,
+  socket: ConnectedSocket,
+): void {
+  words[at] = BigInt(takeSocket(socket));
 }
 
 /** What a transmitting pump is told. */
@@ -393,19 +400,17 @@ export function startTransmit(
   socket: ConnectedSocket,
   settings: TransmitSettings,
 ): Pump {
-  const words = new BigUint64Array(new ArrayBuffer(15 * 8));
+  const words = wordsOf([
+    settings.sliceMode,
+    settings.keywords,
+    settings.keywordsUsed,
+    settings.first,
+    settings.repeatMs,
+    settings.allowTorn,
+    ...scheduleWords(settings.schedule),
+  ], WAIT_WORDS + 1);
   putWait(words, settings.wait, settings.last, 0);
-  words.set([
-    BigInt(settings.sliceMode),
-    BigInt(settings.keywords),
-    settings.keywordsUsed ? 1n : 0n,
-    settings.first ? 1n : 0n,
-    BigInt(settings.repeatMs),
-    settings.allowTorn ? 1n : 0n,
-    BigInt(settings.schedule.priority),
-    mask(settings.schedule.cpus),
-  ], 7);
-  words[6] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
+  giveSocket(words, WAIT_WORDS, socket);
   return new Pump((control) =>
     mapping.run((helper, table) => helper.shmim_transmit(table, words, control))
   );
@@ -429,15 +434,13 @@ export function startReceive(
   socket: ConnectedSocket,
   settings: ReceiveSettings,
 ): Pump {
-  const words = new BigUint64Array(new ArrayBuffer(6 * 8));
-  words.set([
-    BigInt(settings.pixelBytes),
-    BigInt(settings.keywordBytes),
-    BigInt(settings.idleMs),
-    BigInt(settings.schedule.priority),
-    mask(settings.schedule.cpus),
+  const words = wordsOf([
+    settings.pixelBytes,
+    settings.keywordBytes,
+    settings.idleMs,
+    ...scheduleWords(settings.schedule),
   ], 1);
-  words[0] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
+  giveSocket(words, 0, socket);
   return new Pump((control) =>
     mapping.run((helper, table) => helper.shmim_receive(table, words, control))
   );
@@ -463,13 +466,11 @@ export function startRelay(
   to: Mapping,
   settings: RelaySettings,
 ): Pump {
-  const words = new BigUint64Array(new ArrayBuffer(9 * 8));
+  const words = wordsOf(
+    [settings.inode, settings.keywords, settings.counters],
+    WAIT_WORDS,
+  );
   putWait(words, settings.wait, settings.last, 0);
-  words.set([
-    settings.inode,
-    settings.keywords ? 1n : 0n,
-    settings.counters ? 1n : 0n,
-  ], 6);
   return new Pump((control) =>
     from.run((helper, source) =>
       to.run((_, target) => helper.shmim_relay(source, target, words, control))
@@ -483,7 +484,7 @@ export function startObserve(
   wait: WaitSettings,
   last: bigint,
 ): Pump {
-  const words = new BigUint64Array(new ArrayBuffer(6 * 8));
+  const words = newWords(WAIT_WORDS);
   putWait(words, wait, last, 0);
   return new Pump((control) =>
     mapping.run((helper, table) => helper.shmim_observe(table, words, control))

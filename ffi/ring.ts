@@ -7,8 +7,9 @@
 import { check } from "./errno.ts";
 import { helper } from "./helper.ts";
 import type { Mapping } from "./mapping.ts";
-import { putWait, type WaitSettings } from "./wait.ts";
-import { mask, Pump, type Schedule } from "./pump.ts";
+import { putWait, WAIT_WORDS, type WaitSettings } from "./wait.ts";
+import { Pump, type Schedule, scheduleWords } from "./pump.ts";
+import { wordsOf } from "./words.ts";
 
 /** Words of `struct shmim_ring`. */
 const RING = {
@@ -213,15 +214,13 @@ export function startCapture(
   ring: FrameRing,
   settings: CaptureSettings,
 ): Pump {
-  const words = new BigUint64Array(new ArrayBuffer(11 * 8));
+  const words = wordsOf([
+    ring.slots,
+    ring.bytes,
+    settings.follows !== undefined,
+    ...scheduleWords(settings.schedule),
+  ], WAIT_WORDS);
   putWait(words, settings.wait, settings.follows ?? 0n, 0);
-  words.set([
-    BigInt(ring.slots),
-    BigInt(ring.bytes),
-    settings.follows === undefined ? 0n : 1n,
-    BigInt(settings.schedule.priority),
-    mask(settings.schedule.cpus),
-  ], 6);
   return new Pump((control) =>
     mapping.run((helper, table) =>
       helper.shmim_capture(
@@ -260,18 +259,16 @@ export function startPlay(
   ring: FrameRing,
   settings: PlaySettings,
 ): Pump {
-  const words = new BigUint64Array(new ArrayBuffer(10 * 8));
-  words.set([
-    BigInt(ring.slots),
-    BigInt(ring.bytes),
-    BigInt(Math.round(settings.leadUs * 1000)),
-    BigInt(Math.round(settings.spinUs * 1000)),
+  const words = wordsOf([
+    ring.slots,
+    ring.bytes,
+    Math.round(settings.leadUs * 1000),
+    Math.round(settings.spinUs * 1000),
     settings.loops,
     settings.cycleNs,
-    settings.keepCounters ? 1n : 0n,
-    settings.keepTimes ? 1n : 0n,
-    BigInt(settings.schedule.priority),
-    mask(settings.schedule.cpus),
+    settings.keepCounters,
+    settings.keepTimes,
+    ...scheduleWords(settings.schedule),
   ]);
   return new Pump((control) =>
     mapping.run((helper, table) =>

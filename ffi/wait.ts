@@ -5,9 +5,10 @@
 
 import { FRAME_WORDS, type FrameFacts, frameFacts } from "./frame_facts.ts";
 import type { Mapping } from "./mapping.ts";
+import { newWords } from "./words.ts";
 
 /** 64-bit words of `struct shmim_wait`. */
-const WAIT_WORDS = 6;
+export const WAIT_WORDS = 6;
 
 /** How the helper waits: `struct shmim_wait`. */
 export interface WaitSettings {
@@ -42,10 +43,6 @@ const AGAIN = -11;
 /** The words of waits on this thread: one at a time, it is blocked meanwhile. */
 const WORDS = newWords(WAIT_WORDS);
 const FRAME = newWords(FRAME_WORDS);
-
-function newWords(count: number): BigUint64Array<ArrayBuffer> {
-  return new BigUint64Array(new ArrayBuffer(count * 8));
-}
 
 /**
  * Waits until the counter is not `last`, on a thread of its own.

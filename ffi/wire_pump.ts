@@ -5,9 +5,16 @@
 
 import { helper } from "./helper.ts";
 import type { Mapping } from "./mapping.ts";
-import { putWait, type WaitSettings } from "./wait.ts";
-import { Control, mask, Pump, type Schedule } from "./pump.ts";
-import { type ConnectedSocket, takeSocket } from "./socket.ts";
+import { putWait, WAIT_WORDS, type WaitSettings } from "./wait.ts";
+import {
+  Control,
+  giveSocket,
+  Pump,
+  type Schedule,
+  scheduleWords,
+} from "./pump.ts";
+import type { ConnectedSocket } from "./socket.ts";
+import { wordsOf } from "./words.ts";
 
 /** The words of `struct shmim_wire_control` behind the common ones. */
 const WORDS = [
@@ -26,6 +33,16 @@ const WORDS = [
   "oneWayNs",
   "incomplete",
 ] as const;
+
+/** The counters among them. */
+export const WIRE_COUNTERS = [
+  "late",
+  "aborted",
+  "damaged",
+  "queued",
+  "queueFull",
+  "keywordUpdates",
+] as const satisfies readonly (keyof WireCounters)[];
 
 const UNKNOWN = 0xffff_ffff_ffff_ffffn;
 
@@ -95,14 +112,9 @@ export class WirePump extends Pump {
 
   /** Its counters now, beside those that every pump has. */
   wireCounters(): WireCounters {
-    return {
-      late: Number(this.#word("late")),
-      aborted: Number(this.#word("aborted")),
-      damaged: Number(this.#word("damaged")),
-      queued: Number(this.#word("queued")),
-      queueFull: Number(this.#word("queueFull")),
-      keywordUpdates: Number(this.#word("keywordUpdates")),
-    };
+    return Object.fromEntries(
+      WIRE_COUNTERS.map((name) => [name, Number(this.#word(name))]),
+    ) as Record<typeof WIRE_COUNTERS[number], number>;
   }
 
   /** The two clocks; `undefined` before the first round trip. */
@@ -176,24 +188,22 @@ export function startWireTransmit(
   socket: ConnectedSocket,
   settings: WireTransmitSettings,
 ): WirePump {
-  const words = new BigUint64Array(new ArrayBuffer(20 * 8));
+  const words = wordsOf([
+    settings.sliceMode,
+    settings.every,
+    settings.queue,
+    settings.keywords,
+    settings.keywordsUsed,
+    settings.pieceBytes,
+    settings.pingMs,
+    settings.silenceMs,
+    settings.first,
+    settings.allowTorn,
+    settings.shiftNs,
+    ...scheduleWords(settings.schedule),
+  ], WAIT_WORDS + 1);
   putWait(words, settings.wait, settings.last, 0);
-  words.set([
-    BigInt(settings.sliceMode),
-    settings.every ? 1n : 0n,
-    BigInt(settings.queue),
-    BigInt(settings.keywords),
-    settings.keywordsUsed ? 1n : 0n,
-    BigInt(settings.pieceBytes),
-    BigInt(settings.pingMs),
-    BigInt(settings.silenceMs),
-    settings.first ? 1n : 0n,
-    settings.allowTorn ? 1n : 0n,
-    BigInt.asUintN(64, settings.shiftNs),
-    BigInt(settings.schedule.priority),
-    mask(settings.schedule.cpus),
-  ], 7);
-  words[6] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
+  giveSocket(words, WAIT_WORDS, socket);
   return new WirePump((control) =>
     mapping.run((helper, table) =>
       helper.shmim_wire_transmit(table, words, control)
@@ -225,18 +235,16 @@ export function startWireReceive(
   socket: ConnectedSocket,
   settings: WireReceiveSettings,
 ): WirePump {
-  const words = new BigUint64Array(new ArrayBuffer(9 * 8));
-  words.set([
+  const words = wordsOf([
     settings.last,
-    BigInt(settings.keywords),
-    BigInt(settings.pieceBytes),
-    BigInt(settings.silenceMs),
-    settings.direct ? 1n : 0n,
-    BigInt.asUintN(64, settings.shiftNs),
-    BigInt(settings.schedule.priority),
-    mask(settings.schedule.cpus),
+    settings.keywords,
+    settings.pieceBytes,
+    settings.silenceMs,
+    settings.direct,
+    settings.shiftNs,
+    ...scheduleWords(settings.schedule),
   ], 1);
-  words[0] = BigInt(takeSocket(socket)); // last: nothing may throw behind it
+  giveSocket(words, 0, socket);
   return new WirePump((control) =>
     mapping.run((helper, table) =>
       helper.shmim_wire_receive(table, words, control)

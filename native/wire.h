@@ -93,6 +93,19 @@ struct wire {
   uint64_t heard;           /* CLOCK_MONOTONIC of the last byte */
 };
 
+/* What a pump changes of its thread and its connection while it runs. */
+struct wire_place {
+  struct schedule schedule;
+  struct socket_state socket;
+};
+
+/* Whether there is a stream, and pieces are of a size that is spoken. */
+bool wire_sane(const struct shmim_stream *s, uint64_t piece_bytes);
+/* Settings that make no sense: the connection was taken over, so it is closed. */
+int32_t wire_refuse(struct shmim_control *ctl, int fd);
+void wire_enter(struct wire_place *saved, const struct shmim_stream *s, int fd,
+                int64_t priority, uint64_t cpus);
+void wire_leave(struct wire_place *saved, const struct shmim_stream *s);
 /* This end's clock as the peer is told. */
 uint64_t wire_clock(const struct wire *w);
 /* Sends all parts, in order; `begun`: a message is out in part already. A stop

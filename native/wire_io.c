@@ -9,6 +9,29 @@
 /* A peer that takes nothing for so long is named. */
 #define BLOCKED_NS 1000000000ull
 
+bool wire_sane(const struct shmim_stream *s, uint64_t piece_bytes) {
+  return s != NULL && s->base != 0 && s->data_bytes > 0 &&
+         piece_bytes >= WIRE_PIECE_MIN && piece_bytes <= WIRE_PIECE_MAX;
+}
+
+int32_t wire_refuse(struct shmim_control *ctl, int fd) {
+  close(fd);
+  return pump_end(ctl, SHMIM_END_ERROR, -EINVAL);
+}
+
+void wire_enter(struct wire_place *saved, const struct shmim_stream *s, int fd,
+                int64_t priority, uint64_t cpus) {
+  schedule_enter(&saved->schedule, priority, cpus);
+  guard_pump(s, true);
+  socket_enter(&saved->socket, fd);
+}
+
+void wire_leave(struct wire_place *saved, const struct shmim_stream *s) {
+  socket_leave(&saved->socket);
+  schedule_leave(&saved->schedule);
+  guard_pump(s, false);
+}
+
 uint64_t wire_clock(const struct wire *w) {
   struct timespec t;
   clock_gettime(CLOCK_REALTIME, &t);

@@ -285,9 +285,8 @@ static int32_t run(struct wire_in *r) {
 
 static bool sane(const struct shmim_stream *s,
                  const struct shmim_wire_receive *c) {
-  return s != NULL && s->base != 0 && s->writable && s->data_bytes > 0 &&
-         c->keywords <= UINT16_MAX && c->piece_bytes >= WIRE_PIECE_MIN &&
-         c->piece_bytes <= WIRE_PIECE_MAX;
+  return wire_sane(s, c->piece_bytes) && s->writable &&
+         c->keywords <= UINT16_MAX;
 }
 
 /*
@@ -298,14 +297,12 @@ static bool sane(const struct shmim_stream *s,
 int32_t shmim_wire_receive(struct shmim_stream *s,
                            const struct shmim_wire_receive *c,
                            struct shmim_wire_control *ctl) {
-  struct schedule schedule;
-  struct socket_state socket;
+  struct wire_place saved;
   if (c == NULL || ctl == NULL) {
     return -EINVAL;
   }
   if (!sane(s, c)) {
-    close((int)c->fd);
-    return pump_end(&ctl->common, SHMIM_END_ERROR, -EINVAL);
+    return wire_refuse(&ctl->common, (int)c->fd);
   }
   const uint64_t keywords = c->keywords * KEYWORD_BYTES;
   struct wire_in r = {
@@ -327,13 +324,9 @@ int32_t shmim_wire_receive(struct shmim_stream *s,
   r.keywords = calloc(1, keywords > 0 ? keywords : 1);
   int32_t rc = -ENOMEM;
   if (r.w.in != NULL && r.stage != NULL && r.keywords != NULL) {
-    schedule_enter(&schedule, c->priority, c->cpus);
-    guard_pump(s, true);
-    socket_enter(&socket, (int)c->fd);
+    wire_enter(&saved, s, (int)c->fd, c->priority, c->cpus);
     rc = run(&r);
-    socket_leave(&socket);
-    schedule_leave(&schedule);
-    guard_pump(s, false);
+    wire_leave(&saved, s);
   }
   free(r.w.in);
   free(r.stage);

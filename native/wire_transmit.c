@@ -107,9 +107,8 @@ static void limit_unsent(const struct wire_out *t, bool on) {
 
 static bool sane(const struct shmim_stream *s,
                  const struct shmim_wire_transmit *c) {
-  return s != NULL && s->base != 0 && s->data_bytes > 0 &&
-         c->keywords <= s->keyword_bytes / s->keyword_record &&
-         c->piece_bytes >= WIRE_PIECE_MIN && c->piece_bytes <= WIRE_PIECE_MAX;
+  return wire_sane(s, c->piece_bytes) &&
+         c->keywords <= s->keyword_bytes / s->keyword_record;
 }
 
 /*
@@ -120,14 +119,12 @@ static bool sane(const struct shmim_stream *s,
 int32_t shmim_wire_transmit(struct shmim_stream *s,
                             const struct shmim_wire_transmit *c,
                             struct shmim_wire_control *ctl) {
-  struct schedule schedule;
-  struct socket_state socket;
+  struct wire_place saved;
   if (c == NULL || ctl == NULL) {
     return -EINVAL;
   }
   if (!sane(s, c)) {
-    close((int)c->fd);
-    return pump_end(&ctl->common, SHMIM_END_ERROR, -EINVAL);
+    return wire_refuse(&ctl->common, (int)c->fd);
   }
   struct wire_out t = {
       .w = {.fd = (int)c->fd,
@@ -148,9 +145,7 @@ int32_t shmim_wire_transmit(struct shmim_stream *s,
   t.sent_keywords = calloc(1, keywords > 0 ? keywords : 1);
   int32_t rc = -ENOMEM;
   if (t.pixels != NULL && t.keywords != NULL && t.sent_keywords != NULL) {
-    schedule_enter(&schedule, c->priority, c->cpus);
-    guard_pump(s, true);
-    socket_enter(&socket, (int)c->fd);
+    wire_enter(&saved, s, (int)c->fd, c->priority, c->cpus);
     wire_clock_enter(&t);
     limit_unsent(&t, true);
     rc = enter_queue(&t);
@@ -158,9 +153,7 @@ int32_t shmim_wire_transmit(struct shmim_stream *s,
     wire_queue_leave(&t);
     limit_unsent(&t, false);
     wire_clock_leave(&t);
-    socket_leave(&socket);
-    schedule_leave(&schedule);
-    guard_pump(s, false);
+    wire_leave(&saved, s);
   }
   free(t.pixels);
   free(t.keywords);

@@ -16,18 +16,6 @@ static void write_frame(struct isio *s, const uint8_t *from) {
   isio_publish(s);
 }
 
-static void read_frame(const struct isio *s, uint8_t *into) {
-  uint64_t before;
-  do {
-    while (s->md->write != 0) {
-    }
-    before = s->md->cnt0;
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    memcpy(into, s->pixels, s->md->data_bytes);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-  } while (s->md->write != 0 || s->md->cnt0 != before);
-}
-
 int main(int argc, char **argv) {
   if (argc != 5) {
     fprintf(stderr, "usage: calls STREAM write|read ROUNDS FRAMES\n");
@@ -49,7 +37,7 @@ int main(int argc, char **argv) {
       if (write) {
         write_frame(&s, pixels);
       } else {
-        read_frame(&s, pixels);
+        isio_read(&s, pixels);
         __asm__ volatile("" : : "r"(pixels) : "memory");
       }
     }

@@ -9,6 +9,7 @@
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 
 /* The 384 bytes at the start of the file. */
@@ -72,6 +73,19 @@ int64_t isio_stamp(const struct isio *s);
 void isio_begin(struct isio *s);
 /* Circular buffer, times, counter, flag, posts: in milk's order. */
 void isio_publish(struct isio *s);
+/* Copies the frame that is there, again until no writer was at it meanwhile.
+ * Inline: what is measured is the copy, not a call. */
+static inline void isio_read(const struct isio *s, uint8_t *into) {
+  uint64_t before;
+  do {
+    while (s->md->write != 0) {
+    }
+    before = s->md->cnt0;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    memcpy(into, s->pixels, s->md->data_bytes);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  } while (s->md->write != 0 || s->md->cnt0 != before);
+}
 
 /* The calling program's way out. */
 void die(const char *what);

@@ -15,18 +15,6 @@
 
 #define SEMAPHORE 0
 
-static void copy(const struct isio *s, uint8_t *into) {
-  uint64_t before;
-  do {
-    while (s->md->write != 0) {
-    }
-    before = s->md->cnt0;
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    memcpy(into, s->pixels, s->md->data_bytes);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-  } while (s->md->write != 0 || s->md->cnt0 != before);
-}
-
 static void await_post(struct isio *s) {
   struct timespec deadline;
   do {
@@ -68,7 +56,7 @@ int main(int argc, char **argv) {
     } else {
       await_post(&s);
     }
-    copy(&s, into);
+    isio_read(&s, into);
     ns[i] = (uint32_t)(tai_ns() - ns_of(&s.md->writetime));
   }
   report("", ns + skip, (uint64_t)(frames - skip));

@@ -4,9 +4,15 @@
  * @module
  */
 
-import { Latencies, type Pump, type PumpCounters } from "../../ffi/pump.ts";
+import {
+  COUNTERS,
+  Latencies,
+  type Pump,
+  type PumpCounters,
+} from "../../ffi/pump.ts";
 import {
   type ClockEstimate,
+  WIRE_COUNTERS,
   type WireCounters,
   WirePump,
 } from "../../ffi/wire_pump.ts";
@@ -46,25 +52,18 @@ export interface WireStatus extends WireCounters {
   readonly incomplete: boolean;
 }
 
-const NONE: PumpCounters = {
-  frames: 0,
-  bytes: 0,
-  skipped: 0,
-  torn: 0,
-  repeats: 0,
-  empty: 0,
-  droppedKeywords: 0,
-  foreign: 0,
-};
+/** Counters that have counted nothing. */
+function zeros<Name extends string>(
+  names: readonly Name[],
+): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<
+    Name,
+    number
+  >;
+}
 
-const NO_WIRE: WireCounters = {
-  late: 0,
-  aborted: 0,
-  damaged: 0,
-  queued: 0,
-  queueFull: 0,
-  keywordUpdates: 0,
-};
+const NONE: PumpCounters = zeros(COUNTERS);
+const NO_WIRE: WireCounters = zeros(WIRE_COUNTERS);
 
 function sum<T extends object>(a: T, b: T): T {
   const from = (counters: T, key: string): number =>

@@ -8,6 +8,7 @@ import { CLOCK, clockNs } from "../../ffi/clock.ts";
 import { isSystemError } from "../../ffi/errno.ts";
 import { END } from "../../ffi/pump.ts";
 import { WireControl, WirePump } from "../../ffi/wire_pump.ts";
+import type { Stream } from "../stream/stream.ts";
 import { closeOnce, every } from "./session.ts";
 
 /** Bytes of messages and their parts. */
@@ -85,20 +86,6 @@ export function wireClock(shiftNs: bigint): bigint {
   return clockNs(CLOCK.REALTIME) + shiftNs;
 }
 
-/** Writes all of it. */
-export async function writeAll(
-  connection: Deno.TcpConn,
-  bytes: Uint8Array,
-  control: WireControl,
-): Promise<void> {
-  for (let at = 0; at < bytes.length;) {
-    const n = await connection.write(bytes.subarray(at));
-    at += n;
-    control.add("bytes", n);
-    control.set("active", clockNs(CLOCK.MONOTONIC));
-  }
-}
-
 /** Reads messages off a connection. */
 export class Incoming {
   readonly #connection: Deno.TcpConn;
@@ -130,29 +117,77 @@ export class Incoming {
   }
 }
 
+/** What both ends are told. */
+export interface ZstdSettings {
+  /** Frames up to this source counter are known already. */
+  readonly last: bigint;
+  /** Keyword records announced. */
+  readonly keywords: number;
+  /** Bytes of a piece, as announced. */
+  readonly pieceBytes: number;
+  /** Give up where the peer is silent for so long. */
+  readonly silenceMs: number;
+  /** Added to the clock that the peer is told, ns: for tests. */
+  readonly shiftNs: bigint;
+}
+
 /** One end of a connection at work. */
-export interface ZstdSession {
+export abstract class ZstdSession<
+  Settings extends ZstdSettings = ZstdSettings,
+> {
+  /** Source counter of the last frame. */
+  protected last: bigint;
+
+  /**
+   * @param stream Where frames come from, or go to.
+   * @param connection The connection.
+   * @param settings What it is told.
+   * @param control How it does.
+   */
+  constructor(
+    protected readonly stream: Stream,
+    protected readonly connection: Deno.TcpConn,
+    protected readonly settings: Settings,
+    protected readonly control: WireControl,
+  ) {
+    this.last = settings.last;
+  }
+
   /** Goes on until it throws or is asked to end. */
-  work(): Promise<void>;
+  abstract work(): Promise<void>;
+
+  /** Writes all of it. */
+  protected async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const n = await this.connection.write(bytes.subarray(at));
+      at += n;
+      this.control.add("bytes", n);
+      this.control.set("active", clockNs(CLOCK.MONOTONIC));
+    }
+  }
 }
 
 /**
  * Starts a session as a pump: its control block tells how it does, and when
  * it is asked to end the connection is closed under it.
- *
- * @param silenceMs Ends it where nothing came or left for so long.
- * @param open Makes the session.
  */
-export function startSession(
+export function startSession<Settings extends ZstdSettings>(
+  Session: new (
+    stream: Stream,
+    connection: Deno.TcpConn,
+    settings: Settings,
+    control: WireControl,
+  ) => ZstdSession<Settings>,
+  stream: Stream,
   connection: Deno.TcpConn,
-  silenceMs: number,
-  open: (control: WireControl) => ZstdSession,
+  settings: Settings,
 ): WirePump {
   return new WirePump((words) => {
     const control = new WireControl(words);
     control.put("errorNs", undefined);
     control.put("oneWayNs", undefined);
-    return runSession(connection, control, silenceMs, open(control));
+    const session = new Session(stream, connection, settings, control);
+    return runSession(connection, control, settings.silenceMs, session);
   });
 }
 

@@ -5,11 +5,7 @@
 
 import { CLOCK, clockNs } from "../../ffi/clock.ts";
 import { RECORD_BYTES, storeRecords } from "../../ffi/keyword_records.ts";
-import {
-  crc32c,
-  type WireControl,
-  type WirePump,
-} from "../../ffi/wire_pump.ts";
+import { crc32c, type WirePump } from "../../ffi/wire_pump.ts";
 import type { Stream } from "../stream/stream.ts";
 import {
   Breach,
@@ -23,55 +19,21 @@ import {
   UNKNOWN,
   WHOLE,
   wireClock,
-  writeAll,
-  type ZstdSession,
+  ZstdSession,
+  type ZstdSettings,
 } from "./zstd_common.ts";
-
-/** What the receiving end is told. */
-export interface ZstdReceive {
-  /** Frames up to this source counter are known already. */
-  readonly last: bigint;
-  /** Keyword records announced. */
-  readonly keywords: number;
-  /** Bytes of a piece, as announced. */
-  readonly pieceBytes: number;
-  /** Give up where the peer is silent for so long. */
-  readonly silenceMs: number;
-  /** Added to the clock that the peer is told, ns: for tests. */
-  readonly shiftNs: bigint;
-}
 
 const FLAGS = 7;
 
-class Session implements ZstdSession {
-  readonly #stream: Stream;
-  readonly #connection: Deno.TcpConn;
-  readonly #settings: ZstdReceive;
-  readonly #control: WireControl;
-  readonly #in: Incoming;
-  readonly #records: Uint8Array<ArrayBuffer>;
+class Session extends ZstdSession {
+  readonly #in = new Incoming(this.connection, this.control);
+  readonly #records = new Uint8Array(this.settings.keywords * RECORD_BYTES);
   #news = false;
-  #last: bigint;
   #run = 0n;
 
-  constructor(
-    stream: Stream,
-    connection: Deno.TcpConn,
-    settings: ZstdReceive,
-    control: WireControl,
-  ) {
-    this.#stream = stream;
-    this.#connection = connection;
-    this.#settings = settings;
-    this.#control = control;
-    this.#in = new Incoming(connection, control);
-    this.#records = new Uint8Array(settings.keywords * RECORD_BYTES);
-    this.#last = settings.last;
-  }
-
-  async work(): Promise<void> {
+  override async work(): Promise<void> {
     const type = new Uint8Array(4);
-    while (!this.#control.stopped) {
+    while (!this.control.stopped) {
       const view = await this.#in.take(type, false);
       switch (view.getUint32(0, true)) {
         case TYPE.frame:
@@ -102,7 +64,7 @@ class Session implements ZstdSession {
     const head = await this.#rest(TYPE.keywords, BYTES.keywords);
     const first = head.getUint32(4, true);
     const count = head.getUint32(8, true);
-    if (count === 0 || first + count > this.#settings.keywords) {
+    if (count === 0 || first + count > this.settings.keywords) {
       throw new Breach();
     }
     const records = this.#records.subarray(
@@ -112,35 +74,34 @@ class Session implements ZstdSession {
     await this.#in.take(records, true);
     const sum = crc32c(records, crc32c(new Uint8Array(head.buffer, 0, 12)));
     if (sum !== head.getUint32(12, true)) throw new Breach();
-    this.#control.count("keywordUpdates");
+    this.control.count("keywordUpdates");
     this.#news = true;
   }
 
   async #ping(): Promise<void> {
-    const { shiftNs } = this.#settings;
+    const { shiftNs } = this.settings;
     const received = wireClock(shiftNs);
     const ping = await this.#rest(TYPE.ping, BYTES.ping);
     const error = ping.getBigUint64(24, true);
-    this.#control.put("offsetNs", ping.getBigInt64(16, true));
-    this.#control.put("errorNs", error);
-    this.#control.put("rttNs", ping.getBigUint64(32, true));
-    if (error !== UNKNOWN) this.#control.count("roundTrips");
+    this.control.put("offsetNs", ping.getBigInt64(16, true));
+    this.control.put("errorNs", error);
+    this.control.put("rttNs", ping.getBigUint64(32, true));
+    if (error !== UNKNOWN) this.control.count("roundTrips");
     const pong = new DataView(new ArrayBuffer(BYTES.pong));
     pong.setUint32(0, TYPE.pong, true);
     pong.setUint32(4, ping.getUint32(4, true), true);
     pong.setBigUint64(8, ping.getBigUint64(8, true), true);
     pong.setBigUint64(16, received, true);
-    pong.setBigUint64(32, this.#last, true);
-    pong.setBigUint64(40, this.#control.get("frames"), true);
-    pong.setBigUint64(48, this.#control.value("damaged"), true);
+    pong.setBigUint64(32, this.last, true);
+    pong.setBigUint64(40, this.control.get("frames"), true);
+    pong.setBigUint64(48, this.control.value("damaged"), true);
     pong.setBigUint64(24, wireClock(shiftNs), true);
-    const bytes = new Uint8Array(pong.buffer);
-    await writeAll(this.#connection, bytes, this.#control);
+    await this.write(new Uint8Array(pong.buffer));
   }
 
   /** Bytes that must come, and where they belong. */
   #place(head: DataView): { size: number; offset: number; slice: number } {
-    const { slices, sliceBytes, dataBytes } = this.#stream.layout.table;
+    const { slices, sliceBytes, dataBytes } = this.stream.layout.table;
     const slice = head.getUint32(80, true);
     const whole = slice === WHOLE;
     if (!whole && (slices < 2 || slice >= slices)) throw new Breach();
@@ -163,13 +124,13 @@ class Session implements ZstdSession {
     const place = this.#place(head);
     const stored = new Uint8Array(Number(head.getBigUint64(88, true)));
     const mark = new Uint8Array(BYTES.mark);
-    const { pieceBytes } = this.#settings;
+    const { pieceBytes } = this.settings;
     for (let at = 0; at < stored.length; at += pieceBytes) {
       const piece = stored.subarray(at, at + pieceBytes);
       await this.#in.take(piece, true);
       const what = (await this.#in.take(mark, true)).getUint32(0, true);
       if (what === MARK.abort) {
-        this.#control.count("aborted");
+        this.control.count("aborted");
         return;
       }
       const last = at + pieceBytes >= stored.length;
@@ -182,7 +143,7 @@ class Session implements ZstdSession {
       ? stored
       : await decompress(stored, place.size);
     if (!good || pixels === undefined) {
-      this.#control.count("damaged");
+      this.control.count("damaged");
       return;
     }
     this.#publish(head, pixels, place);
@@ -193,15 +154,15 @@ class Session implements ZstdSession {
     pixels: Uint8Array<ArrayBuffer>,
     { offset, slice }: { offset: number; slice: number },
   ): void {
-    const control = this.#control;
+    const control = this.control;
     const cnt0 = head.getBigUint64(8, true);
-    if (cnt0 === this.#last) {
+    if (cnt0 === this.last) {
       control.add("repeats");
       return;
     }
-    if (cnt0 > this.#last + 1n) control.add("skipped", cnt0 - this.#last - 1n);
-    this.#run = cnt0 === this.#last + 1n ? this.#run + 1n : 1n;
-    const { mapping } = this.#stream;
+    if (cnt0 > this.last + 1n) control.add("skipped", cnt0 - this.last - 1n);
+    this.#run = cnt0 === this.last + 1n ? this.#run + 1n : 1n;
+    const { mapping } = this.stream;
     if (this.#news) {
       storeRecords(mapping, this.#records);
       this.#news = false;
@@ -213,7 +174,7 @@ class Session implements ZstdSession {
       new BigUint64Array(head.buffer, 8, 7),
       this.#run,
     );
-    this.#last = cnt0;
+    this.last = cnt0;
     control.add("frames");
     control.set("lastCnt0", cnt0);
     control.set("lastCnt1", head.getBigUint64(16, true));
@@ -225,17 +186,17 @@ class Session implements ZstdSession {
 
   #oneWay(head: DataView): void {
     const age = head.getBigUint64(72, true);
-    const known = this.#control.value("errorNs") !== UNKNOWN &&
-      this.#control.value("roundTrips") > 0n;
+    const known = this.control.value("errorNs") !== UNKNOWN &&
+      this.control.value("roundTrips") > 0n;
     if (!known || age === UNKNOWN) return;
-    const offset = BigInt.asIntN(64, this.#control.value("offsetNs"));
+    const offset = BigInt.asIntN(64, this.control.value("offsetNs"));
     const ns = BigInt.asIntN(
       64,
-      wireClock(this.#settings.shiftNs) + offset -
+      wireClock(this.settings.shiftNs) + offset -
         head.getBigUint64(64, true) + age,
     );
-    this.#control.put("oneWayNs", ns > 0n ? ns : 0n);
-    this.#control.latency(ns > 0n ? ns : 0n);
+    this.control.put("oneWayNs", ns > 0n ? ns : 0n);
+    this.control.latency(ns > 0n ? ns : 0n);
   }
 }
 
@@ -243,11 +204,7 @@ class Session implements ZstdSession {
 export function startZstdReceive(
   stream: Stream,
   connection: Deno.TcpConn,
-  settings: ZstdReceive,
+  settings: ZstdSettings,
 ): WirePump {
-  return startSession(
-    connection,
-    settings.silenceMs,
-    (control) => new Session(stream, connection, settings, control),
-  );
+  return startSession(Session, stream, connection, settings);
 }

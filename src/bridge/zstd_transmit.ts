@@ -9,11 +9,7 @@ import type { FrameFacts } from "../../ffi/frame_facts.ts";
 import { loadRecords, RECORD_BYTES } from "../../ffi/keyword_records.ts";
 import { nextFrame, type WaitSettings } from "../../ffi/wait.ts";
 import { limitUnsent } from "../../ffi/socket.ts";
-import {
-  crc32c,
-  type WireControl,
-  type WirePump,
-} from "../../ffi/wire_pump.ts";
+import { crc32c, type WirePump } from "../../ffi/wire_pump.ts";
 import type { Stream } from "../stream/stream.ts";
 import { closeOnce } from "./session.ts";
 import {
@@ -28,28 +24,18 @@ import {
   UNKNOWN,
   WHOLE,
   wireClock,
-  writeAll,
-  type ZstdSession,
+  ZstdSession,
+  type ZstdSettings,
 } from "./zstd_common.ts";
 
 /** What the transmitting end is told. */
-export interface ZstdTransmit {
+export interface ZstdTransmit extends ZstdSettings {
   /** How to wait for the source. */
   readonly wait: WaitSettings;
-  /** Frames up to this counter are known already. */
-  readonly last: bigint;
-  /** Keyword records announced to the peer. */
-  readonly keywords: number;
   /** Of the records only those in use, packed. */
   readonly keywordsUsed: boolean;
-  /** Bytes of a piece, as announced. */
-  readonly pieceBytes: number;
   /** Time between two heartbeats. */
   readonly pingMs: number;
-  /** Give up where the peer is silent for so long. */
-  readonly silenceMs: number;
-  /** Added to the clock that the peer is told, ns: for tests. */
-  readonly shiftNs: bigint;
 }
 
 const WAIT_MS = 50;
@@ -67,59 +53,39 @@ interface Trip {
   readonly at: bigint;
 }
 
-class Session implements ZstdSession {
-  readonly #stream: Stream;
-  readonly #connection: Deno.TcpConn;
-  readonly #settings: ZstdTransmit;
-  readonly #control: WireControl;
-  readonly #pixels: Uint8Array<ArrayBuffer>;
-  readonly #sent: Uint8Array<ArrayBuffer>;
+class Session extends ZstdSession<ZstdTransmit> {
+  readonly #pixels = new Uint8Array(this.stream.layout.table.dataBytes);
+  readonly #sent = new Uint8Array(this.settings.keywords * RECORD_BYTES);
   readonly #trips: Trip[] = [];
-  #last: bigint;
   #pings = 0;
   #nextPing = 0;
   #ended = false;
 
-  constructor(
-    stream: Stream,
-    connection: Deno.TcpConn,
-    settings: ZstdTransmit,
-    control: WireControl,
-  ) {
-    this.#stream = stream;
-    this.#connection = connection;
-    this.#settings = settings;
-    this.#control = control;
-    this.#pixels = new Uint8Array(stream.layout.table.dataBytes);
-    this.#sent = new Uint8Array(settings.keywords * RECORD_BYTES);
-    this.#last = settings.last;
-  }
-
-  async work(): Promise<void> {
-    limitUnsent(this.#connection, UNSENT_BYTES);
+  override async work(): Promise<void> {
+    limitUnsent(this.connection, UNSENT_BYTES);
     const both = [this.#listen(), this.#frames()];
     try { // whichever ends first ends the other
       await Promise.race(both);
     } finally {
       this.#ended = true;
-      closeOnce(this.#connection);
+      closeOnce(this.connection);
       await Promise.allSettled(both);
     }
   }
 
   async #listen(): Promise<void> {
-    const incoming = new Incoming(this.#connection, this.#control);
+    const incoming = new Incoming(this.connection, this.control);
     const block = new Uint8Array(BYTES.pong);
-    while (!this.#control.stopped) {
+    while (!this.control.stopped) {
       const pong = await incoming.take(block, false);
-      const arrived = wireClock(this.#settings.shiftNs);
+      const arrived = wireClock(this.settings.shiftNs);
       const number = pong.getUint32(4, true);
       if (pong.getUint32(0, true) !== TYPE.pong || number > this.#pings) {
         throw new Breach();
       }
       this.#estimate(pong, arrived);
-      this.#control.put("peerCnt0", pong.getBigUint64(32, true));
-      this.#control.put("peerFrames", pong.getBigUint64(40, true));
+      this.control.put("peerCnt0", pong.getBigUint64(32, true));
+      this.control.put("peerFrames", pong.getBigUint64(40, true));
     }
   }
 
@@ -135,21 +101,21 @@ class Session implements ZstdSession {
     const error = ({ rttNs, at }: Trip): bigint =>
       rttNs / 2n + (now - at) / DRIFT;
     const best = this.#trips.reduce((a, b) => error(b) < error(a) ? b : a);
-    this.#control.put("offsetNs", best.offsetNs);
-    this.#control.put("rttNs", best.rttNs);
-    this.#control.put("errorNs", error(best));
-    this.#control.count("roundTrips");
+    this.control.put("offsetNs", best.offsetNs);
+    this.control.put("rttNs", best.rttNs);
+    this.control.put("errorNs", error(best));
+    this.control.count("roundTrips");
   }
 
   async #frames(): Promise<void> {
-    const control = this.#control;
-    const { mapping } = this.#stream;
+    const control = this.control;
+    const { mapping } = this.stream;
     while (!control.stopped && !this.#ended) {
       await this.#ping();
       const facts = await nextFrame(
         mapping,
-        this.#settings.wait,
-        this.#last,
+        this.settings.wait,
+        this.last,
         WAIT_MS,
         this.#pixels,
         0,
@@ -164,32 +130,28 @@ class Session implements ZstdSession {
     }
   }
 
-  #write(bytes: Uint8Array): Promise<void> {
-    return writeAll(this.#connection, bytes, this.#control);
-  }
-
   async #ping(): Promise<void> {
     if (performance.now() < this.#nextPing) return;
-    const pause = this.#pings < EAGER_PINGS ? EAGER_MS : this.#settings.pingMs;
+    const pause = this.#pings < EAGER_PINGS ? EAGER_MS : this.settings.pingMs;
     this.#nextPing = performance.now() + pause;
     const ping = new DataView(new ArrayBuffer(BYTES.ping));
     ping.setUint32(0, TYPE.ping, true);
     ping.setUint32(4, ++this.#pings, true);
-    ping.setBigUint64(16, this.#control.value("offsetNs"), true);
-    ping.setBigUint64(24, this.#control.value("errorNs"), true);
-    ping.setBigUint64(32, this.#control.value("rttNs"), true);
-    ping.setBigUint64(40, this.#control.get("lastCnt0"), true);
-    ping.setBigUint64(48, this.#control.get("skipped"), true);
-    ping.setBigUint64(8, wireClock(this.#settings.shiftNs), true);
-    await this.#write(new Uint8Array(ping.buffer));
+    ping.setBigUint64(16, this.control.value("offsetNs"), true);
+    ping.setBigUint64(24, this.control.value("errorNs"), true);
+    ping.setBigUint64(32, this.control.value("rttNs"), true);
+    ping.setBigUint64(40, this.control.get("lastCnt0"), true);
+    ping.setBigUint64(48, this.control.get("skipped"), true);
+    ping.setBigUint64(8, wireClock(this.settings.shiftNs), true);
+    await this.write(new Uint8Array(ping.buffer));
   }
 
   async #keywords(): Promise<void> {
     const now = new Uint8Array(this.#sent.length);
     if (now.length === 0) return;
-    const { keywordsUsed } = this.#settings;
-    if (loadRecords(this.#stream.mapping, now, keywordsUsed)) {
-      this.#control.add("droppedKeywords");
+    const { keywordsUsed } = this.settings;
+    if (loadRecords(this.stream.mapping, now, keywordsUsed)) {
+      this.control.add("droppedKeywords");
     }
     const differs = (byte: number, index: number): boolean =>
       byte !== this.#sent[index];
@@ -206,22 +168,22 @@ class Session implements ZstdSession {
     view.setUint32(12, crc32c(records, crc32c(message.slice(0, 12))), true);
     message.set(records, BYTES.keywords);
     this.#sent.set(now);
-    this.#control.count("keywordUpdates");
-    await this.#write(message);
+    this.control.count("keywordUpdates");
+    await this.write(message);
   }
 
   #ageNs({ writetimeNs }: FrameFacts): bigint {
-    const { clock } = this.#stream.layout.table;
+    const { clock } = this.stream.layout.table;
     const age = clockNs(clock) - writetimeNs;
     return age >= 0n && age < PLAUSIBLE_NS ? age : UNKNOWN;
   }
 
   async #send(facts: FrameFacts): Promise<void> {
-    const control = this.#control;
+    const control = this.control;
     const packed = await compress(this.#pixels);
     const shrinks = packed.length < this.#pixels.length;
     const stored = shrinks ? packed.slice() : this.#pixels;
-    const behind = this.#stream.cnt0 - facts.cnt0;
+    const behind = this.stream.cnt0 - facts.cnt0;
     const head = new DataView(new ArrayBuffer(BYTES.frame));
     const time = (at: number, ns: bigint): void => {
       head.setBigInt64(at, ns / 1_000_000_000n, true);
@@ -234,7 +196,7 @@ class Session implements ZstdSession {
     head.setBigUint64(24, facts.cnt2, true);
     time(32, facts.atimeNs);
     time(48, facts.writetimeNs);
-    head.setBigUint64(64, wireClock(this.#settings.shiftNs), true);
+    head.setBigUint64(64, wireClock(this.settings.shiftNs), true);
     head.setBigUint64(72, this.#ageNs(facts), true);
     head.setUint32(80, WHOLE, true);
     head.setUint32(
@@ -245,12 +207,12 @@ class Session implements ZstdSession {
     head.setBigUint64(88, BigInt(stored.length), true);
     const bytes = new Uint8Array(head.buffer);
     const sum = crc32c(stored, crc32c(bytes));
-    await this.#write(bytes);
+    await this.write(bytes);
     await this.#pieces(stored, sum);
-    if (facts.cnt0 > this.#last + 1n) {
-      control.add("skipped", facts.cnt0 - this.#last - 1n);
+    if (facts.cnt0 > this.last + 1n) {
+      control.add("skipped", facts.cnt0 - this.last - 1n);
     }
-    this.#last = facts.cnt0;
+    this.last = facts.cnt0;
     control.add("frames");
     control.set("lastCnt0", facts.cnt0);
     control.set("lastCnt1", facts.cnt1);
@@ -261,14 +223,14 @@ class Session implements ZstdSession {
   }
 
   async #pieces(stored: Uint8Array, sum: number): Promise<void> {
-    const { pieceBytes } = this.#settings;
+    const { pieceBytes } = this.settings;
     for (let at = 0; at < stored.length; at += pieceBytes) {
       const last = at + pieceBytes >= stored.length;
       const mark = new DataView(new ArrayBuffer(BYTES.mark));
       mark.setUint32(0, last ? MARK.end : MARK.more, true);
       mark.setUint32(4, last ? sum : 0, true);
-      await this.#write(stored.subarray(at, at + pieceBytes));
-      await this.#write(new Uint8Array(mark.buffer));
+      await this.write(stored.subarray(at, at + pieceBytes));
+      await this.write(new Uint8Array(mark.buffer));
     }
   }
 }
@@ -279,9 +241,5 @@ export function startZstdTransmit(
   connection: Deno.TcpConn,
   settings: ZstdTransmit,
 ): WirePump {
-  return startSession(
-    connection,
-    settings.silenceMs,
-    (control) => new Session(stream, connection, settings, control),
-  );
+  return startSession(Session, stream, connection, settings);
 }

@@ -17,7 +17,8 @@ import {
 import { describeStream } from "../stream/describe.ts";
 import { StreamExistsError } from "../stream/format.ts";
 import { parseMilkName, requireName } from "../stream/names.ts";
-import { type CreateOptions, Stream } from "../stream/stream.ts";
+import { Stream } from "../stream/stream.ts";
+import type { CreateOptions } from "../stream/stream_options.ts";
 import { isType, parseType } from "../stream/types.ts";
 
 interface Options {

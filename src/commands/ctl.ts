@@ -24,8 +24,8 @@ import {
   readUnit,
   type UnitState,
 } from "../partition/unit.ts";
+import { launch } from "./background.ts";
 import { command as daemonCommand } from "./daemon.ts";
-import { launch } from "./device_background.ts";
 
 const ACTIONS = [
   "startup",

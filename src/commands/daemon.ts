@@ -18,13 +18,13 @@ import { DIR } from "../cli/shared_options.ts";
 import type { BridgeEvent } from "../bridge/session.ts";
 import { type DaemonConfig, readConfig } from "../partition/config.ts";
 import { Daemon } from "../partition/daemon.ts";
-import { dutySocket, MAX_DUTIES } from "../partition/duties.ts";
+import { dutySocket } from "../partition/duties.ts";
 import { VERSION } from "../cli/version.ts";
 import { STATE_VARIABLE } from "../channels/place.ts";
 import { Keyring } from "../partition/keyring.ts";
 import { startDuty } from "./duty_process.ts";
 import { runFolder } from "../partition/run_folder.ts";
-import { MAX_PARTITION } from "../partition/unit.ts";
+import { MAX_DUTIES, MAX_PARTITION } from "../partition/unit.ts";
 import { streamFolder } from "../stream/names.ts";
 
 /** What systemd tells a service. */

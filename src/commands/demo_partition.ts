@@ -6,12 +6,11 @@
 
 import { CommandError } from "../cli/errors.ts";
 import { readRegistry, removeFromKernel } from "../partition/registry.ts";
-import { endProcess, keepDescriptors } from "../../ffi/process.ts";
+import { endProcess } from "../../ffi/process.ts";
 import { runs } from "../partition/process.ts";
 import { readUnit, type UnitState } from "../partition/unit.ts";
-import { denoProgram } from "./device_background.ts";
+import { startDetached } from "./background.ts";
 import type { Place } from "./demo_stage.ts";
-import { runLine } from "./permissions.ts";
 
 /** Told of what a partition says. */
 export type Tell = (who: string, text: string) => void;
@@ -87,21 +86,9 @@ port = ${other.port}
     return `partition ${this.#place.partition}`;
   }
 
-  async #spawn(words: readonly string[]): Promise<Deno.ChildProcess> {
-    const line = await runLine(words);
-    keepDescriptors();
-    const [program = "", ...args] = [
-      ...this.#place.within,
-      denoProgram(),
-      ...Deno.build.standalone ? words : line.slice(1),
-    ];
-    return new Deno.Command(program, {
-      args,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-      detached: true, // Ctrl-C is for us: it is shut down in order
-    }).spawn();
+  /** Ctrl-C is for us: what is started so is shut down in order. */
+  #spawn(words: readonly string[]): Promise<Deno.ChildProcess> {
+    return startDetached(words, this.#place.within);
   }
 
   /** Starts its daemon; settles when it is up. */

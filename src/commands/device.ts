@@ -21,7 +21,7 @@ import {
   WAVES,
 } from "../sysv/wave.ts";
 import { converse } from "./device_prompt.ts";
-import { launchInBackground } from "./device_background.ts";
+import { launch } from "./background.ts";
 
 interface Options {
   readonly mode: "prompt" | "serve" | "background" | "attach";
@@ -270,7 +270,8 @@ export const command = defineCommand<Options>({
   async run(options, io): Promise<number> {
     if (options.mode === "attach") return await attach(options, io);
     if (options.mode === "background") {
-      return await launchInBackground(options.words, io.out);
+      io.out.line(await launch(["device", ...options.words, "--serve"]));
+      return 0;
     }
     return await serve(options, io);
   },

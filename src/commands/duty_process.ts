@@ -1,9 +1,7 @@
 /** Starts the processes that a daemon has for what goes on without it. @module */
 
 import { CommandError } from "../cli/errors.ts";
-import { keepDescriptors } from "../../ffi/process.ts";
-import { denoProgram } from "./device_background.ts";
-import { runLine } from "./permissions.ts";
+import { startDetached } from "./background.ts";
 
 /** What such a process says when it stands. */
 const STANDS = /(?:^|: )stands$/;
@@ -17,15 +15,7 @@ const STANDS = /(?:^|: )stands$/;
  * @throws {CommandError} with its last words, where it ends before.
  */
 export async function startDuty(words: readonly string[]): Promise<number> {
-  const line = await runLine(words);
-  keepDescriptors();
-  const child = new Deno.Command(denoProgram(), {
-    args: Deno.build.standalone ? [...words] : line.slice(1),
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    detached: true,
-  }).spawn();
+  const child = await startDetached(words);
   child.unref();
   let last = "";
   const stood = Promise.withResolvers<void>();

@@ -30,7 +30,6 @@ const ROW_BYTES = 32;
 /** Bytes of a row that also says when its frame arrived. */
 export const ARRIVAL_ROW_BYTES = 40;
 
-/** The cards of the columns. */
 function columnCards(arrival: boolean): FitsCardInput[] {
   const counter = (n: number, name: string, comment: string) => [
     { keyword: `TTYPE${n}`, value: name, comment },

@@ -50,7 +50,6 @@ function count(
   return value;
 }
 
-/** Reads BITPIX. */
 function readBitpix(header: FitsHeader): FitsBitpix {
   const value = Number(header.integer("BITPIX"));
   if (isBitpix(value)) return value;

@@ -1,15 +1,8 @@
 /** All checks of a host. @module */
 
-import {
-  checkDeno,
-  checkHelper,
-  checkKey,
-  checkPeer,
-  checkPermissions,
-  checkSpace,
-  checkState,
-  checkTmpfs,
-} from "./check_folder.ts";
+import { checkKey, checkPeer, checkState } from "./check_bridges.ts";
+import { checkPermissions, checkSpace, checkTmpfs } from "./check_folder.ts";
+import { checkDeno, checkHelper } from "./check_program.ts";
 import {
   checkClockSource,
   checkContainer,

@@ -7,6 +7,8 @@
 
 import { Receiver } from "../bridge/receive.ts";
 import { pause } from "../../ffi/clock.ts";
+import { COUNTERS } from "../../ffi/pump.ts";
+import { WIRE_COUNTERS } from "../../ffi/wire_pump.ts";
 import type { BridgeStatus } from "../bridge/session.ts";
 import { Transmitter } from "../bridge/transmit.ts";
 import { basename, dirname } from "@std/path";
@@ -73,25 +75,6 @@ interface End {
   status(): BridgeStatus;
   stop(): void;
 }
-
-const COUNTERS = [
-  "frames",
-  "bytes",
-  "skipped",
-  "torn",
-  "repeats",
-  "empty",
-  "droppedKeywords",
-  "foreign",
-] as const;
-const WIRE_COUNTERS = [
-  "late",
-  "aborted",
-  "damaged",
-  "queued",
-  "queueFull",
-  "keywordUpdates",
-] as const;
 
 /** Status as numbers only, to be sent. */
 function told(id: string, path: string, end: End): Carried {

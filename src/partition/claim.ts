@@ -14,10 +14,10 @@ import {
   daemonRuns,
   DEFAULT_LIMITS,
   type Limits,
-  listUnits,
   readUnit,
   unitPath,
   type UnitState,
+  unitsUp,
   writeUnit,
 } from "./unit.ts";
 
@@ -79,8 +79,8 @@ export function claimUnit(
       );
     }
     const partition = claim.partition ?? before?.partition ?? unit;
-    const twin = listUnits(folder).find((other) =>
-      other.unit !== unit && other.up && other.partition === partition
+    const twin = unitsUp(folder).find((other) =>
+      other.unit !== unit && other.partition === partition
     );
     if (twin !== undefined) {
       throw new PartitionError(

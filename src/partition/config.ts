@@ -9,7 +9,7 @@ import { type Endpoint, readEndpoint } from "../bridge/endpoint.ts";
 import { flag, list, positive, text, whole } from "./check.ts";
 import { PartitionError } from "./errors.ts";
 import type { Peer } from "./peers.ts";
-import { type Limits, MAX_PARTITION, toPeer } from "./unit.ts";
+import { type Limits, MAX_PARTITION, toPartitions, toPeer } from "./unit.ts";
 
 /** A stream to share. */
 export interface ConfiguredShare {
@@ -152,15 +152,9 @@ function toConfig(fields: Fields): DaemonConfig {
     ),
     shares: list({ share: [], ...fields }, "share", (share) => {
       requireKnown(share, "share");
-      const partitions = share.with ?? [];
-      if (!Array.isArray(partitions)) {
-        throw new TypeError('"with" is no list of partitions');
-      }
       return {
         stream: text(share, "stream"),
-        with: partitions.map((n) =>
-          whole({ with: n }, "with", 0, MAX_PARTITION)
-        ),
+        with: toPartitions(share.with ?? []),
         write: "write" in share && flag(share, "write"),
       };
     }),

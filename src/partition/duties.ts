@@ -14,6 +14,7 @@ import type { Book } from "./book.ts";
 import { askSocket, type Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";
 import { type ProcessId, processId, runs } from "./process.ts";
+import { MAX_DUTIES } from "./unit.ts";
 
 /** A process with a duty. */
 export interface Duty {
@@ -35,8 +36,6 @@ export interface Duty {
  */
 export type StartDuty = (words: readonly string[]) => Promise<number>;
 
-/** Most processes of one daemon. */
-export const MAX_DUTIES = 64;
 /** Longest path of a Unix socket, bytes. */
 const MAX_SOCKET_PATH = 107;
 /** A process of this host that is well answers at once. */

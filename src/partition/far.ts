@@ -5,12 +5,13 @@
  * @module
  */
 
+import { standStill } from "../../ffi/clock.ts";
 import { ERRNO } from "../../ffi/errno.ts";
 import { SegmentError } from "../sysv/errors.ts";
 import type { Segment } from "../sysv/segment.ts";
 import { Bell } from "./bell.ts";
 import { PartitionError, PartitionLimitError } from "./errors.ts";
-import { HELD, Layout, pause } from "./layout.ts";
+import { HELD, Layout } from "./layout.ts";
 import type { Peer } from "./peers.ts";
 import { processId } from "./process.ts";
 import {
@@ -21,7 +22,7 @@ import {
   readCalls,
   type Registry,
 } from "./registry.ts";
-import { listUnits, type UnitState } from "./unit.ts";
+import { partitionOnKernel, type UnitState } from "./unit.ts";
 
 /** How long a look at the answer waits where no bell is there yet, ms. */
 const LOOK_MS = 20;
@@ -33,10 +34,7 @@ export function farPeer(
   partition: number | undefined,
 ): Peer | undefined {
   if (partition === undefined || partition === own.partition) return undefined;
-  const here = listUnits(folder).some((unit) =>
-    unit.partition === partition && unit.up
-  );
-  if (here) return undefined;
+  if (partitionOnKernel(folder, partition) !== undefined) return undefined;
   return own.peers.find((peer) => peer.partition === partition);
 }
 
@@ -110,7 +108,7 @@ export function askOwner(
     }
     if (reply) return unwrap(reply);
     if (late) throw noAnswer(partition, timeoutS);
-    if (bell === undefined) pause(LOOK_MS);
+    if (bell === undefined) standStill(LOOK_MS);
     else bell.pause(seen, LOOK_MS);
   }
 }

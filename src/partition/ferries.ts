@@ -6,7 +6,7 @@
  */
 
 import { showEndpoint } from "../bridge/endpoint.ts";
-import type { Peers } from "./ask.ts";
+import type { Peers } from "./daemon_peers.ts";
 import { BackOff } from "./back_off.ts";
 import type { Book } from "./book.ts";
 import { text, whole } from "./check.ts";

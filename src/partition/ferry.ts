@@ -6,6 +6,7 @@
  */
 
 import { join } from "@std/path";
+import { standStill } from "../../ffi/clock.ts";
 import { plainMessage } from "../bridge/connect.ts";
 import { Bell } from "./bell.ts";
 import { whole } from "./check.ts";
@@ -17,7 +18,6 @@ import {
   KeptEvents,
   type NumberedEvent,
 } from "./kept_events.ts";
-import { pause } from "./layout.ts";
 import type { Line, Message } from "./line.ts";
 import { Meeting, type MeetingPlace } from "./meeting.ts";
 import { changeRegistry } from "./registry.ts";
@@ -76,7 +76,7 @@ function claimPeer(folder: string, unit: number, peer: number): Deno.FsFile {
         `Segments of partition ${peer} are carried already for unit ${unit}`,
       );
     }
-    pause(20);
+    standStill(20);
   }
   return file;
 }

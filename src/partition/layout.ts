@@ -6,6 +6,7 @@
  * @module
  */
 
+import { standStill } from "../../ffi/clock.ts";
 import { processStartNs } from "../../ffi/process.ts";
 import type { Segment } from "../sysv/segment.ts";
 
@@ -181,12 +182,6 @@ export function recordOf(
 /** Bits of a lock that say when its process began, in steps of 10 ms. */
 const START_BITS = 42n;
 const START_STEP_NS = 10_000_000n;
-const SLEEP = new Int32Array(new SharedArrayBuffer(4));
-
-/** Stands still. */
-export function pause(ms: number): void {
-  Atomics.wait(SLEEP, 0, 0, ms);
-}
 
 function lockOf(pid: number, startNs: bigint): bigint {
   return BigInt(pid) << START_BITS |
@@ -240,7 +235,7 @@ export function claim(
     if (found !== 0n && !lockLives(found)) expected = found;
     else if (performance.now() > end) {
       return { kind: "kept", pid: lockPid(found) };
-    } else pause(1);
+    } else standStill(1);
   }
 }
 

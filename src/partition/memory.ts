@@ -4,17 +4,10 @@
  * @module
  */
 
+import { standStill } from "../../ffi/clock.ts";
 import type { Segment } from "../sysv/segment.ts";
 import { PartitionError } from "./errors.ts";
-import {
-  HELD,
-  Layout,
-  lockLives,
-  lockPid,
-  pause,
-  roundUp,
-  WORD,
-} from "./layout.ts";
+import { HELD, Layout, lockLives, lockPid, roundUp, WORD } from "./layout.ts";
 import { OrderedSegment, PATIENCE_MS } from "./ordered.ts";
 import { type CopyOf, Outgoing } from "./outgoing.ts";
 
@@ -131,7 +124,7 @@ export class XpMemory {
               : "what carries it from its owner stopped in the middle of an " +
                 "update"),
         );
-      } else pause(1);
+      } else standStill(1);
     }
     return into.subarray(offset - start, offset - start + length);
   }

@@ -1,9 +1,10 @@
 /** What a daemon counts, in the text format of Prometheus. @module */
 
+import type { Duty } from "./duties.ts";
 import { type CarriedPump, pumpMetrics } from "./metrics_pumps.ts";
-import { type Labels, MetricsText } from "./metrics_text.ts";
+import { type Labels, type MetricsTable, MetricsText } from "./metrics_text.ts";
 import type { PeerFacts } from "./peer_watch.ts";
-import type { Registry } from "./registry.ts";
+import type { Entry, Registry } from "./registry.ts";
 import { VERSIONS } from "../bridge/handshake.ts";
 import { STATE_VERSION } from "./run_folder.ts";
 import { runs } from "./process.ts";
@@ -39,172 +40,207 @@ export interface MetricsSource {
   readonly upSeconds: number;
 }
 
-/** The text. */
-export function metricsText(source: MetricsSource): string {
-  const { state, registry, partitions } = source;
-  const text = new MetricsText();
-  const own = registry.segments.filter((entry) =>
-    entry.partition === state.partition
+function total(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+function owned({ state, registry }: MetricsSource): readonly Entry[] {
+  return registry.segments.filter(({ partition }) =>
+    partition === state.partition
   );
-  const sum = (values: readonly number[]): number =>
-    values.reduce((total, value) => total + value, 0);
-  const labels: Labels = { partition: state.partition, unit: state.unit };
-  const one = (value: number): [Labels, number][] => [[labels, value]];
-  text.add(
+}
+
+/** Of every partition of the kernel. */
+const PARTITIONS: MetricsTable<UnitState> = [
+  [
     "partition_up",
     "gauge",
     "Whether the daemon of a partition of this host runs.",
-    partitions.map((unit) => [
-      {
-        partition: unit.partition,
-        unit: unit.unit,
-        hostname: unit.hostname,
-      },
-      daemonRuns(unit) ? 1 : 0,
-    ]),
-  );
-  text.add(
+    daemonRuns,
+  ],
+];
+
+/** Of the daemon, and of what its partition has. */
+const OWN: MetricsTable<MetricsSource> = [
+  [
     "daemon_uptime_seconds",
     "gauge",
     "How long the daemon runs.",
-    one(source.upSeconds),
-  );
-  text.add(
+    ({ upSeconds }) => upSeconds,
+  ],
+  [
     "daemon_starts_total",
     "counter",
     "How often the daemon was started.",
-    one(state.starts),
-  );
-  text.add(
+    ({ state }) => state.starts,
+  ],
+  [
     "daemon_requests_total",
     "counter",
     "Requests on the control socket.",
-    one(source.requests),
-  );
-  text.add(
+    ({ requests }) => requests,
+  ],
+  [
     "segments",
     "gauge",
     "Segments that the partition owns.",
-    one(own.length),
-  );
-  text.add(
+    (source) => owned(source).length,
+  ],
+  [
     "segment_bytes",
     "gauge",
     "Bytes of the partition's segments.",
-    one(sum(own.map(({ size }) => size))),
-  );
-  text.add(
+    (source) => total(owned(source).map(({ size }) => size)),
+  ],
+  [
     "segment_page_limit_bytes",
     "gauge",
     "What maxpgs allows, in bytes.",
-    one(state.limits.maxpgs * PAGE_BYTES),
-  );
-  text.add(
+    ({ state }) => state.limits.maxpgs * PAGE_BYTES,
+  ],
+  [
     "segment_holds",
     "gauge",
     "Processes that have one of the partition's segments attached.",
-    one(sum(own.map(({ holds }) => holds.length))),
-  );
-  text.add(
+    (source) => total(owned(source).map(({ holds }) => holds.length)),
+  ],
+  [
     "shares",
     "gauge",
     "Streams that the partition shares.",
-    one(state.shares.length),
-  );
-  text.add(
+    ({ state }) => state.shares.length,
+  ],
+  [
     "mounts",
     "gauge",
     "Streams of other partitions that are mounted.",
-    one(state.mounts.length),
-  );
-  text.add(
+    ({ state }) => state.mounts.length,
+  ],
+  [
     "mounts_waiting",
     "gauge",
     "Mounts that wait for their owner.",
-    one(source.waiting),
-  );
-  text.add(
+    ({ waiting }) => waiting,
+  ],
+];
+
+/** Of its processes, those that run and those that do not. */
+const PROCESSES: MetricsTable<readonly Duty[]> = [
+  [
     "processes",
     "gauge",
     "Processes that go on without the daemon, by whether they run.",
-    [true, false].map((running) => [
-      { ...labels, running: `${running}` },
-      state.duties.filter((duty) => runs(duty) === running).length,
-    ]),
-  );
-  pumpMetrics(text, labels, source.pumps);
-  const peer = (one: { partition: number; host: string }): Labels => ({
-    ...labels,
-    peer: one.partition,
-    host: one.host,
-  });
-  text.add(
+    ({ length }) => length,
+  ],
+];
+
+/** Of each peer. */
+const PEERS: MetricsTable<{ reached: boolean; heardMs: number | undefined }> = [
+  [
     "peer_reached",
     "gauge",
     "Whether the daemon of a peer answered when it was asked last.",
-    state.peers.map((one) => [
-      peer(one),
-      source.reached(one.partition) ? 1 : 0,
-    ]),
-  );
-  text.add(
+    ({ reached }) => reached,
+  ],
+  [
     "peer_heard_seconds",
     "gauge",
     "How long ago a peer asked for something.",
-    state.peers.flatMap((one) => {
-      const ms = source.heardMs(one.partition);
-      return ms === undefined ? [] : [[peer(one), ms / 1000] as const];
-    }),
-  );
-  const carried = state.peers.flatMap(({ partition: peer }) => {
-    const found = source.segmentsOf(peer);
-    return found === null ? [] : [{ labels: { ...labels, peer }, ...found }];
-  });
-  text.add(
+    ({ heardMs }) => heardMs === undefined ? undefined : heardMs / 1000,
+  ],
+];
+
+/** Of what carries segments to and from each peer. */
+const LINES: MetricsTable<NonNullable<PeerFacts["segments"]>> = [
+  [
     "segment_line_up",
     "gauge",
     "Whether the connection for segments of a peer stands.",
-    carried.map((one) => [one.labels, one.line ? 1 : 0]),
-  );
-  text.add(
+    ({ line }) => line,
+  ],
+  [
     "segment_lines_total",
     "counter",
     "Connections for segments of a peer that were made by its process.",
-    carried.map((one) => [one.labels, one.lines]),
-  );
-  text.add(
+    ({ lines }) => lines,
+  ],
+  [
     "segment_copies",
     "gauge",
     "Copies of segments of a peer that are kept here.",
-    carried.map((one) => [one.labels, one.copies]),
-  );
-  text.add(
+    ({ copies }) => copies,
+  ],
+  [
     "segment_copies_served",
     "gauge",
     "Copies that a peer has in use of segments of the partition.",
-    carried.map((one) => [one.labels, one.served]),
-  );
-  text.add(
+    ({ served }) => served,
+  ],
+];
+
+/** Of who comes from other hosts. */
+const CALLERS: MetricsTable<MetricsSource> = [
+  [
     "peers_knocking",
     "gauge",
     "Connections that have not shown yet who they are.",
-    one(source.knocking),
-  );
-  text.add(
+    ({ knocking }) => knocking,
+  ],
+  [
     "peers_refused_total",
     "counter",
     "Connections of other hosts that were turned away.",
-    one(source.refused),
-  );
-  text.add(
+    ({ refused }) => refused,
+  ],
+];
+
+const BUILD: MetricsTable<number> = [
+  [
     "build_info",
     "gauge",
     "Versions: of the program, of the wire between daemons, of the state.",
-    [[{
-      version: source.version,
-      wire: VERSIONS.highest,
-      state: STATE_VERSION,
-    }, 1]],
+    (one) => one,
+  ],
+];
+
+/** The text. */
+export function metricsText(source: MetricsSource): string {
+  const { state, partitions, version } = source;
+  const { partition, unit, peers, duties } = state;
+  const own: Labels = { partition, unit };
+  const text = new MetricsText();
+  text.table(
+    PARTITIONS,
+    partitions.map((one) => {
+      const { partition, unit, hostname } = one;
+      return [{ partition, unit, hostname }, one];
+    }),
   );
+  text.table(OWN, [[own, source]]);
+  text.table(
+    PROCESSES,
+    [true, false].map((running) => [
+      { ...own, running: `${running}` },
+      duties.filter((duty) => runs(duty) === running),
+    ]),
+  );
+  pumpMetrics(text, own, source.pumps);
+  text.table(
+    PEERS,
+    peers.map(({ partition: peer, host }) => [
+      { ...own, peer, host },
+      { reached: source.reached(peer), heardMs: source.heardMs(peer) },
+    ]),
+  );
+  text.table(
+    LINES,
+    peers.flatMap(({ partition: peer }) => {
+      const line = source.segmentsOf(peer);
+      return line === null ? [] : [[{ ...own, peer }, line]];
+    }),
+  );
+  text.table(CALLERS, [[own, source]]);
+  const wire = VERSIONS.highest;
+  text.table(BUILD, [[{ version, wire, state: STATE_VERSION }, 1]]);
   return text.toString();
 }

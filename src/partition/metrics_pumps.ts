@@ -1,7 +1,12 @@
 /** What the pumps between hosts count, for Prometheus. @module */
 
 import type { Carried } from "./carrier.ts";
-import type { Histogram, Labels, MetricsText } from "./metrics_text.ts";
+import type {
+  Histogram,
+  Labels,
+  MetricsTable,
+  MetricsText,
+} from "./metrics_text.ts";
 import type { Pump } from "./pumps.ts";
 
 /** A stream that crosses, and how it did a moment ago. */
@@ -14,31 +19,112 @@ export interface CarriedPump {
   readonly status: Carried | undefined;
 }
 
-/** Counters of a pump: their names here, and what they count. */
-const COUNTERS: Readonly<Record<string, readonly [string, string]>> = {
-  frames: ["pump_frames_total", "Frames that crossed."],
-  bytes: ["pump_bytes_total", "Bytes on the wire."],
-  skipped: ["pump_skipped_frames_total", "Frames that did not cross."],
-  torn: ["pump_torn_copies_total", "Copies given up as the source moved."],
-  repeats: ["pump_repeated_frames_total", "Frames that had come before."],
-  empty: ["pump_empty_frames_total", "Frames without pixels."],
-  droppedKeywords: [
+type Value = MetricsTable<CarriedPump>[number][3];
+
+function counted(name: string): Value {
+  return ({ status }) => status?.counters[name];
+}
+
+/** Of each stream that crosses, before its latencies. */
+const PUMPS: MetricsTable<CarriedPump> = [
+  [
+    "pump_running",
+    "gauge",
+    "Whether the process that carries a stream runs.",
+    ({ running }) => running,
+  ],
+  [
+    "pump_connected",
+    "gauge",
+    "Whether a stream has a connection.",
+    ({ status }) => status?.connected,
+  ],
+  [
+    "pump_reconnects_total",
+    "counter",
+    "Connections after the first one.",
+    ({ status }) => status?.reconnects,
+  ],
+  [
+    "pump_frames_total",
+    "counter",
+    "Frames that crossed.",
+    counted("frames"),
+  ],
+  ["pump_bytes_total", "counter", "Bytes on the wire.", counted("bytes")],
+  [
+    "pump_skipped_frames_total",
+    "counter",
+    "Frames that did not cross.",
+    counted("skipped"),
+  ],
+  [
+    "pump_torn_copies_total",
+    "counter",
+    "Copies given up as the source moved.",
+    counted("torn"),
+  ],
+  [
+    "pump_repeated_frames_total",
+    "counter",
+    "Frames that had come before.",
+    counted("repeats"),
+  ],
+  [
+    "pump_empty_frames_total",
+    "counter",
+    "Frames without pixels.",
+    counted("empty"),
+  ],
+  [
     "pump_dropped_keywords_total",
+    "counter",
     "Times that keywords in use did not fit.",
+    counted("droppedKeywords"),
   ],
-  foreign: [
+  [
     "pump_foreign_frames_total",
+    "counter",
     "Frames that another writer counted in the destination.",
+    counted("foreign"),
   ],
-  late: ["pump_late_frames_total", "Frames that a newer one had overtaken."],
-  aborted: [
+  [
+    "pump_late_frames_total",
+    "counter",
+    "Frames that a newer one had overtaken.",
+    counted("late"),
+  ],
+  [
     "pump_aborted_frames_total",
+    "counter",
     "Frames given up half-way, as the source changed them.",
+    counted("aborted"),
   ],
-  damaged: ["pump_damaged_frames_total", "Frames whose checksum was wrong."],
-  queueFull: ["pump_queue_full_total", "Times that the queue had no room."],
-  keywordUpdates: ["pump_keyword_updates_total", "Keyword messages."],
-};
+  [
+    "pump_damaged_frames_total",
+    "counter",
+    "Frames whose checksum was wrong.",
+    counted("damaged"),
+  ],
+  [
+    "pump_queue_full_total",
+    "counter",
+    "Times that the queue had no room.",
+    counted("queueFull"),
+  ],
+  [
+    "pump_keyword_updates_total",
+    "counter",
+    "Keyword messages.",
+    counted("keywordUpdates"),
+  ],
+  [
+    "pump_queued_frames",
+    "gauge",
+    "Frames that wait in the queue.",
+    counted("queued"),
+  ],
+];
 
 /** Upper bounds of the latency histogram, s. */
 const BOUNDS = [
@@ -78,45 +164,7 @@ export function pumpMetrics(
     direction: kind,
     of,
   });
-  const samples = (
-    value: (status: Carried) => number | undefined,
-  ): (readonly [Labels, number])[] =>
-    pumps.flatMap(({ pump, status }) => {
-      const found = status === undefined ? undefined : value(status);
-      return found === undefined ? [] : [[labels(pump), found] as const];
-    });
-  text.add(
-    "pump_running",
-    "gauge",
-    "Whether the process that carries a stream runs.",
-    pumps.map(({ pump, running }) => [labels(pump), running ? 1 : 0]),
-  );
-  text.add(
-    "pump_connected",
-    "gauge",
-    "Whether a stream has a connection.",
-    samples(({ connected }) => connected ? 1 : 0),
-  );
-  text.add(
-    "pump_reconnects_total",
-    "counter",
-    "Connections after the first one.",
-    samples(({ reconnects }) => reconnects),
-  );
-  for (const [counter, [name, help]] of Object.entries(COUNTERS)) {
-    text.add(
-      name,
-      "counter",
-      help,
-      samples(({ counters }) => counters[counter]),
-    );
-  }
-  text.add(
-    "pump_queued_frames",
-    "gauge",
-    "Frames that wait in the queue.",
-    samples(({ counters }) => counters.queued),
-  );
+  text.table(PUMPS, pumps.map((one) => [labels(one.pump), one]));
   text.histograms(
     "pump_latency_seconds",
     "From a frame's write to its sending, or to its publication at the " +

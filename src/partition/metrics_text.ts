@@ -23,6 +23,17 @@ export interface Histogram {
   readonly count: number;
 }
 
+/**
+ * What is told of each thing of a kind: a name, what it counts, and how it is
+ * read off. `undefined`: not known of this one.
+ */
+export type MetricsTable<Thing> = readonly (readonly [
+  name: string,
+  kind: "counter" | "gauge",
+  help: string,
+  value: (thing: Thing) => number | boolean | undefined,
+])[];
+
 /** The text, as it grows. Every name begins with `shmim_`. */
 export class MetricsText {
   readonly #lines: string[] = [];
@@ -37,15 +48,18 @@ export class MetricsText {
     this.#lines.push(`${name}${inBraces(labels)} ${value}`);
   }
 
-  /** Adds a counter or a gauge. */
-  add(
-    name: string,
-    kind: "counter" | "gauge",
-    help: string,
-    samples: readonly (readonly [Labels, number])[],
+  /** Adds every metric of a table, each with a sample of every thing. */
+  table<Thing>(
+    metrics: MetricsTable<Thing>,
+    things: readonly (readonly [Labels, Thing])[],
   ): void {
-    const whole = this.#head(name, kind, help);
-    for (const [labels, value] of samples) this.#sample(whole, labels, value);
+    for (const [name, kind, help, value] of metrics) {
+      const whole = this.#head(name, kind, help);
+      for (const [labels, thing] of things) {
+        const found = value(thing);
+        if (found !== undefined) this.#sample(whole, labels, Number(found));
+      }
+    }
   }
 
   /** Adds histograms. */

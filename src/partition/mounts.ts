@@ -15,21 +15,16 @@ import {
 import { PartitionError } from "./errors.ts";
 import { requireName, SUFFIX } from "../stream/names.ts";
 import { forReading } from "../stream/reading_link.ts";
-import { listUnits, type Mount, type Share, type UnitState } from "./unit.ts";
+import {
+  type Mount,
+  partitionOnKernel,
+  type Share,
+  type UnitState,
+} from "./unit.ts";
 
 /** Whether a partition may mount a share. */
 export function mayMount(share: Share, partition: number): boolean {
   return share.with.length === 0 || share.with.includes(partition);
-}
-
-/** The partition of that number on this kernel, where it is up. */
-export function partitionOnKernel(
-  folder: string,
-  partition: number,
-): UnitState | undefined {
-  return listUnits(folder).find((unit) =>
-    unit.partition === partition && unit.up
-  );
 }
 
 /**

@@ -6,8 +6,8 @@ import { streamPlace } from "../stream/names.ts";
 import type { Book } from "./book.ts";
 import type { Request } from "./control.ts";
 import { PartitionError } from "./errors.ts";
-import { numberOf, textOf } from "./fields.ts";
-import { MAX_PARTITION, type Share } from "./unit.ts";
+import { textOf } from "./fields.ts";
+import { type Share, toPartitions } from "./unit.ts";
 
 function requireStream(path: string, dir: string): void {
   try {
@@ -26,17 +26,12 @@ function requireStream(path: string, dir: string): void {
 export function share(book: Book, request: Request): Share {
   const { dir, shares } = book.state;
   const { name, path } = streamPlace(textOf(request, "stream"), dir);
-  const partitions = request.with ?? [];
-  if (!Array.isArray(partitions)) {
-    throw new PartitionError('"with" is a list');
-  }
+  const partitions = toPartitions(request.with ?? []);
   requireStream(path, dir);
   const made: Share = {
     name,
     path,
-    with: partitions.map((n) =>
-      numberOf({ do: "", with: n }, "with", MAX_PARTITION)
-    ),
+    with: partitions,
     write: request.write === true,
   };
   book.change({

@@ -11,7 +11,13 @@ import { PartitionError } from "./errors.ts";
 import { readPeers } from "./peer_watch.ts";
 import { changeRegistry, readRegistry } from "./registry.ts";
 import { locked, runFolder } from "./run_folder.ts";
-import { daemonRuns, listUnits, requireUnit, type UnitState } from "./unit.ts";
+import {
+  daemonRuns,
+  listUnits,
+  partitionOnKernel,
+  requireUnit,
+  type UnitState,
+} from "./unit.ts";
 import { keyPartition, type PartitionPlace } from "./xp.ts";
 
 /** How memory is placed: on one node only, or there first. */
@@ -73,10 +79,8 @@ export class Part {
    */
   gethostname(partition: number): string {
     const own = this.#own();
-    const found =
-      listUnits(this.#folder).find((unit) =>
-        unit.partition === partition && unit.up
-      ) ?? readPeers(this.#folder, own).find((peer) =>
+    const found = partitionOnKernel(this.#folder, partition) ??
+      readPeers(this.#folder, own).find((peer) =>
         peer.partition === partition && peer.up
       );
     if (found !== undefined) return found.hostname;

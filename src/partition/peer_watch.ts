@@ -6,7 +6,7 @@
 
 import { join } from "@std/path";
 import { showEndpoint } from "../bridge/endpoint.ts";
-import type { Peers } from "./ask.ts";
+import type { Peers } from "./daemon_peers.ts";
 import type { Book } from "./book.ts";
 import { flag, list, text, whole } from "./check.ts";
 import type { Ferries } from "./ferries.ts";

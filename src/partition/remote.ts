@@ -12,7 +12,7 @@ import { statFile } from "../../ffi/files.ts";
 import { removeStream } from "../stream/remove.ts";
 import { SUFFIX } from "../stream/names.ts";
 import { pause } from "../../ffi/clock.ts";
-import { Peers } from "./ask.ts";
+import { Peers } from "./daemon_peers.ts";
 import { BackOff } from "./back_off.ts";
 import type { Book } from "./book.ts";
 import { addressOf, type Caller, Callers } from "./callers.ts";

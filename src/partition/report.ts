@@ -6,7 +6,7 @@ import type { PeerFacts } from "./peer_watch.ts";
 import { runs } from "./process.ts";
 import { ofMount } from "./pumps.ts";
 import type { Registry } from "./registry.ts";
-import { listUnits, PAGE_BYTES, type UnitState } from "./unit.ts";
+import { PAGE_BYTES, type UnitState, unitsUp } from "./unit.ts";
 import { pagesTaken } from "./xp.ts";
 
 /** What a daemon knows. */
@@ -83,7 +83,7 @@ export function configOf(source: ReportSource): unknown {
 /** What is shared, mounted, and offered by others. */
 export function sharesOf(source: ReportSource): unknown {
   const { partition: own, shares, mounts } = source.state;
-  const users = listUnits(source.folder).filter((unit) => unit.up);
+  const users = unitsUp(source.folder);
   return {
     partition: own,
     shares: shares.map((share) => ({

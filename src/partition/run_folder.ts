@@ -5,6 +5,7 @@
  */
 
 import { join, resolve } from "@std/path";
+import { standStill } from "../../ffi/clock.ts";
 import { currentUser } from "../../ffi/process.ts";
 import { PartitionError, StateFileError } from "./errors.ts";
 
@@ -65,7 +66,6 @@ export function makeRunFolder(path: string): void {
 }
 
 const PATIENCE_MS = 5000;
-const SLEEP = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Has the folder's state to itself for one short change. The lock goes with
@@ -87,7 +87,7 @@ export function locked<T>(folder: string, change: () => T): T {
           "in the middle of a change",
       );
     }
-    Atomics.wait(SLEEP, 0, 0, 1);
+    standStill(1);
   }
   return change();
 }

@@ -18,8 +18,8 @@ import { getState, putState, requireOwnFolder } from "./run_folder.ts";
 export const MAX_PARTITION = 65535;
 /** Largest number of a unit. */
 export const MAX_UNIT = 255;
-/** Largest number of a process's socket. */
-const MAX_SLOT = 63;
+/** Most processes of one daemon. */
+export const MAX_DUTIES = 64;
 /** Bytes of a page, in which limits are counted. */
 export const PAGE_BYTES = 4096;
 
@@ -122,10 +122,12 @@ function partitionOf(fields: Record<string, unknown>): number {
   return whole(fields, "partition", 0, MAX_PARTITION);
 }
 
-function numbers(fields: Record<string, unknown>, name: string): number[] {
-  const value = fields[name];
-  if (!Array.isArray(value)) throw new TypeError(`"${name}" is no list`);
-  return value.map((n) => whole({ n }, "n", 0, MAX_PARTITION));
+/** Takes the partitions apart that may mount a share. */
+export function toPartitions(value: unknown): number[] {
+  if (!Array.isArray(value)) {
+    throw new TypeError('"with" is no list of partitions');
+  }
+  return value.map((one) => whole({ with: one }, "with", 0, MAX_PARTITION));
 }
 
 /** Takes limits apart. */
@@ -155,7 +157,7 @@ function toDuty(duty: Record<string, unknown>): Duty {
   return {
     name: text(duty, "name"),
     words,
-    slot: whole(duty, "slot", 0, MAX_SLOT),
+    slot: whole(duty, "slot", 0, MAX_DUTIES - 1),
     pid: whole(duty, "pid", 1),
     startNs: text(duty, "startNs"),
   };
@@ -203,7 +205,7 @@ function toUnit(fields: Record<string, unknown>): UnitState {
     shares: list(fields, "shares", (share) => ({
       name: text(share, "name"),
       path: text(share, "path"),
-      with: numbers(share, "with"),
+      with: toPartitions(share.with),
       write: flag(share, "write"),
       ...mark(share, "configured"),
     })),
@@ -273,6 +275,19 @@ export function listUnits(
     }
   }
   return units.sort((a, b) => a.unit - b.unit);
+}
+
+/** The units of a run folder that are up: started, and not shut down. */
+export function unitsUp(folder: string): UnitState[] {
+  return listUnits(folder).filter(({ up }) => up);
+}
+
+/** The partition of that number on this kernel, where it is up. */
+export function partitionOnKernel(
+  folder: string,
+  partition: number,
+): UnitState | undefined {
+  return unitsUp(folder).find((unit) => unit.partition === partition);
 }
 
 /** Whether the daemon of a unit runs. */

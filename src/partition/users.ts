@@ -2,7 +2,7 @@
 
 import { kernelInfo, type Registry } from "./registry.ts";
 import { runs } from "./process.ts";
-import { listUnits, type UnitState } from "./unit.ts";
+import { type UnitState, unitsUp } from "./unit.ts";
 
 /**
  * Everybody who uses something of a partition, one line each.
@@ -47,8 +47,8 @@ export function usersOf(
         : `partition ${pump.partition} writes "${pump.stream}"`,
     );
   }
-  for (const other of listUnits(folder)) {
-    if (other.unit === unit || !other.up) continue;
+  for (const other of unitsUp(folder)) {
+    if (other.unit === unit) continue;
     for (const mount of other.mounts) {
       if (mount.partition !== partition) continue;
       users.push(

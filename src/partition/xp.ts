@@ -32,6 +32,7 @@ import {
   listUnits,
   MAX_PARTITION,
   PAGE_BYTES,
+  partitionOnKernel,
   requireUnit,
   type UnitState,
 } from "./unit.ts";
@@ -204,10 +205,7 @@ export class Xp {
     const own = this.#own();
     const partition = keyPartition(key) ?? own.partition;
     if (partition === own.partition) return own;
-    const owner = listUnits(this.#folder).find((unit) =>
-      unit.partition === partition && unit.up
-    );
-    return owner ?? fail(
+    return partitionOnKernel(this.#folder, partition) ?? fail(
       "ENOENT",
       "shmget",
       `Cannot reach partition ${partition}: none of that number is up on ` +

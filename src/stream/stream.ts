@@ -48,18 +48,9 @@ import type {
 import { requireForWriting } from "./reading_link.ts";
 import { semaphoresOf, traceOf } from "./semaphores.ts";
 import type { TraceEntry } from "./trace.ts";
-import { type DataType, type PixelArray, pixelsOf, TYPES } from "./types.ts";
+import type { DataType, PixelArray } from "./types.ts";
+import { viewPixels } from "./view.ts";
 import { waitForNewer, type WaitOptions } from "./wait.ts";
-
-export type {
-  CreateOptions,
-  OpenOptions,
-  PacketOptions,
-  Presence,
-  ReadOptions,
-  SemaphoreInfo,
-  WriteOptions,
-} from "./stream_options.ts";
 
 const DEFAULT_TRIES = 8;
 
@@ -464,18 +455,7 @@ export class Stream {
    * after {@linkcode Stream.close}.
    */
   view(): PixelArray {
-    const at = this.mapping.pixelsAt();
-    const { bytes, parts } = TYPES[this.type];
-    if (at % (bytes / parts) !== 0) {
-      throw new RangeError(
-        `Stream "${this.name}" has its pixels where no array of ${this.type} ` +
-          "can begin: they can only be copied",
-      );
-    }
-    return pixelsOf(
-      this.type,
-      new Uint8Array(this.mapping.view(at, this.#table.dataBytes)),
-    );
+    return viewPixels(this);
   }
 
   /** Whether the name still leads to the file that is open here. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { standStill } from "../../ffi/clock.ts";
 import { isSystemError } from "../../ffi/errno.ts";
 import { realPath, statFile } from "../../ffi/files.ts";
 import { processStartNs } from "../../ffi/process.ts";
@@ -65,7 +66,6 @@ function alive({ pid, startNs }: DeviceHeader): boolean {
 
 /** A device that takes longer to make its segment is none. */
 const MAKING_MS = 500;
-const SLEEP = new Int32Array(new SharedArrayBuffer(4));
 
 /** A device's segment, attached. */
 export class DeviceSegment {
@@ -172,7 +172,7 @@ export class DeviceSegment {
     // Between its making and this word, which comes last, lie microseconds.
     const limit = performance.now() + MAKING_MS;
     while (!segment.word(AT.magic) && performance.now() < limit) {
-      Atomics.wait(SLEEP, 0, 0, 1);
+      standStill(1);
     }
     if (segment.word(AT.magic) !== MAGIC) {
       stranger("is no device's, or one that is just being made");

@@ -7,7 +7,8 @@
 import { isSystemError } from "../../ffi/errno.ts";
 import { newestSlice } from "../stream/describe.ts";
 import type { Frame } from "../stream/frames.ts";
-import { type OpenOptions, Stream } from "../stream/stream.ts";
+import { Stream } from "../stream/stream.ts";
+import type { OpenOptions } from "../stream/stream_options.ts";
 import { JitterMeter, RateMeter } from "./meter.ts";
 
 /** Which slice of a cube: a number, or the one written last. */

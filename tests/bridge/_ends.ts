@@ -6,7 +6,8 @@
 
 import type { ReceiveOptions } from "../../src/bridge/receive.ts";
 import type { TransmitOptions } from "../../src/bridge/transmit.ts";
-import { type CreateOptions, Stream } from "../../src/stream/stream.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import type { CreateOptions } from "../../src/stream/stream_options.ts";
 import { Receiving, Transmitting } from "../_support/bridge.ts";
 import { Folder } from "../_support/cli.ts";
 import { DaoFolder } from "../_support/dao.ts";

@@ -5,7 +5,8 @@
  */
 
 import type { TransmitOptions } from "../../src/bridge/transmit.ts";
-import { type CreateOptions, Stream } from "../../src/stream/stream.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import type { CreateOptions } from "../../src/stream/stream_options.ts";
 import {
   flat,
   framesOf,

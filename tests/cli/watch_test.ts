@@ -2,7 +2,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { writeFits } from "../../src/fits/mod.ts";
 import { colorMap, nearest256 } from "../../src/image/colormap.ts";
 import { npyHeader } from "../../src/image/npy.ts";
-import { type CreateOptions, Stream } from "../../src/stream/stream.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import type { CreateOptions } from "../../src/stream/stream_options.ts";
 import {
   CLI,
   done,

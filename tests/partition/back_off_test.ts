@@ -5,9 +5,9 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { endProcess, processStartNs } from "../../ffi/process.ts";
 import { BackOff } from "../../src/partition/back_off.ts";
 import { Book } from "../../src/partition/book.ts";
-import { Duties, MAX_DUTIES } from "../../src/partition/duties.ts";
+import { Duties } from "../../src/partition/duties.ts";
 import { PartitionError } from "../../src/partition/errors.ts";
-import { readUnit } from "../../src/partition/unit.ts";
+import { MAX_DUTIES, readUnit } from "../../src/partition/unit.ts";
 import { until } from "../_support/cli.ts";
 import { Host } from "./_support.ts";
 

@@ -4,7 +4,8 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { SystemError } from "../../ffi/errno.ts";
 import { StreamExistsError } from "../../src/stream/format.ts";
 import type { Keyword } from "../../src/stream/keywords.ts";
-import { type CreateOptions, Stream } from "../../src/stream/stream.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import type { CreateOptions } from "../../src/stream/stream_options.ts";
 import { Waiter } from "../../src/stream/wait.ts";
 import type { DataType } from "../../src/stream/types.ts";
 import {

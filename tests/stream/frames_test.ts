@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { StreamChangedError } from "../../src/stream/format.ts";
-import { type CreateOptions, Stream } from "../../src/stream/stream.ts";
+import { Stream } from "../../src/stream/stream.ts";
+import type { CreateOptions } from "../../src/stream/stream_options.ts";
 import { WAIT_MODES } from "../../src/stream/wait.ts";
 import { Child, moduleUrl } from "../_support/child.ts";
 import { fixtureBytes } from "../_support/fixtures.ts";

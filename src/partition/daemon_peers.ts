@@ -1,4 +1,4 @@
-/** How a daemon asks the daemons of its peers. @module */
+/** The peers of a daemon, as it asks their daemons. @module */
 
 import { hostName } from "../../ffi/host.ts";
 import type { Book } from "./book.ts";

@@ -1,12 +1,15 @@
-/** Starts what outlives its terminal: a device, a daemon. @module */
+/**
+ * Starts the program once more, for what outlives its terminal: a device, a
+ * daemon, the processes that a daemon has.
+ * @module
+ */
 
 import { CommandError } from "../cli/errors.ts";
-import type { Output } from "../cli/output.ts";
 import { keepDescriptors } from "../../ffi/process.ts";
 import { runLine } from "./permissions.ts";
 
 /** Deno itself, as it may be started: a permission set can only name it. */
-export function denoProgram(): string {
+function denoProgram(): string {
   const path = Deno.execPath();
   const { state } = Deno.permissions.querySync({ name: "run", command: path });
   return state === "granted" || Deno.build.standalone ? path : "deno";
@@ -31,18 +34,30 @@ async function firstLine(
 }
 
 /**
- * Starts the command once more, in a session of its own and with just the
- * permissions that it needs, and waits until the device stands.
+ * Starts a command in a session of its own, with just the permissions that it
+ * needs. Both its outputs have to be read.
  *
- * @param words The command line of the device.
- * @returns The exit code.
+ * @param words Its command line.
+ * @param within What it is started by, with the words of that.
  */
-export async function launchInBackground(
+export async function startDetached(
   words: readonly string[],
-  out: Output,
-): Promise<number> {
-  out.line(await launch(["device", ...words, "--serve"]));
-  return 0;
+  within: readonly string[] = [],
+): Promise<Deno.ChildProcess> {
+  const line = await runLine(words);
+  keepDescriptors();
+  const [program = "", ...args] = [
+    ...within,
+    denoProgram(),
+    ...Deno.build.standalone ? words : line.slice(1),
+  ];
+  return new Deno.Command(program, {
+    args,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
 }
 
 /**
@@ -54,16 +69,7 @@ export async function launchInBackground(
  * @throws {CommandError} with its own words and code where it ends without.
  */
 export async function launch(words: readonly string[]): Promise<string> {
-  const line = await runLine(words);
-  const args = Deno.build.standalone ? [...words] : line.slice(1);
-  keepDescriptors();
-  const child = new Deno.Command(denoProgram(), {
-    args,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    detached: true,
-  }).spawn();
+  const child = await startDetached(words);
   const said = textOf(child.stderr);
   const place = await firstLine(child.stdout);
   if (place === undefined) {
