@@ -36,6 +36,12 @@ export class HandshakeError extends Error {
   /** What it was to say when it closed the connection instead. */
   readonly unsaid: "greeting" | "proof" | undefined;
 
+  /**
+   * Says what is wrong.
+   *
+   * @param message In words.
+   * @param unsaid What did not come before the end.
+   */
   constructor(message: string, unsaid?: "greeting" | "proof") {
     super(message);
     this.unsaid = unsaid;

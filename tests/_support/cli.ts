@@ -17,7 +17,7 @@ export const ROOT = fromFileUrl(new URL("../../", import.meta.url));
 export const CLI = `${ROOT}cli.ts`;
 
 /** How long a condition may take on a slow machine, ms. */
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 60_000;
 
 /** What a command left behind. */
 export interface Outcome {
