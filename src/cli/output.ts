@@ -165,8 +165,9 @@ export function columns(
   const widths: number[] = [];
   const clean = rows.map((row) =>
     row.map((text, i) => {
-      const cell = printable(text);
-      const width = textWidth(cell);
+      const plain = ASCII.test(text);
+      const cell = plain ? text : printable(text);
+      const width = plain ? text.length : textWidth(cell);
       widths[i] = Math.max(widths[i] ?? 0, width);
       return { cell, width };
     })

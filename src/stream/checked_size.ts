@@ -4,7 +4,7 @@
  * @module
  */
 
-import { viewOf } from "./header_bytes.ts";
+import { viewOf, wordAt } from "./header_bytes.ts";
 import { type DataType, MAX_PIXELS, pixelCount } from "./types.ts";
 
 /** What is wrong with a header. */
@@ -51,6 +51,14 @@ export interface SizePlaces {
   readonly elements: number;
 }
 
+function badElements(size: number[], place: number, elements: bigint): Fault {
+  const what = "the number of pixels";
+  const product = pixelCount(size);
+  return elements !== product
+    ? fault(what, place, `${product} (the product of the axes)`, elements)
+    : fault(what, place, `at most ${MAX_PIXELS}`, product);
+}
+
 /**
  * Reads and checks axes, type and number of pixels.
  *
@@ -84,15 +92,10 @@ export function checkedSize(
     const known = `1 to ${codes.length - 1}`;
     return fault("the data type code", at.type, known, code);
   }
-  const product = pixelCount(size);
-  const elements = view.getBigUint64(at.elements, true);
-  const what = "the number of pixels";
-  if (elements !== product) {
-    const expected = `${product} (the product of the axes)`;
-    return fault(what, at.elements, expected, elements);
-  }
-  if (product > MAX_PIXELS) {
-    return fault(what, at.elements, `at most ${MAX_PIXELS}`, product);
+  // Numbers are exact up to the most pixels there can be, and cheaper.
+  const product = size.reduce((all, length) => all * length, 1);
+  if (product > MAX_PIXELS || wordAt(view, at.elements) !== product) {
+    return badElements(size, at.elements, view.getBigUint64(at.elements, true));
   }
   return { size, type };
 }

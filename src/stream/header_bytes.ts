@@ -42,6 +42,12 @@ export function viewOf(
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** An unsigned word of 64 bits; not exact beyond 2^53. */
+export function wordAt(view: DataView<ArrayBuffer>, offset: number): number {
+  return view.getUint32(offset + 4, true) * 2 ** 32 +
+    view.getUint32(offset, true);
+}
+
 /** A timespec in ns. */
 export function timeAt(view: DataView<ArrayBuffer>, offset: number): bigint {
   return view.getBigInt64(offset, true) * 1_000_000_000n +

@@ -17,7 +17,14 @@ import {
   type StreamFormat,
   StreamFormatError,
 } from "./format.ts";
-import { printable, putText, text, timeAt, viewOf } from "./header_bytes.ts";
+import {
+  printable,
+  putText,
+  text,
+  timeAt,
+  viewOf,
+  wordAt,
+} from "./header_bytes.ts";
 import { checkedSize, type Fault, fault, isFault } from "./checked_size.ts";
 import {
   type DataType,
@@ -100,6 +107,20 @@ export interface Metadata {
   readonly ringSlots: number;
 }
 
+const VERSION_BYTES = new TextEncoder().encode(`${VERSION}\0`);
+
+function isCurrent(header: Uint8Array): boolean {
+  for (let i = 0; i < VERSION_BYTES.length; i++) {
+    if (header[AT.version + i] !== VERSION_BYTES[i]) return false;
+  }
+  return true;
+}
+
+/** How many pixels a checked size has: exact. */
+function pixelNumber(size: readonly number[]): number {
+  return size.reduce((product, axis) => product * axis, 1);
+}
+
 interface Variant {
   readonly label: string;
   readonly headerBytes: number;
@@ -133,8 +154,7 @@ const VARIANTS: readonly Variant[] = [
 
 function layoutOf(metadata: Metadata, variant: Variant): Layout {
   const { round } = variant;
-  const dataBytes = Number(pixelCount(metadata.size)) *
-    TYPES[metadata.type].bytes;
+  const dataBytes = pixelNumber(metadata.size) * TYPES[metadata.type].bytes;
   let end = variant.headerBytes;
   const block = (bytes: number): number => {
     const start = end;
@@ -253,8 +273,8 @@ export function readMetadata(
 ): Metadata {
   const view = viewOf(header);
   const failed = ({ reason, ...facts }: Fault): Error => fail(reason, facts);
-  const version = text(header, AT.version, 32);
-  if (version !== VERSION) {
+  if (!isCurrent(header)) {
+    const version = text(header, AT.version, 32);
     throw fail(
       version === ""
         ? "it has no version yet: it is being created, or its creator died"
@@ -266,10 +286,10 @@ export function readMetadata(
   const claimed = checkedSize(header, AT, TYPE_CODES);
   if (isFault(claimed)) throw failed(claimed);
   const { size, type } = claimed;
-  const dataBytes = view.getBigUint64(AT.dataBytes, true);
-  const expected = pixelCount(size) * BigInt(TYPES[type].bytes);
-  if (dataBytes !== expected) {
+  const expected = pixelNumber(size) * TYPES[type].bytes;
+  if (wordAt(view, AT.dataBytes) !== expected) {
     const what = "the size of the pixels in bytes";
+    const dataBytes = view.getBigUint64(AT.dataBytes, true);
     throw failed(fault(what, AT.dataBytes, String(expected), dataBytes));
   }
   requireOurs(view, failed);
@@ -361,7 +381,7 @@ export const imageStreamIo: StreamFormat = {
   headerBytes: HEADER_BYTES,
 
   recognise(header: Uint8Array<ArrayBuffer>): Recognition {
-    if (text(header, AT.version, 32) === VERSION) return "yes";
+    if (isCurrent(header)) return "yes";
     const first = header[0] ?? 0;
     const digit = first >= 0x30 && first <= 0x39;
     return (digit && header[1] === 0x2E) ||
