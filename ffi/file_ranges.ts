@@ -3,8 +3,7 @@
  * @module
  */
 
-import { basename, dirname } from "@std/path";
-import { mayReadAll, requireRead } from "./access.ts";
+import { mayReadAll } from "./access.ts";
 import { check } from "./errno.ts";
 import { realPath } from "./files.ts";
 import { cStrings, helper } from "./helper.ts";
@@ -29,12 +28,6 @@ export interface RangeRead {
   readonly inode: bigint;
 }
 
-/** A file's first bytes. */
-export interface Start extends RangeRead {
-  /** The file with every link resolved. */
-  readonly path: string;
-}
-
 /** `struct shmim_range`: offset, bytes, result, inode, size. */
 const WORDS = 5;
 
@@ -51,7 +44,8 @@ export interface RangeFolder {
   read(ranges: readonly Range[]): (RangeRead | undefined)[];
 }
 
-function readRanges(
+/** Reads one range of each of a folder's files. */
+export function readRanges(
   folder: string,
   ranges: readonly Range[],
 ): (RangeRead | undefined)[] {
@@ -82,21 +76,6 @@ function readRanges(
       inode: words[first + 3] ?? 0n,
     };
   });
-}
-
-/**
- * The first bytes of a regular file, or of the one that a link leads to.
- *
- * @param bytes How many, fewer where it is smaller.
- * @returns `undefined` where it is no regular file, or cannot be read.
- * @throws {SystemError} where there is nothing.
- */
-export function readStart(path: string, bytes: number): Start | undefined {
-  const real = realPath(path);
-  if (real !== path) requireRead(real);
-  const name = basename(real);
-  const [read] = readRanges(dirname(real), [{ name, offset: 0, bytes }]);
-  return read === undefined ? undefined : { ...read, path: real };
 }
 
 /**

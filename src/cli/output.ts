@@ -163,9 +163,10 @@ export function columns(
   right: readonly number[] = [],
 ): string[] {
   const widths: number[] = [];
+  // All at once: hundreds of small questions take longer than the rest.
+  const plain = ASCII.test(rows.map((row) => row.join("")).join(""));
   const clean = rows.map((row) =>
     row.map((text, i) => {
-      const plain = ASCII.test(text);
       const cell = plain ? text : printable(text);
       const width = plain ? text.length : textWidth(cell);
       widths[i] = Math.max(widths[i] ?? 0, width);

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { basename } from "@std/path";
 import type { AxisOrder } from "../stream/format.ts";
 import { FORMAT_NAMES, type FormatName } from "../stream/formats.ts";
-import { isStreamPath, requireName, SUFFIX } from "../stream/names.ts";
+import { nameIn } from "../stream/names.ts";
 import type { Arguments, OptionSpec } from "./args.ts";
 import { integerFrom } from "./args.ts";
 import { UsageError } from "./errors.ts";
@@ -69,7 +68,7 @@ export function formatOf(args: Arguments): { format?: FormatName } {
  * @throws {SyntaxError} where no stream has such a name.
  */
 export function streamArgument(argument: string): string {
-  requireName(isStreamPath(argument) ? basename(argument, SUFFIX) : argument);
+  nameIn(argument);
   return argument;
 }
 

@@ -3,7 +3,7 @@
 import { join, resolve } from "@std/path";
 import { fromFileUrl } from "../../std/path/from_file_url.ts";
 import { variable } from "../../ffi/access.ts";
-import { makeLink } from "../../ffi/files.ts";
+import { makeLink } from "../../ffi/links.ts";
 import { defineCommand, type Io } from "../cli/command.ts";
 import { CommandError, EXIT } from "../cli/errors.ts";
 import { LAZY, type Needs, type Scope } from "../cli/needs.ts";

@@ -7,13 +7,13 @@
 import { basename, dirname, isAbsolute, join } from "@std/path";
 import { isSystemError } from "../../ffi/errno.ts";
 import {
-  makeLink,
   readLink,
   realPath,
   removeFile,
   renameFile,
   statFile,
 } from "../../ffi/files.ts";
+import { makeLink } from "../../ffi/links.ts";
 import { CONF_FOLDER, sizeLine } from "../load/state.ts";
 import {
   FileChanges,

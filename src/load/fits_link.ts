@@ -4,13 +4,8 @@
  */
 
 import { dirname, isAbsolute, join, resolve } from "@std/path";
-import {
-  makeLink,
-  readLink,
-  removeFile,
-  renameFile,
-  statFile,
-} from "../../ffi/files.ts";
+import { readLink, removeFile, renameFile, statFile } from "../../ffi/files.ts";
+import { makeLink } from "../../ffi/links.ts";
 import { temporaryName } from "../files/whole_file.ts";
 import { identityOf } from "../stream/open.ts";
 

@@ -5,13 +5,8 @@
  */
 
 import { basename, dirname, join, normalize } from "@std/path";
-import {
-  makeLink,
-  readLink,
-  removeFile,
-  renameFile,
-  statFile,
-} from "../../ffi/files.ts";
+import { readLink, removeFile, renameFile, statFile } from "../../ffi/files.ts";
+import { makeLink } from "../../ffi/links.ts";
 import { PartitionError } from "./errors.ts";
 import { requireName, SUFFIX } from "../stream/names.ts";
 import { forReading } from "../stream/reading_link.ts";

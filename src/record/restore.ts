@@ -4,7 +4,8 @@
  */
 
 import { basename, dirname, join, normalize } from "@std/path";
-import { makeLink, readLink, statFile } from "../../ffi/files.ts";
+import { readLink, statFile } from "../../ffi/files.ts";
+import { makeLink } from "../../ffi/links.ts";
 import { FitsFile } from "../fits/mod.ts";
 import { castPixels } from "../load/cast.ts";
 import { fillStream, rehearse } from "../load/fill.ts";

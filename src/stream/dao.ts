@@ -5,7 +5,6 @@
  * @module
  */
 
-import { basename } from "@std/path";
 import { CLOCK } from "../../ffi/clock.ts";
 import {
   AT,
@@ -47,7 +46,8 @@ const SEMAPHORE_STRIDE = 65536;
  * leading dots skipped.
  */
 export function semaphoreBase(path: string): string {
-  return basename(path).replace(/^\.+/, "").split(".")[0] ?? "";
+  const file = path.slice(path.lastIndexOf("/") + 1);
+  return file.replace(/^\.+/, "").split(".")[0] ?? "";
 }
 
 function semaphoreNames(path: string): string[] {

@@ -3,9 +3,9 @@
  * @module
  */
 
-import { resolve } from "@std/path";
 import { variable } from "../../ffi/access.ts";
 import { listFolder, statFile } from "../../ffi/files.ts";
+import { resolve } from "../../std/path/resolve.ts";
 import { isType } from "./types.ts";
 
 /** Ending of every stream file. */
@@ -108,6 +108,22 @@ export interface StreamPlace {
 }
 
 /**
+ * The bare name of a stream argument: a name, or a path that ends in one.
+ * Looks at nothing else.
+ *
+ * @throws {SyntaxError} where it is no stream name.
+ */
+export function nameIn(argument: string): string {
+  if (!isStreamPath(argument)) return requireName(argument);
+  // Of what was typed: resolved, "night/" and "night/x/.." are names, too.
+  const last = argument.slice(argument.lastIndexOf("/") + 1);
+  const name = last.endsWith(SUFFIX) ? last.slice(0, -SUFFIX.length) : last;
+  if (name !== "") return requireName(name);
+  const shown = argument.toWellFormed().replaceAll(BAD, "?");
+  throw new SyntaxError(`Not a stream: "${shown}" ends without a name`);
+}
+
+/**
  * Finds the file of a stream argument: a name, or a path where it holds a
  * `/` or ends in `.im.shm`.
  *
@@ -119,18 +135,9 @@ export function streamPlace(argument: string, dir?: string): StreamPlace {
   if (!isStreamPath(argument)) {
     return placeIn(streamFolder(dir), argument);
   }
-  // Of what was typed: resolved, "night/" and "night/x/.." are names, too.
-  const last = argument.slice(argument.lastIndexOf("/") + 1);
-  const name = last.endsWith(SUFFIX) ? last.slice(0, -SUFFIX.length) : last;
-  if (name === "") {
-    const shown = argument.toWellFormed().replaceAll(BAD, "?");
-    throw new SyntaxError(`Not a stream: "${shown}" ends without a name`);
-  }
+  const name = nameIn(argument);
   const path = resolve(argument);
-  return place(
-    requireName(name),
-    path.endsWith(SUFFIX) ? path : path + SUFFIX,
-  );
+  return place(name, path.endsWith(SUFFIX) ? path : path + SUFFIX);
 }
 
 /**

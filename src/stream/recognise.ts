@@ -40,7 +40,7 @@ export function requireSize(path: string, bytes: number): void {
     path,
     bytes === 0
       ? "it is empty: it is being created, or its creator died"
-      : `file is ${bytes} bytes, the smallest stream has ${SMALLEST}`,
+      : `the file is ${bytes} bytes, the smallest stream has ${SMALLEST}`,
     {
       offset: 0,
       expected: String(SMALLEST),

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { readStart } from "../../ffi/file_ranges.ts";
+import { readStart } from "../../ffi/file_start.ts";
 import { semaphorePath } from "../../ffi/named_semaphores.ts";
 import { fromStart, recognise, START_BYTES } from "./recognise.ts";
 

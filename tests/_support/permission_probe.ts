@@ -4,7 +4,8 @@
  * folder elsewhere, a port that listens and another one.
  */
 
-import { makeLink, OpenFile, removeFile, renameFile } from "../../ffi/files.ts";
+import { OpenFile, removeFile, renameFile } from "../../ffi/files.ts";
+import { makeLink } from "../../ffi/links.ts";
 
 const [stream = "", elsewhere = "", port = "", other = ""] = Deno.args;
 const possible: string[] = [];

@@ -15,6 +15,7 @@ const SCOPED_FFI = `--allow-ffi=${[HELPER_PATH, ...LIBC_PATHS].join(",")}`;
 const IMPORTS = `
   import { Stream } from "${moduleUrl("src/stream/stream.ts")}";
   import * as files from "${moduleUrl("ffi/files.ts")}";
+  import * as links from "${moduleUrl("ffi/links.ts")}";
   const attempt = async (what) => {
     try {
       console.log("done", String(await what() ?? ""));
@@ -87,7 +88,7 @@ const WRITERS: readonly [string, string, (place: string) => string][] = [
   ],
   [
     "makeLink()",
-    `files.makeLink("cam.im.shm", DIR + "/alias.im.shm")`,
+    `links.makeLink("cam.im.shm", DIR + "/alias.im.shm")`,
     (dir) => `${dir}/alias.im.shm`,
   ],
   [
@@ -218,7 +219,7 @@ Deno.test("makeLink() does not lead out of what the process may use", async () =
   for (const target of ["/etc/hostname", "../../etc/hostname", place.path]) {
     const found = await attempt(
       flags,
-      `files.makeLink("${target}", "${inside.stream("alias")}");`,
+      `links.makeLink("${target}", "${inside.stream("alias")}");`,
     );
     assertStringIncludes(found, "NotCapable: Requires read access to");
   }
@@ -230,7 +231,7 @@ Deno.test("makeLink() links what the process may use", async () => {
   const dir = place.folder.path;
   const found = await attempt(
     [SCOPED_FFI, `--allow-read=${dir}`, `--allow-write=${dir}`],
-    `files.makeLink("cam.im.shm", "${dir}/alias.im.shm");
+    `links.makeLink("cam.im.shm", "${dir}/alias.im.shm");
      using stream = Stream.open("${dir}/alias.im.shm");
      return stream.read().cnt0;`,
   );

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { rangeFolder, readStart } from "../../ffi/file_ranges.ts";
+import { rangeFolder } from "../../ffi/file_ranges.ts";
+import { readStart } from "../../ffi/file_start.ts";
 import { Folder } from "../_support/cli.ts";
 
 const text = (bytes: Uint8Array | undefined): string | undefined =>

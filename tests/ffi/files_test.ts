@@ -5,7 +5,6 @@ import { CLOCK, clockNs, processMemory, sleepUntil } from "../../ffi/clock.ts";
 import { isSystemError, SystemError } from "../../ffi/errno.ts";
 import {
   listFolder,
-  makeLink,
   OpenFile,
   readLink,
   realPath,
@@ -13,6 +12,7 @@ import {
   renameFile,
   statFile,
 } from "../../ffi/files.ts";
+import { makeLink } from "../../ffi/links.ts";
 import { processExists } from "../../ffi/libc.ts";
 import { Child } from "../_support/child.ts";
 import { Folder } from "../_support/folder.ts";
