@@ -17,6 +17,7 @@ import {
   Transmitting,
 } from "../_support/bridge.ts";
 import { Folder, until } from "../_support/cli.ts";
+import { Foreign } from "../_support/foreign.ts";
 
 /** The stream `cam`, 4x3 u16 without keywords unless said otherwise. */
 export function source(
@@ -46,6 +47,25 @@ export async function frames(
   return framesOf(recording.bytes);
 }
 
+/** In glibc's semaphore: how many sleep on it. */
+const SLEEPERS_AT = 4;
+
+/**
+ * Waits until somebody sleeps on a semaphore of a stream: a pump that has been
+ * started has looked at the counters by then. A slice that is written before
+ * counts as one that was there.
+ */
+export async function asleep({ path, layout }: Stream): Promise<void> {
+  using file = new Foreign(path);
+  const { sems, semStride, semCount } = layout.table;
+  const sleepers = (index: number): number =>
+    file.bytes(sems + index * semStride + SLEEPERS_AT, 4).getInt32(0, true);
+  await until("the pump sleeps", () => {
+    for (let i = 0; i < semCount; i++) if (sleepers(i) > 0) return true;
+    return false;
+  });
+}
+
 /** Source, transmitter and recorder. */
 export class Outlet implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
@@ -53,6 +73,7 @@ export class Outlet implements AsyncDisposable {
   readonly cam: Stream;
   readonly recorder: Recorder;
   readonly transmitting: Transmitting;
+  readonly #sleeps: boolean;
 
   /**
    * @param stream How the source differs from {@linkcode source}; `first`
@@ -63,6 +84,7 @@ export class Outlet implements AsyncDisposable {
     { first, ...stream }: Partial<CreateOptions> & { first?: number } = {},
     options: Partial<TransmitOptions> = {},
   ) {
+    this.#sleeps = (options.wait?.mode ?? "semaphore") === "semaphore";
     this.folder = this.#stack.use(new Folder());
     this.cam = this.#stack.use(source(this.folder, stream));
     if (first !== undefined) this.cam.write(flat(first));
@@ -72,10 +94,11 @@ export class Outlet implements AsyncDisposable {
     );
   }
 
-  /** The connection, once its announcement has come. */
+  /** The connection, once its announcement has come and the pump waits. */
   async begun(): Promise<Recording> {
     const recording = await this.recorder.connection();
     await recording.take(HANDSHAKE);
+    if (this.#sleeps) await asleep(this.cam);
     return recording;
   }
 

@@ -12,6 +12,7 @@ import {
   Sender,
   Transmitting,
 } from "../_support/bridge.ts";
+import { asleep } from "./_outlet.ts";
 import { Folder, until } from "../_support/cli.ts";
 
 const IMAGES = ["tcp_f32_8x6", "tcp_u16_4x4x3"];
@@ -140,6 +141,7 @@ Deno.test.each(IMAGES)(
       expected.slice(0, HANDSHAKE),
       "the announcement goes alone, before there is a frame",
     );
+    await asleep(source);
     const cube = source.size.length === 3;
     const wanted = framesOf(expected);
     for (const [index, frame] of wanted.entries()) {

@@ -20,7 +20,7 @@ import {
   Sender,
   Transmitting,
 } from "../_support/bridge.ts";
-import { Folder } from "../_support/cli.ts";
+import { Folder, PATIENCE_MS } from "../_support/cli.ts";
 import { Meanwhile } from "../_support/meanwhile.ts";
 import { Relay } from "../_support/relay.ts";
 
@@ -259,6 +259,7 @@ Deno.test("messages that break the rules end the connection, not the receiver", 
 async function against(
   serve: (connection: Deno.TcpConn) => Promise<void>,
   said: RegExp,
+  handshakeTimeoutMs = PATIENCE_MS,
 ): Promise<void> {
   using folder = new Folder();
   using source = Stream.create("cam", {
@@ -280,7 +281,7 @@ async function against(
     folder,
     "cam",
     (listener.addr as Deno.NetAddr).port,
-    { wire: "shmim", handshakeTimeoutMs: 300 },
+    { wire: "shmim", handshakeTimeoutMs },
   );
   await transmitting.events.said(said);
   transmitting.transmitter.stop();
@@ -297,7 +298,11 @@ async function agree(connection: Duplex): Promise<void> {
 }
 
 Deno.test("a transmitter survives receivers that lie, stall or talk nonsense", async () => {
-  await against(async () => {}, /did not finish its greeting in 0.3 s/);
+  await against(
+    async () => {},
+    /did not finish its greeting in 0.3 s/,
+    300,
+  );
   await against(async (connection) => {
     await connection.write(crypto.getRandomValues(new Uint8Array(48)));
   }, /does not speak shmim's wire/);
