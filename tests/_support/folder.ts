@@ -3,7 +3,28 @@
  * @module
  */
 
+import { standStill } from "../../ffi/clock.ts";
 import "./load.ts";
+
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 20;
+
+/**
+ * Removes a folder into which processes that end at this moment may still put
+ * something.
+ */
+function removeFolder(path: string): void {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return Deno.removeSync(path, { recursive: true });
+    } catch (error) {
+      const filled = error instanceof Error && /not empty/.test(error.message);
+      if (!filled || performance.now() > end) throw error;
+      standStill(LOOK_MS);
+    }
+  }
+}
 
 /** A folder that goes away with its content. */
 export class Folder implements Disposable {
@@ -39,9 +60,9 @@ export class Folder implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    Deno.removeSync(this.path, { recursive: true });
+    removeFolder(this.path);
     try {
-      Deno.removeSync(this.state, { recursive: true });
+      removeFolder(this.state);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
