@@ -141,8 +141,11 @@ export class Device {
     if (this.#run !== undefined || this.#ended) return false;
     const controller = new AbortController();
     this.#run = controller;
-    this.#loop = this.#sample(controller.signal)
+    const run = this.#sample(controller.signal)
       .catch((error) => this.#fail(error));
+    // The run before may still sleep for a moment: both have ended at the end.
+    const before = this.#loop;
+    this.#loop = before.then(() => run);
     return true;
   }
 
