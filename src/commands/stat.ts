@@ -19,7 +19,7 @@ import {
   observeStream,
 } from "../stream/observe.ts";
 import { Stream } from "../stream/stream.ts";
-import { pixelCount } from "../stream/types.ts";
+import { pixelNumber } from "../stream/types.ts";
 import type { WaitOptions } from "../stream/wait.ts";
 
 interface Options extends NamedStream {
@@ -42,7 +42,7 @@ function looked(
   size: readonly number[],
 ): string {
   if (values === 0) return "no frame: they are too large";
-  const sliced = values < Number(pixelCount(size));
+  const sliced = values < pixelNumber(size);
   return `${frames} ${sliced ? "slices: the frames are too large" : "frames"}`;
 }
 

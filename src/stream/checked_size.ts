@@ -5,7 +5,7 @@
  */
 
 import { viewOf, wordAt } from "./header_bytes.ts";
-import { type DataType, MAX_PIXELS, pixelCount } from "./types.ts";
+import { type DataType, MAX_PIXELS, pixelCount, pixelNumber } from "./types.ts";
 
 /** What is wrong with a header. */
 export interface Fault {
@@ -93,7 +93,7 @@ export function checkedSize(
     return fault("the data type code", at.type, known, code);
   }
   // Numbers are exact up to the most pixels there can be, and cheaper.
-  const product = size.reduce((all, length) => all * length, 1);
+  const product = pixelNumber(size);
   if (product > MAX_PIXELS || wordAt(view, at.elements) !== product) {
     return badElements(size, at.elements, view.getBigUint64(at.elements, true));
   }

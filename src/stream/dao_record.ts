@@ -6,7 +6,7 @@
 
 import { checkedSize, type Fault, fault, isFault } from "./checked_size.ts";
 import { text, viewOf } from "./header_bytes.ts";
-import { type DataType, pixelCount, TYPE_CODES, TYPES } from "./types.ts";
+import { type DataType, pixelNumber, TYPE_CODES, TYPES } from "./types.ts";
 
 /** Offsets in a metadata record. */
 export const AT = {
@@ -82,7 +82,7 @@ export function readClaims(record: Uint8Array<ArrayBuffer>): Claims | Fault {
 
 /** Bytes of one frame. */
 export function frameBytes(claims: Claims): number {
-  return Number(pixelCount(claims.size)) * TYPES[claims.type].bytes;
+  return pixelNumber(claims.size) * TYPES[claims.type].bytes;
 }
 
 /** Bytes that a file of a generation has. */

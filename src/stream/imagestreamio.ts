@@ -29,6 +29,7 @@ import { checkedSize, type Fault, fault, isFault } from "./checked_size.ts";
 import {
   type DataType,
   pixelCount,
+  pixelNumber,
   slicesOf,
   TYPE_CODES,
   TYPES,
@@ -114,11 +115,6 @@ function isCurrent(header: Uint8Array): boolean {
     if (header[AT.version + i] !== VERSION_BYTES[i]) return false;
   }
   return true;
-}
-
-/** How many pixels a checked size has: exact. */
-function pixelNumber(size: readonly number[]): number {
-  return size.reduce((product, axis) => product * axis, 1);
 }
 
 interface Variant {

@@ -8,7 +8,7 @@ import { type Latencies, startObserve } from "../../ffi/pump.ts";
 import { newestSlice } from "./describe.ts";
 import type { Frame } from "./frames.ts";
 import type { Stream } from "./stream.ts";
-import { pixelCount, TYPES } from "./types.ts";
+import { pixelNumber, TYPES } from "./types.ts";
 import { Waiter, type WaitOptions } from "./wait.ts";
 
 /** How long to watch, and how. */
@@ -121,7 +121,7 @@ class PixelSums {
 /** Takes what the statistics of pixels look at: frames, or slices of them. */
 function samplerOf(stream: Stream): { values: number; take: () => Frame } {
   const { slices } = stream;
-  const all = Number(pixelCount(stream.size)) * TYPES[stream.type].parts;
+  const all = pixelNumber(stream.size) * TYPES[stream.type].parts;
   if (all <= MOST_VALUES) return { values: all, take: () => stream.read() };
   const values = all / slices;
   return {

@@ -269,3 +269,11 @@ export function slicesOf(size: readonly number[]): number {
 export function pixelCount(size: readonly number[]): bigint {
   return size.reduce((product, axis) => product * BigInt(axis), 1n);
 }
+
+/**
+ * {@linkcode pixelCount} as a number, which is cheaper: exact up to
+ * {@linkcode MAX_PIXELS}, so of every size that has been checked.
+ */
+export function pixelNumber(size: readonly number[]): number {
+  return size.reduce((product, axis) => product * axis, 1);
+}
