@@ -6,7 +6,7 @@
  */
 
 import { dirname, join, resolve } from "@std/path";
-import { lookedAt, requireVariable, variable } from "../../ffi/access.ts";
+import { insistOn, lookedAt, variable } from "../../ffi/access.ts";
 import { helperPath } from "../../ffi/helper.ts";
 import { listLinks, realPath } from "../../ffi/files.ts";
 import { LIBC_PATHS } from "../../ffi/libc.ts";
@@ -150,15 +150,11 @@ export async function exactNeeds(
       return EXACT.file(path);
     },
   };
-  let needs: Needs;
-  try {
-    await command.prepare?.(options);
-    needs = union([command.needs(options, scope)]);
-  } finally {
-    // Another folder than the one that was meant must not be used in silence,
-    // nor be named in a refusal.
-    if (lookedAt.has("MILK_SHM_DIR")) requireVariable("MILK_SHM_DIR");
-  }
+  // Another folder than the one that was meant must not be used in silence,
+  // nor be named in a refusal.
+  insistOn("MILK_SHM_DIR");
+  await command.prepare?.(options);
+  const needs = union([command.needs(options, scope)]);
   // The helper's place is the usual one, unless somebody says otherwise.
   const variables = VARIABLES.filter((name) =>
     name === "SHMIM_HELPER" ? variable(name) !== undefined : lookedAt.has(name)
