@@ -279,6 +279,12 @@ struct socket_state {
 };
 void socket_enter(struct socket_state *saved, int fd);
 void socket_leave(struct socket_state *saved);
+/*
+ * A frame that is read is acknowledged with the next one, or after 40 ms, not
+ * in a packet of its own. The kernel takes this back whenever it had to wait
+ * those 40 ms: whoever finds the socket quiet says it again.
+ */
+void socket_delay_acks(int fd);
 
 /* pump.c: room for one frame, free() gives it back; large ones on huge pages
  * where the kernel has some. */

@@ -53,6 +53,7 @@ static int32_t read_frame(struct receiver *r, uint64_t *whole) {
     if (errno != EAGAIN) {
       return errno == ECONNRESET && got > 0 ? -EPROTO : -errno;
     }
+    socket_delay_acks((int)r->c->fd);
     const uint64_t now = monotonic_ns();
     quiet = quiet > 0 ? quiet : now - PUMP_SLICE_MS * 1000000ull;
     if (guard_status(r->s) != 0) {

@@ -210,12 +210,18 @@ static void unmute(struct socket_state *state, const struct socket_watch *w) {
   }
 }
 
+void socket_delay_acks(int fd) {
+  const int off = 0;
+  setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+}
+
 void socket_enter(struct socket_state *saved, int fd) {
   memset(saved, 0, sizeof *saved);
   saved->fd = fd;
   saved->flags = fcntl(fd, F_GETFL);
   each_epoll(fd, mute, saved);
   set_timeouts(fd, PUMP_SLICE_MS);
+  socket_delay_acks(fd);
   if (saved->flags >= 0) {
     fcntl(fd, F_SETFL, saved->flags & ~O_NONBLOCK);
   }

@@ -132,6 +132,7 @@ static int64_t receive(struct wire *w, void *out, uint64_t room, bool begun,
     if (errno != EAGAIN) {
       return errno == ECONNRESET && begun ? -EPROTO : -errno;
     }
+    socket_delay_acks(w->fd);
     const uint64_t now = monotonic_ns();
     if (w->silence_ns > 0 && now - w->heard > w->silence_ns) {
       return -ETIMEDOUT;

@@ -15,6 +15,7 @@ import {
   wireFrame,
 } from "../_support/bridge.ts";
 import { Folder, PATIENCE_MS, ROOT, Running, until } from "../_support/cli.ts";
+import { program, testWhere } from "../_support/skip.ts";
 import { Meanwhile } from "../_support/meanwhile.ts";
 import type { LoopResult, LoopTask } from "./_closed_loop.ts";
 
@@ -67,6 +68,36 @@ Deno.test("two processes exchange 100,000 checksummed frames without a loss", as
   assertEquals(await receiver.end("SIGTERM"), 143);
   assert(receiver.err.includes(`${frames} frames, 0 skipped, 0 torn`));
 });
+
+testWhere(
+  "frames that are read are not acknowledged one by one",
+  program("ss", "iproute2"),
+  async () => {
+    const frames = 1000;
+    using here = new Folder();
+    using there = new Folder();
+    const spec = { type: "u32", size: [1024, 1], keywords: 0 } as const;
+    using _source = Stream.create("loop", { dir: here.path, ...spec });
+    using _destination = Stream.create("loop", { dir: there.path, ...spec });
+    await using receiving = new Receiving(there);
+    const { port } = receiving;
+    await using _transmitting = new Transmitting(here, "loop", port);
+    await receiving.events.said(/sends "loop"/);
+    const result = await runLoop({
+      here: here.path,
+      there: there.path,
+      frames,
+      patienceMs: PATIENCE_MS,
+    });
+    assertEquals(result, { good: frames, error: "" });
+    const sockets = await new Deno.Command("ss", {
+      args: ["-Htin", "state", "established", `sport = :${port}`],
+    }).output();
+    const text = new TextDecoder().decode(sockets.stdout);
+    const packets = Number(/segs_out:(\d+)/.exec(text)?.[1] ?? NaN);
+    assert(packets < 0.75 * frames, `${packets} packets: ${text}`);
+  },
+);
 
 Deno.test("no destination frame is torn while a writer never pauses", async () => {
   using here = new Folder();
