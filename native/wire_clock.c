@@ -14,8 +14,8 @@
 /* The first pings come quickly, so that there is an estimate soon. */
 #define EAGER_PINGS 8
 #define EAGER_NS 25000000ull
-/* Looks for answers while one is awaited. */
-#define LOOK_NS 2000000ull
+/* Between two looks for an answer: the kernel notes when it came. */
+#define LOOK_NS 10000000ull
 /* By how much two clocks may drift apart: 30 in a million. */
 #define DRIFT(ns) ((ns) / 33333)
 
@@ -166,8 +166,7 @@ static bool silent(struct wire_out *t) {
   return now - t->moved > t->w.silence_ns;
 }
 
-int32_t wire_listen(struct wire_out *t) {
-  const uint64_t now = monotonic_ns();
+static int32_t listen_at(struct wire_out *t, uint64_t now) {
   if (now - t->looked < LOOK_NS) {
     return 0;
   }
@@ -176,8 +175,12 @@ int32_t wire_listen(struct wire_out *t) {
   return rc == 0 && silent(t) ? -ETIMEDOUT : rc;
 }
 
+int32_t wire_listen(struct wire_out *t) {
+  return listen_at(t, monotonic_ns());
+}
+
 int32_t wire_upkeep(struct wire_out *t) {
-  const int32_t rc = wire_listen(t);
   const uint64_t now = monotonic_ns();
+  const int32_t rc = listen_at(t, now);
   return rc == 0 && now >= t->next_ping ? ping(t, now) : rc;
 }

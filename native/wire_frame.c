@@ -162,7 +162,7 @@ static void count_sent(struct wire_out *t, const struct wire_part *p) {
   ctl->frames++;
   ctl->last_cnt0 = counter;
   ctl->last_cnt1 = p->frame.cnt1;
-  ctl->last_ns = monotonic_ns();
+  ctl->last_ns = ctl->active;
 }
 
 /* A frame that is whole as long as intact() says so. Small ones are copied

@@ -139,7 +139,7 @@ static int32_t put_frame(struct wire_in *r, const struct wire_frame *h,
   r->last = h->cnt0;
   ctl->last_cnt0 = h->cnt0;
   ctl->last_cnt1 = h->cnt1;
-  ctl->last_ns = monotonic_ns();
+  ctl->last_ns = r->w.heard;
   ctl->foreign = s->foreign;
   ctl->frames++;
   r->ctl->late += h->behind > 0;

@@ -3,9 +3,11 @@
  * frame in pieces, and keeps the connection's clocks and heartbeats.
  */
 #define _GNU_SOURCE
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "wire_transmit.h"
@@ -16,8 +18,14 @@
 #define UNSENT_MIN 16384u
 #define UNSENT_MAX (1u << 20)
 
-/* The policy "latest": a frame is taken when the line is ready for it. */
+/* The policy "latest": a frame is taken when the line is ready for it. Where
+ * the kernel holds nothing back there is nothing to wait for, and to ask for
+ * that costs a third of a poll. */
 static int32_t await_line(struct wire_out *t) {
+  int unsent = 0;
+  if (ioctl(t->w.fd, SIOCOUTQNSD, &unsent) == 0 && unsent == 0) {
+    return 0;
+  }
   const uint64_t since = monotonic_ns();
   for (;;) {
     struct pollfd p = {.fd = t->w.fd, .events = POLLOUT};

@@ -18,8 +18,13 @@ Deno.test("crc32c agrees with the published check value, in parts and whole", ()
 Deno.test("crc32c by instruction and by table agree around every boundary", () => {
   const bytes = new Uint8Array(40_000);
   crypto.getRandomValues(bytes);
-  const run = 3 * 4096;
-  for (const length of [1, 7, 8, 9, run - 1, run, run + 1, 2 * run + 13]) {
+  const runs = [3 * 512, 3 * 4096, 3 * 4096 + 3 * 512].flatMap((run) => [
+    run - 1,
+    run,
+    run + 1,
+    2 * run + 13,
+  ]);
+  for (const length of [1, 7, 8, 9, ...runs]) {
     for (const from of [0, 1, 3, 8]) {
       const part = bytes.slice(from, from + length);
       assertEquals(crc32c(part, 5), crc32c(part, 5, { plain: true }));
