@@ -7,6 +7,8 @@
 #define LAG_FLAG_UP_NS 5000000ull
 #define LAG_NS 1000000ull
 #define LAG_SPIN_NS 50000ull
+#define LAG_LOOK_NS 50000ull
+#define LAG_PAUSE_US 20
 /* Between two looks at a flag that stays up: a part of the time that it has
  * been up, so that a writer which died costs nothing. */
 #define STALL_PART 64
@@ -59,30 +61,62 @@ void await_writer(const struct shmim_stream *s, uint64_t since, uint64_t until,
   }
 }
 
-/* The counter of a writer that posts first; false where the post was an old
- * one. */
-static bool lagging(const struct shmim_stream *s, uint64_t last,
-                    uint64_t deadline, const int64_t *stop) {
-  const uint64_t now = monotonic_ns();
-  const uint64_t lag = now + (load_flag(s) ? LAG_FLAG_UP_NS : LAG_NS);
-  return spin(s, last, now + LAG_SPIN_NS, stop) ||
-         poll_counter(s, last, lag < deadline ? lag : deadline, 20, stop);
+static struct timespec time_of(uint64_t ns) {
+  return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S),
+                           .tv_nsec = (long)(ns % NS_PER_S)};
+}
+
+/* Takes off what was posted so far; whether that was anything. */
+static bool take_posts(const struct shmim_stream *s, uint64_t index) {
+  int n = 0;
+  while (n < STALE_POSTS && sem_trywait(semaphore(s, index)) == 0) {
+    n++;
+  }
+  return n > 0;
+}
+
+/*
+ * A writer is about to count, or at work on its frame. What is slept on is the
+ * semaphore: where it posts last, that comes as soon as the frame is there.
+ */
+static bool await_count(const struct shmim_stream *s, uint64_t last,
+                        uint64_t deadline, uint64_t index,
+                        const int64_t *stop) {
+  const uint64_t lag =
+      monotonic_ns() + (load_flag(s) ? LAG_FLAG_UP_NS : LAG_NS);
+  while (load_counter(s) == last) {
+    const uint64_t now = monotonic_ns();
+    if (now >= lag || now >= deadline || stopped(stop) ||
+        guard_status(s) != 0) {
+      return false;
+    }
+    const struct timespec t = time_of(now + LAG_LOOK_NS);
+    if (sem_clockwait(semaphore(s, index), CLOCK_MONOTONIC, &t) == 0 &&
+        load_counter(s) == last) {
+      pause_us(LAG_PAUSE_US); /* a damaged value has billions of posts */
+    }
+  }
+  return true;
 }
 
 static bool sleep_on(const struct shmim_stream *s, uint64_t last,
                      uint64_t deadline, uint64_t index, const int64_t *stop) {
-  const struct timespec t = {.tv_sec = (time_t)(deadline / NS_PER_S),
-                             .tv_nsec = (long)(deadline % NS_PER_S)};
-  /* Posts of frames that are handled already. Left there, one of them would
-   * wake every later wait too early; only a post under a raised flag can
-   * belong to a frame that is not counted yet. */
-  for (int n = 0; n < STALE_POSTS && load_flag(s) == 0 &&
-                  sem_trywait(semaphore(s, index)) == 0;
-       n++) {
+  const struct timespec t = time_of(deadline);
+  /* Posts of frames that are handled already: left there, one of them would
+   * wake every later wait too early. Under a raised flag the last of them may
+   * be that of a frame which is not counted yet. */
+  if (take_posts(s, index) && load_flag(s) != 0 &&
+      await_count(s, last, deadline, index, stop)) {
+    return true;
   }
   while (load_counter(s) == last) {
+    if (stopped(stop) || guard_status(s) != 0) {
+      return false;
+    }
     if (sem_clockwait(semaphore(s, index), CLOCK_MONOTONIC, &t) == 0) {
-      if (load_counter(s) != last || lagging(s, last, deadline, stop)) {
+      if (load_counter(s) != last ||
+          spin(s, last, monotonic_ns() + LAG_SPIN_NS, stop) ||
+          await_count(s, last, deadline, index, stop)) {
         return true;
       }
       /* A damaged value holds more old posts than there is time for. */
@@ -91,9 +125,6 @@ static bool sleep_on(const struct shmim_stream *s, uint64_t last,
       }
     } else if (errno != EINTR) {
       return load_counter(s) != last;
-    }
-    if (stopped(stop) || guard_status(s) != 0) {
-      return false;
     }
   }
   /* The post of the frame that is seen already. */
