@@ -67,6 +67,7 @@ function compile(engine: Engine, target: string): string | undefined {
     const { success, stderr } = new Deno.Command(engine.compiler, {
       args: [
         ...FLAGS,
+        "-DWAITING_MIN=16", // as large frames come, so do small ones here
         ...engine.flags,
         "-o",
         program,
