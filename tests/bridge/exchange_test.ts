@@ -19,12 +19,23 @@ import { program, testWhere } from "../_support/skip.ts";
 import { Meanwhile } from "../_support/meanwhile.ts";
 import type { LoopResult, LoopTask } from "./_closed_loop.ts";
 
-async function runLoop(task: LoopTask): Promise<LoopResult> {
+/** Frames in a closed loop from one folder's stream to the other's. */
+async function runLoop(
+  here: Folder,
+  there: Folder,
+  frames: number,
+): Promise<void> {
+  const task: LoopTask = {
+    here: here.path,
+    there: there.path,
+    frames,
+    patienceMs: PATIENCE_MS,
+  };
   const worker = new Worker(new URL("./_closed_loop.ts", import.meta.url), {
     type: "module",
   });
   try {
-    return await new Promise((resolve, reject) => {
+    const result = await new Promise<LoopResult>((resolve, reject) => {
       worker.onmessage = ({ data }) => resolve(data);
       worker.onerror = (event) => {
         event.preventDefault();
@@ -32,6 +43,7 @@ async function runLoop(task: LoopTask): Promise<LoopResult> {
       };
       worker.postMessage(task);
     });
+    assertEquals(result, { good: frames, error: "" });
   } finally {
     worker.terminate();
   }
@@ -48,13 +60,7 @@ Deno.test("two processes exchange 100,000 checksummed frames without a loss", as
   const [, port] = await receiver.says(/listening on 127\.0\.0\.1:(\d+)/);
   await using transmitting = new Transmitting(here, "loop", Number(port));
   await receiver.says(/sends "loop" 32x1 u32/);
-  const result = await runLoop({
-    here: here.path,
-    there: there.path,
-    frames,
-    patienceMs: PATIENCE_MS,
-  });
-  assertEquals(result, { good: frames, error: "" });
+  await runLoop(here, there, frames);
   await until(
     "the last count",
     () => transmitting.transmitter.status().frames >= frames,
@@ -83,13 +89,7 @@ testWhere(
     const { port } = receiving;
     await using _transmitting = new Transmitting(here, "loop", port);
     await receiving.events.said(/sends "loop"/);
-    const result = await runLoop({
-      here: here.path,
-      there: there.path,
-      frames,
-      patienceMs: PATIENCE_MS,
-    });
-    assertEquals(result, { good: frames, error: "" });
+    await runLoop(here, there, frames);
     const sockets = await new Deno.Command("ss", {
       args: ["-Htin", "state", "established", `sport = :${port}`],
     }).output();

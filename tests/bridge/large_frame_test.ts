@@ -4,7 +4,7 @@
  * may come into the stream.
  */
 
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { Stream } from "../../src/stream/stream.ts";
 import {
   flat,
@@ -33,88 +33,101 @@ function frames(from: number, to: number): Uint8Array<ArrayBuffer> {
   );
 }
 
-function requireFrame(folder: Folder, number: number, count: bigint): void {
-  using stream = Stream.open("cam", { dir: folder.path });
-  const { pixels, cnt0, torn } = stream.read();
-  assertEquals([cnt0, torn], [count, false]);
-  assertEquals(pixels, flat(number, PIXELS));
+/** A receiver, and a sender that has announced its frames. */
+class Scene implements AsyncDisposable {
+  readonly folder = new Folder();
+  readonly receiving = new Receiving(this.folder);
+  readonly #size: readonly number[];
+  #sender: Sender | undefined;
+
+  constructor(size: readonly number[] = SIZE) {
+    this.#size = size;
+  }
+
+  async send(bytes: Uint8Array, chunk?: number): Promise<void> {
+    if (this.#sender === undefined) {
+      this.#sender = await Sender.connect(this.receiving.port);
+      await this.#sender.send(handshake({ size: this.#size }));
+    }
+    await this.#sender.send(bytes, chunk);
+  }
+
+  /** The sender breaks off. */
+  close(): void {
+    this.#sender?.close();
+  }
+
+  /** All of so many came, and the last one is in the stream. */
+  async has(frames: number, last = frames): Promise<void> {
+    await this.receiving.frames(frames);
+    using stream = this.open();
+    const { pixels, cnt0, torn } = stream.read();
+    assertEquals([cnt0, torn], [BigInt(frames), false]);
+    assertEquals(pixels, flat(last, PIXELS));
+  }
+
+  open(): Stream {
+    return Stream.open("cam", { dir: this.folder.path });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.receiving[Symbol.asyncDispose]();
+    this.folder[Symbol.dispose]();
+  }
 }
 
 Deno.test("large frames in a row all come, the last one stays", async () => {
-  using folder = new Folder();
-  await using receiving = new Receiving(folder);
-  using sender = await Sender.connect(receiving.port);
-  await sender.send(handshake({ size: SIZE }));
-  await sender.send(frames(1, 60));
-  await receiving.frames(60);
-  requireFrame(folder, 60, 60n);
-  assertEquals(receiving.receiver.status().skipped, 0);
+  await using scene = new Scene();
+  await scene.send(frames(1, 60));
+  await scene.has(60);
+  assertEquals(scene.receiving.receiver.status().skipped, 0);
 });
 
 Deno.test("a large frame in small chunks comes when it is whole", async () => {
-  using folder = new Folder();
-  await using receiving = new Receiving(folder);
-  using sender = await Sender.connect(receiving.port);
-  await sender.send(handshake({ size: SIZE }));
-  await sender.send(frames(1, 3), 1000);
-  await sender.send(join(frames(4, 5), frame(6).subarray(0, 300_000)));
-  await receiving.frames(5);
-  requireFrame(folder, 5, 5n);
-  await sender.send(frame(6).subarray(300_000), 777);
-  await receiving.frames(6);
-  requireFrame(folder, 6, 6n);
+  await using scene = new Scene();
+  await scene.send(frames(1, 3), 1000);
+  await scene.send(join(frames(4, 5), frame(6).subarray(0, 300_000)));
+  await scene.has(5);
+  await scene.send(frame(6).subarray(300_000), 777);
+  await scene.has(6);
 });
 
 for (const there of [1, 300_000, 2 * PIXELS, 2 * PIXELS + 15]) {
   Deno.test(`a large frame of which ${there} bytes came is none`, async () => {
-    using folder = new Folder();
-    await using receiving = new Receiving(folder);
-    using sender = await Sender.connect(receiving.port);
-    await sender.send(handshake({ size: SIZE }));
-    await sender.send(join(frames(1, 9), frame(10).subarray(0, there)));
-    sender.close();
-    await receiving.events.said(/broke off inside a frame/);
-    await receiving.frames(9);
-    requireFrame(folder, 9, 9n);
+    await using scene = new Scene();
+    await scene.send(join(frames(1, 9), frame(10).subarray(0, there)));
+    scene.close();
+    await scene.receiving.events.said(/broke off inside a frame/);
+    await scene.has(9);
   });
 }
 
 Deno.test("a slice that is none ends it before its pixels are written", async () => {
-  using folder = new Folder();
-  await using receiving = new Receiving(folder);
-  using sender = await Sender.connect(receiving.port);
-  await sender.send(handshake({ size: SIZE }));
-  await sender.send(join(frames(1, 9), frame(10, 1n), frame(11)));
-  await receiving.events.said(/slice 1/);
-  await receiving.frames(9);
-  requireFrame(folder, 9, 9n);
+  await using scene = new Scene();
+  await scene.send(join(frames(1, 9), frame(10, 1n), frame(11)));
+  await scene.receiving.events.said(/slice 1/);
+  await scene.has(9);
 });
 
 Deno.test("a large frame that comes twice is published once", async () => {
-  using folder = new Folder();
-  await using receiving = new Receiving(folder);
-  using sender = await Sender.connect(receiving.port);
-  await sender.send(handshake({ size: SIZE }));
+  await using scene = new Scene();
   const other = wireFrame(flat(7, PIXELS), 3n);
-  await sender.send(join(frames(1, 3), frame(3), other, frame(4)));
-  await receiving.frames(5);
-  requireFrame(folder, 4, 5n);
-  assertEquals(receiving.receiver.status().repeats, 1);
+  await scene.send(join(frames(1, 3), frame(3), other, frame(4)));
+  await scene.has(5, 4);
+  assertEquals(scene.receiving.receiver.status().repeats, 1);
 });
 
 Deno.test("large slices go where they belong", async () => {
-  using folder = new Folder();
-  await using receiving = new Receiving(folder);
-  using sender = await Sender.connect(receiving.port);
-  await sender.send(handshake({ size: [...SIZE, 3] }));
-  await sender.send(join(
+  await using scene = new Scene([...SIZE, 3]);
+  await scene.send(join(
     ...Array.from({ length: 12 }, (_, i) => frame(i + 1, BigInt(i % 3))),
   ));
-  await receiving.frames(12);
-  using stream = Stream.open("cam", { dir: folder.path });
-  const pixels = stream.read().pixels as Uint16Array;
-  assertEquals([pixels[0], pixels[PIXELS], pixels[2 * PIXELS]], [10, 11, 12]);
-  assertEquals([stream.cnt0, stream.read().cnt1], [12n, 2n]);
+  await scene.receiving.frames(12);
+  using stream = scene.open();
+  const { pixels, cnt0, cnt1 } = stream.read();
+  const first = [0, PIXELS, 2 * PIXELS].map((at) => pixels[at]);
+  assertEquals([first, cnt0, cnt1], [[10, 11, 12], 12n, 2n]);
 });
 
 Deno.test("a destination that is re-created gets the large frames that wait", async () => {
@@ -146,6 +159,18 @@ Deno.test("a destination that is re-created gets the large frames that wait", as
   assertEquals(destination.read().pixels, flat(number, PIXELS));
 });
 
+Deno.test("a destination that shrinks while large frames come is named", async () => {
+  await using scene = new Scene();
+  await scene.send(frames(1, 2));
+  await scene.has(2);
+  const path = scene.folder.stream("cam");
+  const { size } = Deno.statSync(path);
+  Deno.truncateSync(path, 100_000);
+  await scene.send(frames(3, 12)).catch(() => {});
+  await scene.receiving.events.said(/warning: 127/);
+  assertEquals(Deno.statSync(path).size < size, true);
+});
+
 const URGENT = `
 import socket, sys
 port, half = int(sys.argv[1]), int(sys.argv[2])
@@ -161,21 +186,19 @@ testWhere(
   "an urgent byte is a byte of its frame",
   program("python3", "python3"),
   async () => {
-    using folder = new Folder();
-    await using receiving = new Receiving(folder);
+    await using scene = new Scene();
     const head = handshake({ size: SIZE });
     const data = join(head, frames(1, 12));
     const half = head.length + 6 * frame(1).length + 100_000;
     await using peer = new Deno.Command("python3", {
-      args: ["-c", URGENT, String(receiving.port), String(half)],
+      args: ["-c", URGENT, String(scene.receiving.port), String(half)],
       stdin: "piped",
     }).spawn();
     const writer = peer.stdin.getWriter();
     await writer.write(data);
     await writer.close();
-    await receiving.frames(12);
-    requireFrame(folder, 12, 12n);
-    assert(receiving.receiver.status().skipped === 0);
+    await scene.has(12);
+    assertEquals(scene.receiving.receiver.status().skipped, 0);
     peer.kill("SIGTERM");
   },
 );
