@@ -266,7 +266,9 @@ async function script(name: string, args: readonly string[]): Promise<void> {
     ],
     stdin: "null",
   }).output().then((result) => {
-    print(new TextDecoder().decode(result.stdout).trimEnd());
+    const decoder = new TextDecoder();
+    print(decoder.decode(result.stdout).trimEnd());
+    if (!result.success) print(decoder.decode(result.stderr).trimEnd());
     return result;
   });
   if (!success) throw new Error(`${name} failed`);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { bareHost } from "../bridge/endpoint.ts";
 import type { AxisOrder } from "../stream/format.ts";
 import { FORMAT_NAMES, type FormatName } from "../stream/formats.ts";
 import { nameIn } from "../stream/names.ts";
@@ -70,6 +71,20 @@ export function formatOf(args: Arguments): { format?: FormatName } {
 export function streamArgument(argument: string): string {
   nameIn(argument);
   return argument;
+}
+
+/**
+ * A host as it was typed, without the brackets of an IPv6 address.
+ *
+ * @param what What takes it, such as `HOST`.
+ * @throws {UsageError} where no host has such a name.
+ */
+export function hostFrom(what: string, text: string): string {
+  const host = bareHost(text);
+  if (!/^[\w.:%-]+$/.test(host)) {
+    throw new UsageError(`${what} takes a name or an address, not "${text}"`);
+  }
+  return host;
 }
 
 /** A stream that exists, by its name or path. */

@@ -1,6 +1,6 @@
 /** `shmim receive`: takes streams from transmitters, milk's or ours. @module */
 
-import { bareHost, showEndpoint } from "../bridge/endpoint.ts";
+import { showEndpoint } from "../bridge/endpoint.ts";
 import { integerFrom } from "../cli/args.ts";
 import { tellNeeds, tellOf } from "../cli/bridge_lines.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
@@ -13,6 +13,7 @@ import {
   dirOf,
   FORMAT,
   formatOf,
+  hostFrom,
 } from "../cli/shared_options.ts";
 import { SCHEDULE, scheduleOf } from "../cli/wait_options.ts";
 import type { WireChoice } from "../bridge/greet.ts";
@@ -99,7 +100,7 @@ export const command = defineCommand<Options>({
       statsFile: args.text("stats-json"),
       receive: {
         port: integerFrom("PORT", port, 0, 65535),
-        bind: bareHost(bind),
+        bind: hostFrom("--bind", bind),
         allow: args.list("allow"),
         ...wire === undefined ? {} : { wire },
         ...key === undefined ? {} : { key },

@@ -1,6 +1,6 @@
 /** `shmim transmit`: sends a stream to a receiver, milk's or ours. @module */
 
-import { bareHost, showEndpoint } from "../bridge/endpoint.ts";
+import { showEndpoint } from "../bridge/endpoint.ts";
 import { integerFrom } from "../cli/args.ts";
 import { tellNeeds, tellOf } from "../cli/bridge_lines.ts";
 import { BridgeReporter } from "../cli/bridge_status.ts";
@@ -11,6 +11,7 @@ import {
   AXIS_ORDER,
   DIR,
   dirOf,
+  hostFrom,
   streamArgument,
 } from "../cli/shared_options.ts";
 import {
@@ -125,7 +126,7 @@ export const command = defineCommand<Options>({
       statsFile: args.text("stats-json"),
       transmit: {
         stream: streamArgument(stream),
-        hostname: bareHost(hostname),
+        hostname: hostFrom("HOST", hostname),
         port: integerFrom("PORT", port, 1, 65535),
         ...dirOf(args),
         wire,

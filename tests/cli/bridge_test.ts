@@ -403,6 +403,12 @@ const WRONG = [
   [["transmit"], "NAME is missing"],
   [["transmit", "cam"], "HOST is missing"],
   [["transmit", "cam", "rtc"], "PORT is missing"],
+  [
+    ["transmit", "cam", "a b", "1"],
+    'HOST takes a name or an address, not "a b"',
+  ],
+  [["transmit", "cam", "", "1"], "HOST takes a name"],
+  [["receive", "1", "--bind", "x y"], "--bind takes a name or an address"],
   [["transmit", "cam", "rtc", "0"], "PORT takes 1 to 65535"],
   [["transmit", "cam", "rtc", "milk"], "PORT takes a whole number"],
   [

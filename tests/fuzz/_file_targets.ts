@@ -315,7 +315,11 @@ const snapshots: Target = {
     for (let i = random.below(2); i >= 0; i--) {
       const [tree, key] = random.pick(places(list));
       if (random.once(4)) delete (tree as Record<string, unknown>)[key];
-      else (tree as Record<string, unknown>)[key] = random.pick(ODD);
+      // A copy: what is put in may be changed the next time round.
+      else {
+        const odd = structuredClone(random.pick(ODD));
+        (tree as Record<string, unknown>)[key] = odd;
+      }
     }
     return whole(encoder.encode(JSON.stringify(list)));
   },
