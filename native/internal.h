@@ -127,6 +127,13 @@ static inline bool stopped(const int64_t *stop) {
   return stop != NULL && __atomic_load_n(stop, __ATOMIC_ACQUIRE) != 0;
 }
 
+/* The same for a receiving pump: SHMIM_STOP_WHOLE lets it end what it has
+ * begun. */
+static inline bool stopped_between(const int64_t *stop, bool begun) {
+  const int64_t told = __atomic_load_n(stop, __ATOMIC_ACQUIRE);
+  return told == SHMIM_STOP_NOW || (told == SHMIM_STOP_WHOLE && !begun);
+}
+
 static inline void pause_us(uint64_t us) {
   const struct timespec t = {.tv_sec = (time_t)(us / 1000000),
                              .tv_nsec = (long)(us % 1000000) * 1000};

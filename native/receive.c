@@ -11,11 +11,6 @@
 
 #include "receive.h"
 
-bool receive_stopped(const struct receiver *r, bool begun) {
-  const int64_t stop = __atomic_load_n(&r->ctl->stop, __ATOMIC_ACQUIRE);
-  return stop == SHMIM_STOP_NOW || (stop == SHMIM_STOP_WHOLE && !begun);
-}
-
 int32_t receive_quiet(const struct receiver *r, uint64_t *quiet) {
   socket_delay_acks((int)r->c->fd);
   const uint64_t now = monotonic_ns();
@@ -37,7 +32,7 @@ static int32_t read_frame(struct receiver *r, uint64_t *whole) {
   uint64_t got = 0;
   uint64_t quiet = 0;
   while (got < r->frame_bytes) {
-    if (receive_stopped(r, got > 0)) {
+    if (stopped_between(&r->ctl->stop, got > 0)) {
       return -ECANCELED;
     }
     const ssize_t n = recv((int)r->c->fd, r->frame + got,
@@ -149,7 +144,8 @@ static int32_t take_frame(struct receiver *r, uint64_t whole) {
 
 static int32_t next_frame(struct receiver *r) {
   uint64_t whole = 0;
-  int32_t rc = receive_stopped(r, false) ? -ECANCELED : waiting_take(r);
+  int32_t rc = stopped_between(&r->ctl->stop, false) ? -ECANCELED
+                                                     : waiting_take(r);
   if (rc == OTHERWISE) {
     rc = read_frame(r, &whole);
     rc = rc == 0 ? take_frame(r, whole) : rc;

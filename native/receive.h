@@ -27,9 +27,7 @@ struct tail {
   uint64_t slice;
 };
 
-/* receive.c: whether it is told to end; `begun`: in the middle of a frame. */
-bool receive_stopped(const struct receiver *r, bool begun);
-/* Nothing came for PUMP_SLICE_MS: 0 where it is worth waiting on. */
+/* receive.c: nothing came for PUMP_SLICE_MS: 0 where it is worth waiting on. */
 int32_t receive_quiet(const struct receiver *r, uint64_t *quiet);
 /* Takes the tail apart; its slice is one of the stream's, or -EBADMSG. */
 int32_t receive_tail(struct receiver *r, const uint8_t *bytes, struct tail *t);

@@ -73,7 +73,7 @@ static int32_t await_frame(struct receiver *r) {
   uint64_t quiet = 0;
   int before = 0;
   for (;;) {
-    if (receive_stopped(r, false)) {
+    if (stopped_between(&r->ctl->stop, false)) {
       return -ECANCELED; /* what has come stays there for the next pump */
     }
     struct pollfd p = {.fd = (int)r->c->fd, .events = POLLIN};
@@ -103,11 +103,25 @@ static int32_t await_frame(struct receiver *r) {
   }
 }
 
+/* Bytes that are known to be there; up to an urgent one at a time. */
+static int32_t take_bytes(const struct receiver *r, uint8_t *out, uint64_t n) {
+  for (uint64_t got = 0; got < n;) {
+    const ssize_t more = recv((int)r->c->fd, out + got, n - got, MSG_WAITALL);
+    if (more < 0 && errno == EFAULT) {
+      return BROKEN; /* the stream's file shrank */
+    }
+    if (more == 0 || (more < 0 && errno != EINTR)) {
+      return -EIO;
+    }
+    got += more > 0 ? (uint64_t)more : 0;
+  }
+  return 0;
+}
+
 /* Takes a frame that is whole in the socket: 0, OTHERWISE, or an error. */
 static int32_t take_waiting(struct receiver *r) {
   struct shmim_stream *s = r->s;
   const uint64_t pixels = r->c->pixel_bytes;
-  const uint64_t rest = r->frame_bytes - pixels;
   uint8_t *tail = r->frame + pixels;
   struct tail t;
   struct timespec begun;
@@ -127,25 +141,10 @@ static int32_t take_waiting(struct receiver *r) {
   r->ctl->state = SHMIM_STATE_BUSY;
   clock_gettime((clockid_t)s->clock, &begun);
   raise_flag(s, pixels);
-  uint8_t *const into[2] = {receive_place(r, t.slice), tail};
-  const uint64_t bytes[2] = {pixels, rest};
-  for (uint64_t got = 0; got < r->frame_bytes;) {
-    struct iovec part[2];
-    uint64_t before = got;
-    for (int i = 0; i < 2; i++) {
-      const uint64_t n = before < bytes[i] ? before : bytes[i];
-      part[i] = (struct iovec){into[i] + n, bytes[i] - n};
-      before -= n;
-    }
-    struct msghdr m = {.msg_iov = part, .msg_iovlen = 2};
-    const ssize_t n = recvmsg((int)r->c->fd, &m, MSG_WAITALL);
-    if (n < 0 && errno == EFAULT) {
-      return BROKEN; /* the stream's file shrank */
-    }
-    if (n == 0 || (n < 0 && errno != EINTR)) {
-      return -EIO; /* all of it was there */
-    }
-    got += n > 0 ? (uint64_t)n : 0;
+  rc = take_bytes(r, receive_place(r, t.slice), pixels);
+  rc = rc != 0 ? rc : take_bytes(r, tail, r->frame_bytes - pixels);
+  if (rc != 0) {
+    return rc;
   }
   r->ctl->bytes += r->frame_bytes;
   r->ctl->active = whole;

@@ -112,8 +112,7 @@ int32_t wire_send(struct wire *w, struct iovec *part, int parts, bool begun) {
 static int64_t receive(struct wire *w, void *out, uint64_t room, bool begun,
                        int flags) {
   for (;;) {
-    const int64_t stop = __atomic_load_n(&w->ctl->stop, __ATOMIC_ACQUIRE);
-    if (stop == SHMIM_STOP_NOW || (stop == SHMIM_STOP_WHOLE && !begun)) {
+    if (stopped_between(&w->ctl->stop, begun)) {
       return -ECANCELED;
     }
     const ssize_t n = recv(w->fd, out, room, flags);

@@ -19,8 +19,7 @@
 #define UNSENT_MAX (1u << 20)
 
 /* The policy "latest": a frame is taken when the line is ready for it. Where
- * the kernel holds nothing back there is nothing to wait for, and to ask for
- * that costs a third of a poll. */
+ * the kernel holds nothing back there is nothing to poll for. */
 static int32_t await_line(struct wire_out *t) {
   int unsent = 0;
   if (ioctl(t->w.fd, SIOCOUTQNSD, &unsent) == 0 && unsent == 0) {

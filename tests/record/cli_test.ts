@@ -241,10 +241,12 @@ async function fillDisk(name: string, ...words: string[]): Promise<void> {
     let frames = 0;
     for (const file of files) frames += await checkFrames(file);
     assertEquals(frames, Number(safe));
-    // A file that is being compressed stands there twice for a while.
-    assert(frames >= 100 && frames < 210, `${frames}`);
     const compressed = files.some((file) => file.endsWith(".fz"));
     assertEquals(compressed, words.includes("--rice"), `${files}`);
+    // A file that is being compressed stands there twice for a while: three
+    // and one of those copies fill the disk.
+    const least = compressed ? 150 : 151;
+    assert(frames >= least && frames < 210, `${frames}`);
   } finally {
     new Deno.Command("umount", { args: [disk] }).outputSync();
   }
